@@ -1,0 +1,69 @@
+"""Targets, pools and prices: what can be called, under which name, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from routerkit.messages import Json, Usage
+
+CAPABILITIES: Final = ("tools", "parallel_tools", "json_mode", "json_schema", "vision", "pdf", "audio", "reasoning")
+"""What a target can be able to do. Tri-state: absent from `Target.can` means unknown, which is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars per million tokens."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    """None = same as `input`."""
+    cache_write: float | None = None
+    """None = same as `input`."""
+    version: str = "config"
+    """Where and when the price was taken from, stored with every record."""
+
+    def cost_usd(self, usage: Usage) -> float:
+        """Dollars for one answer; cached tokens are never charged twice."""
+        cached = min(usage.cached_input_tokens, usage.input_tokens)
+        written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+        plain = usage.input_tokens - cached - written
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        write_price = self.input if self.cache_write is None else self.cache_write
+        return (plain * self.input + cached * cached_price + written * write_price + usage.output_tokens * self.output) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One callable endpoint: provider, model, price, limits and capabilities."""
+
+    name: str
+    provider: str
+    """Name of the provider in the configuration."""
+    model: str
+    """Model id as the provider knows it."""
+    context_tokens: int | None = None
+    """Longest prompt plus answer in tokens; None = unknown."""
+    max_output_tokens: int | None = None
+    can: Mapping[str, bool] = field(default_factory=dict)
+    """Capability → yes or no; a capability left out is unknown."""
+    price: Price | None = None
+    """None = unknown, which is never treated as free."""
+    tags: tuple[str, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Body parameters sent with every request to this target (`temperature`, `reasoning_effort`, …); the caller's win."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Targets a caller addresses by one name."""
+
+    name: str
+    targets: tuple[Target, ...]
+    policy: str = "cheapest_adequate"
+
+    def target(self, name: str) -> Target | None:
+        """The target of that name, or None."""
+        return next((t for t in self.targets if t.name == name), None)

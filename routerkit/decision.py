@@ -1,0 +1,164 @@
+"""One choice, with every target that was considered and the reason for its place. Immutable, explainable, replayable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from routerkit.features import Features
+from routerkit.messages import Json
+
+_AVAILABILITY = frozenset({"health", "limited", "disabled", "budget"})
+"""Filters whose drop says something about the target's state, not about the request."""
+
+
+class Drop(NamedTuple):
+    """Why a target was not considered further."""
+
+    by: str
+    """Name of the filter."""
+    why: str
+
+
+class Score(NamedTuple):
+    """One term of a candidate's total: `weight * value`."""
+
+    by: str
+    value: float
+    """0 worst … 1 best."""
+    weight: float
+
+
+class Candidate(NamedTuple):
+    """A target considered once. A tuple, not a dataclass: fifty are made per decision, and tuples cost a third."""
+
+    target: str
+    drop: Drop | None = None
+    scores: tuple[Score, ...] = ()
+    cost_usd: float | None = None
+    """Expected cost of this request, in dollars; None when the price is unknown."""
+    quality: float | None = None
+    """Expected share of successes, 0..1."""
+    quality_low: float = 0.0
+    quality_high: float = 1.0
+    n_samples: int = 0
+    """Graded samples of this task kind behind `quality`; 0 = unmeasured."""
+    latency_s: float | None = None
+    """Expected time to a whole answer, in seconds; None when never measured."""
+    note: str = ""
+    """What a reader should know about these numbers: `unmeasured`, `price unknown`, `readmitted: …`."""
+
+    @property
+    def total(self) -> float:
+        """Weighted sum of the scores."""
+        return sum(s.value * s.weight for s in self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Record of one choice. `candidates` holds each target of the pool exactly once, kept ones first in rank order."""
+
+    id: str
+    at: datetime
+    """UTC."""
+    pool: str
+    policy: str
+    features: Features
+    candidates: tuple[Candidate, ...]
+    ranked: tuple[str, ...]
+    """Names of the kept targets, the pick first; the order of failover."""
+    propensity: float
+    """Probability with which the policy picks what it picked; 1.0 if it does not randomise."""
+    seed: int | None = None
+    """Seed of the random pick, None when the policy does not randomise."""
+    config_revision: str = ""
+    scorecard_revision: str = ""
+    rule: str | None = None
+    """Name of the rule that applied."""
+    notes: tuple[str, ...] = ()
+    """What the caller should know: `panic: …`, `no target is measured to reach the floor`."""
+
+    @property
+    def picked(self) -> str | None:
+        """Name of the chosen target; None when every target was dropped."""
+        return self.ranked[0] if self.ranked else None
+
+    def candidate(self, target: str) -> Candidate:
+        """The candidate of that name.
+
+        Raises:
+            KeyError: the pool has no such target.
+        """
+        for candidate in self.candidates:
+            if candidate.target == target:
+                return candidate
+        raise KeyError(target)
+
+    def is_request_at_fault(self) -> bool:
+        """Whether no target could ever take this request, however healthy they were."""
+        return all(c.drop is not None and c.drop.by not in _AVAILABILITY for c in self.candidates)
+
+    def why_none(self) -> str:
+        """Every target with the reason it was dropped, in one line."""
+        return "; ".join(f"{c.target} dropped by {c.drop.by}: {c.drop.why}" for c in self.candidates if c.drop) or "the pool is empty"
+
+    def explain(self) -> str:
+        """The whole decision as text, one line per target."""
+        head = [
+            f"pool={self.pool}",
+            f"kind={self.features.kind or 'unknown'}",
+            f"policy={self.policy}",
+            f"picked={self.picked or 'none'}",
+            f"p={self.propensity:.2f}",
+        ]
+        head += [f"rule={self.rule!r}"] if self.rule else []
+        head += [f"scorecard={self.scorecard_revision or 'none'}", f"config={self.config_revision or 'none'}"]
+        width = max((len(c.target) for c in self.candidates), default=0)
+        lines = [f"  {c.target:<{width}}  {_describe(c)}" for c in self.candidates]
+        return "\n".join([" ".join(head), *lines, *(f"  note: {n}" for n in self.notes)])
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON-ready form, as stored in the ledger."""
+        return {
+            "id": self.id,
+            "at": self.at.isoformat(),
+            "pool": self.pool,
+            "policy": self.policy,
+            "features": self.features.to_dict(),
+            "candidates": [_candidate_dict(c) for c in self.candidates],
+            "ranked": list(self.ranked),
+            "picked": self.picked,
+            "propensity": self.propensity,
+            "seed": self.seed,
+            "config_revision": self.config_revision,
+            "scorecard_revision": self.scorecard_revision,
+            "rule": self.rule,
+            "notes": list(self.notes),
+        }
+
+
+def format_usd(usd: float | None) -> str:
+    """Dollars with enough digits to compare cheap calls; `unknown` when there is no price."""
+    if usd is None:
+        return "unknown"
+    return f"${usd:.2f}" if usd >= 1 else f"${usd:.4f}" if usd >= 0.001 or usd == 0 else f"${usd:.2g}"
+
+
+def _describe(c: Candidate) -> str:
+    if c.drop:
+        return f"dropped by {c.drop.by}: {c.drop.why}"
+    quality = (
+        "quality unknown" if c.quality is None else f"quality {c.quality:.2f} [{c.quality_low:.2f}, {c.quality_high:.2f}] n={c.n_samples}"
+    )
+    latency = "latency unknown" if c.latency_s is None else f"latency {c.latency_s:.1f} s"
+    return f"expected {format_usd(c.cost_usd):<9}  {quality}   {latency}" + (f"   ({c.note})" if c.note else "")
+
+
+def _candidate_dict(c: Candidate) -> dict[str, Json]:
+    if c.drop:
+        return {"target": c.target, "drop": {"by": c.drop.by, "why": c.drop.why}}
+    scores: Json = [{"by": s.by, "value": s.value, "weight": s.weight} for s in c.scores]
+    facts: Mapping[str, Json] = {k: v for k, v in c._asdict().items() if k not in {"drop", "scores"}}
+    return {**facts, "scores": scores, "total": c.total}

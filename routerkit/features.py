@@ -1,0 +1,155 @@
+"""Facts about a request that a policy may look at. Pure, fast on long prompts, no tokenizer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from routerkit.messages import TASK_KINDS, Json, Message, Request, text_of
+
+CHARS_PER_TOKEN: Final = 4.0
+"""Mean of English prose and source code for current tokenizers; used for expected cost."""
+MIN_BYTES_PER_TOKEN: Final = 3.5
+"""Safe lower end for prose and code: bytes / 3.5 bounds the token count from above for all but unusual text."""
+_TOKENS_PER_MEDIA: Final = 1_500
+"""About one high-detail image; providers charge 258 to 2,000."""
+_GUESS_CHARS: Final = 2_000
+"""How much of the last user message is read to guess its kind."""
+
+_MEDIA_NEEDS: Final = {
+    "image_url": "vision",
+    "image": "vision",
+    "input_audio": "audio",
+    "audio": "audio",
+    "file": "pdf",
+    "input_file": "pdf",
+}
+
+_KIND_PATTERNS: Final = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("test_write", r"\b(write|add|create|generate)\b[^.\n]{0,40}\btests?\b"),
+        (
+            "translate",
+            r"\b(translate|port|convert|rewrite)\b[^.\n]{0,60}\b(from|to|into|in)\s+(python|java|javascript|typescript|go|rust|c\+\+|c#|kotlin|ruby|cobol)\b",
+        ),
+        ("migrate", r"\b(migrate|upgrade|moderni[sz]e|python ?2\b|deprecated)"),
+        ("refactor", r"\b(refactor|restructure|rename|extract (a |the )?(function|method|class)|clean up)\b"),
+        ("bug_fix", r"\b(fix|debug|bug|traceback|fails?|failing|broken)\b"),
+        ("review", r"\b(review|critique)\b"),
+        ("document", r"\b(docstrings?|documentation|readme)\b"),
+        ("explain", r"\b(explain|what does|what will|how does|why does|describe|summari[sz]e)\b"),
+        ("plan", r"\b(plan|design|outline|break down)\b"),
+        ("synthesize", r"\b(write|implement|create|complete|generate)\b[^.\n]{0,60}\b(function|class|method|script|code|module|program)\b"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a policy knows about a request."""
+
+    input_chars: int
+    """Characters of all messages and tool definitions."""
+    input_tokens: int
+    """Expected prompt tokens, for cost."""
+    input_tokens_bound: int
+    """Upper bound of prompt tokens, for fitting context windows."""
+    output_tokens_limit: int | None
+    """The caller's `max_tokens`."""
+    needs: frozenset[str]
+    """Capabilities the request cannot do without, see `catalog.CAPABILITIES`."""
+    kind: str | None
+    """Task kind; None = unknown."""
+    kind_source: str
+    """`hint` (the caller said so), `guess` (from the last user message) or `unknown`."""
+    n_messages: int
+    is_tool_loop_open: bool
+    """Whether the last assistant turn called tools whose results are being returned now."""
+    tags: tuple[str, ...]
+    agent: str | None
+    session: str | None
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON-ready form."""
+        return {**asdict(self), "needs": sorted(self.needs), "tags": list(self.tags)}
+
+
+def features(request: Request) -> Features:
+    """Read off what routing needs to know about a request."""
+    chars, bytes_, media = _measure(request)
+    n_media = sum(media.values())
+    kind, source = _kind(request)
+    return Features(
+        input_chars=chars,
+        input_tokens=int(chars / CHARS_PER_TOKEN) + n_media * _TOKENS_PER_MEDIA + 1,
+        input_tokens_bound=int(bytes_ / MIN_BYTES_PER_TOKEN) + n_media * _TOKENS_PER_MEDIA + 1,
+        output_tokens_limit=request.max_tokens,
+        needs=_needs(request, media),
+        kind=kind,
+        kind_source=source,
+        n_messages=len(request.messages),
+        is_tool_loop_open=bool(request.messages) and request.messages[-1].get("role") == "tool",
+        tags=request.tags,
+        agent=request.agent,
+        session=request.session,
+    )
+
+
+def guess_kind(text: str) -> str | None:
+    """Task kind that the wording of an instruction suggests; None when nothing does."""
+    head = text[:_GUESS_CHARS]
+    return next((kind for kind, pattern in _KIND_PATTERNS if pattern.search(head)), None)
+
+
+def _measure(request: Request) -> tuple[int, int, dict[str, int]]:
+    chars = bytes_ = 0
+    media: dict[str, int] = {}
+    for message in request.messages:
+        content = message.get("content")
+        texts = [content if isinstance(content, str) else text_of(content)]
+        if not isinstance(content, str):
+            _count_media(content, media)
+        if calls := message.get("tool_calls"):
+            texts.append(str(calls))
+        for text in texts:
+            chars += len(text)
+            bytes_ += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    tools = len(str(request.tools)) if request.tools else 0
+    return chars + tools, bytes_ + tools, media
+
+
+def _count_media(content: Json, media: dict[str, int]) -> None:
+    if not isinstance(content, (list, tuple)):
+        return
+    for part in content:
+        need = _MEDIA_NEEDS.get(str(part.get("type"))) if isinstance(part, Mapping) else None
+        if need:
+            media[need] = media.get(need, 0) + 1
+
+
+def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
+    needs = set(media)
+    if request.tools:
+        needs.add("tools")
+    if request.response_format is not None:
+        kind = request.response_format.get("type")
+        needs |= {"json_schema"} if kind == "json_schema" else {"json_mode"} if kind == "json_object" else set()
+    return frozenset(needs)
+
+
+def _kind(request: Request) -> tuple[str | None, str]:
+    if request.kind in TASK_KINDS:
+        return request.kind, "hint"
+    guess = guess_kind(_last_user_text(request.messages))
+    return guess, "guess" if guess else "unknown"
+
+
+def _last_user_text(messages: tuple[Message, ...]) -> str:
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            content = message.get("content")
+            return content if isinstance(content, str) else text_of(content)
+    return ""

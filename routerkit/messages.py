@@ -1,0 +1,162 @@
+"""What goes in (Request), what comes out (Reply), piecewise (Chunk), and what it consumed (Usage)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+"""Anything JSON can say."""
+
+Message: TypeAlias = Mapping[str, Json]
+"""One message in OpenAI's chat format: `role`, `content`, and where they apply `name`, `tool_calls`, `tool_call_id`."""
+
+TaskKind = Literal[
+    "explain", "document", "review", "bug_fix", "synthesize", "refactor", "migrate", "translate", "test_write", "multi_file", "plan", "chat"
+]
+"""What kind of work a request is; scorecards are measured per kind."""
+
+TASK_KINDS: Final[tuple[TaskKind, ...]] = (
+    "explain",
+    "document",
+    "review",
+    "bug_fix",
+    "synthesize",
+    "refactor",
+    "migrate",
+    "translate",
+    "test_write",
+    "multi_file",
+    "plan",
+    "chat",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chat completion to be routed, in OpenAI's chat format."""
+
+    model: str
+    """A pool, or one of its targets as `pool/target`; for a provider, the model id it knows."""
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Json], ...] = ()
+    tool_choice: Json = None
+    response_format: Mapping[str, Json] | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Further body parameters, passed through unchanged (`seed`, `top_p`, `reasoning_effort`, …)."""
+    kind: str | None = None
+    """Task kind, if the caller knows it; one of `TASK_KINDS`."""
+    agent: str | None = None
+    session: str | None = None
+    tags: tuple[str, ...] = ()
+    timeout_s: float = 60.0
+    """Total deadline over all attempts and waits, in seconds."""
+    first_token_s: float | None = None
+    """Longest wait for the first byte of one attempt, in seconds; None = the provider's own timer. The router sets it so that one
+    hanging target cannot use up the whole deadline."""
+
+    def with_deadline(self, model: str, timeout_s: float, first_token_s: float | None) -> Request:
+        """Copy for one attempt on one target."""
+        return replace(self, model=model, timeout_s=timeout_s, first_token_s=first_token_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the model wants called."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text exactly as the model wrote it; may be invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call; pieces with the same `index` belong together and their arguments concatenate."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens one answer consumed. Cached and cache-write tokens are parts of `input_tokens`, reasoning a part of `output_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    is_estimated: bool = False
+    """True when the provider did not report usage and we counted characters instead."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.is_estimated or other.is_estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. A provider fills what it knows; the router adds target, record id and cost."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str = "stop"
+    """`stop`, `length`, `tool_calls` or `content_filter`."""
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    """Model that answered, as the provider names it."""
+    reasoning: str = ""
+    """Plain-text reasoning, where the provider shows it."""
+    refusal: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Provider-specific parts of the message, unchanged (signed thinking, citations, …)."""
+    target: str = ""
+    record_id: str = ""
+    cost_usd: float | None = None
+    """Cost of the whole call, failed attempts included; None when a price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a streamed answer. The router ends each stream with one chunk that carries `record_id`, `target` and `cost_usd`."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    """On at most one chunk of a stream."""
+    model: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    target: str = ""
+    record_id: str = ""
+    cost_usd: float | None = None
+
+    def has_content(self) -> bool:
+        """Whether a caller could see something of the answer in it; from then on no other target may continue the stream."""
+        return bool(self.text or self.tool_calls or self.reasoning or self.refusal)
+
+
+def text_of(content: Json) -> str:
+    """Text of a message's `content`: the string itself, or its text parts joined; empty for None and other media."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    return "".join(
+        str(part.get("text") or "") for part in content if isinstance(part, Mapping) and part.get("type") in {"text", "input_text", None}
+    )

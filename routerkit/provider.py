@@ -1,0 +1,30 @@
+"""The one interface between the engine and whatever answers: four methods, sync and async, whole and streamed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from routerkit.messages import Chunk, Reply, Request
+
+
+class Provider(Protocol):
+    """Something that answers chat requests. A Router is one too, so routers nest.
+
+    Rules every implementation keeps (checked by `tests/contracts/provider.py`):
+    one upstream request per call, never a retry; `request.timeout_s` bounds the whole call, `request.first_token_s` the wait for its
+    first byte; every failure is a `ProviderError`; a stream that ends without a finish reason raises `truncated`; closing an iterator
+    closes the upstream at once; the request is never changed.
+    """
+
+    def complete(self, request: Request) -> Reply:
+        """Whole answer, blocking."""
+
+    async def acomplete(self, request: Request) -> Reply:
+        """Whole answer."""
+
+    def stream(self, request: Request) -> Iterator[Chunk]:
+        """Answer in pieces, blocking."""
+
+    def astream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Answer in pieces."""

@@ -1,0 +1,74 @@
+"""One routed call as it is remembered: the decision, every attempt, what it used and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from routerkit.decision import Decision
+from routerkit.errors import ErrorCode, ErrorKind
+from routerkit.messages import Request, Usage
+
+Status = Literal["ok", "error", "cancelled"]
+"""How a call ended; `cancelled` = the caller went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request sent to one target, and how it ended."""
+
+    target: str
+    model: str
+    offset_s: float
+    """Start, in seconds after the start of the call."""
+    latency_s: float
+    first_token_s: float | None = None
+    """Wait for the first content of a stream, in seconds; None for whole answers."""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    """None when the price or the usage is unknown."""
+    error: str | None = None
+    """One line, without secrets; None on success."""
+    error_kind: ErrorKind | None = None
+    error_code: ErrorCode | None = None
+    status: int | None = None
+    maybe_billed: bool = False
+    """A failed attempt that the provider may have charged for."""
+    price_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One routed call. Emitted exactly once per call, also for failed, cancelled and abandoned ones."""
+
+    id: str
+    at: datetime
+    """Start, UTC."""
+    request: Request
+    decision: Decision
+    attempts: tuple[Attempt, ...]
+    status: Status
+    target: str | None
+    """Target that answered, or the last one tried."""
+    model: str | None
+    latency_s: float
+    usage: Usage
+    """Sum over attempts."""
+    cost_usd: float | None
+    """Sum over attempts; None when any part is unknown."""
+    is_stream: bool
+    finish_reason: str | None = None
+    output_chars: int = 0
+    output_text: str | None = None
+    """Answer text of whole calls; the ledger stores it only when text storage is switched on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Later truth about a call: did the answer work?"""
+
+    record_id: str
+    at: datetime
+    success: bool
+    evidence: str = ""

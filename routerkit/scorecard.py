@@ -1,0 +1,232 @@
+"""Measured estimates per (target, task kind): how often it succeeds, what it costs, how long it takes. Immutable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from routerkit.errors import ConfigError
+
+SCHEMA: Final = "rk-scorecard/1"
+PRIOR_QUALITY: Final = 0.5
+"""Share of successes assumed of a target nobody measured."""
+PRIOR_N: Final = 4.0
+"""How many samples that assumption is worth; small, so that the first measurements speak."""
+KIND_N: Final = 10.0
+"""How many samples a target's overall rate is worth in one task kind (reference: empirical Bayes gave 10 to 30)."""
+OUTPUT_TOKENS: Final = 400.0
+"""Answer length assumed where none was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What was measured of one target on one task kind."""
+
+    target: str
+    kind: str
+    n: int
+    """Graded samples; infrastructure failures are not among them."""
+    passed: float
+    """Successes among `n`; may be fractional where graders give shares."""
+    cost_usd: float | None = None
+    """Mean dollars per sample, failures included; None when a price is unknown."""
+    latency_s: float | None = None
+    """Mean seconds to a whole answer."""
+    output_tokens: float | None = None
+    """Mean answer length."""
+
+
+class Estimate(NamedTuple):
+    """Posterior of one (target, kind): Beta(alpha, beta) for quality, means for the rest."""
+
+    alpha: float
+    beta: float
+    n_samples: int
+    """Samples of exactly this kind; 0 = unmeasured, the numbers are inferred."""
+    source: str
+    """`measured`, `other kinds` or `prior`."""
+    low: float
+    """Lower end of the central 90 % interval."""
+    high: float
+    latency_s: float | None
+    output_tokens: float
+
+    @property
+    def mean(self) -> float:
+        """Expected share of successes, 0..1."""
+        return self.alpha / (self.alpha + self.beta)
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """All cells of one publication. Look-ups are computed once per (target, kind) and kept."""
+
+    cells: tuple[Cell, ...] = ()
+    prior_quality: float = PRIOR_QUALITY
+    prior_n: float = PRIOR_N
+    made_at: datetime | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Provenance: run ids, commit, sandbox level, price version."""
+    _estimates: dict[tuple[str, str | None], Estimate] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _at_least: dict[tuple[str, str | None, float], float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    revision: str = field(default="", init=False)
+    """Short hash of the contents; empty for the empty scorecard."""
+
+    def __post_init__(self) -> None:
+        text = json.dumps([asdict(c) for c in self.cells] + [self.prior_quality, self.prior_n], sort_keys=True)
+        object.__setattr__(self, "revision", hashlib.sha256(text.encode()).hexdigest()[:8] if self.cells else "")
+
+    def estimate(self, target: str, kind: str | None) -> Estimate:
+        """Posterior for a target on a kind, shrunk toward the target's other kinds and a stated prior; never missing."""
+        found = self._estimates.get((target, kind))
+        if found is None:
+            found = self._estimates[target, kind] = _estimate(self, target, kind)
+        return found
+
+    def p_at_least(self, target: str, kind: str | None, floor: float) -> float:
+        """Probability that the target's share of successes on this kind is at least `floor`."""
+        key = (target, kind, floor)
+        found = self._at_least.get(key)
+        if found is None:
+            estimate = self.estimate(target, kind)
+            found = self._at_least[key] = 1.0 - beta_cdf(floor, estimate.alpha, estimate.beta)
+        return found
+
+    def to_json(self) -> str:
+        """Text of `scorecard.json`."""
+        made_at = self.made_at.isoformat() if self.made_at else None
+        body = {
+            "schema": SCHEMA,
+            "revision": self.revision,
+            "made_at": made_at,
+            "prior": {"quality": self.prior_quality, "n": self.prior_n},
+            "sources": dict(self.sources),
+            "cells": [asdict(c) for c in self.cells],
+        }
+        return json.dumps(body, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "scorecard") -> Scorecard:
+        """Parse `scorecard.json`.
+
+        Raises:
+            ConfigError: not JSON, another schema, or a cell with an impossible value; the message says which.
+        """
+        try:
+            body = json.loads(text)
+            if body.get("schema") != SCHEMA:
+                raise ConfigError(
+                    f"{where}: schema {body.get('schema')!r} is not {SCHEMA!r}; publish it again with `routerkit scores publish`"
+                )
+            cells = tuple(_checked(Cell(**c), where) for c in body["cells"])
+            made_at = datetime.fromisoformat(body["made_at"]) if body.get("made_at") else None
+            prior = body.get("prior") or {}
+            return cls(
+                cells, float(prior.get("quality", PRIOR_QUALITY)), float(prior.get("n", PRIOR_N)), made_at, body.get("sources") or {}
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise ConfigError(f"{where}: not a scorecard ({exc}); publish it again with `routerkit scores publish`") from exc
+
+
+def load_scorecard(path: Path) -> Scorecard:
+    """Read a published scorecard.
+
+    Raises:
+        ConfigError: the file cannot be read or is not a scorecard.
+    """
+    try:
+        return Scorecard.from_json(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: cannot read the scorecard ({exc})") from exc
+
+
+def beta_cdf(x: float, a: float, b: float) -> float:
+    """Regularised incomplete beta function I_x(a, b): P(X ≤ x) for X ~ Beta(a, b).
+
+    Source: Press et al., Numerical Recipes, 3rd ed., section 6.4 (continued fraction, modified Lentz method).
+    """
+    if x <= 0.0:
+        return 0.0
+    if x >= 1.0:
+        return 1.0
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    if x < (a + 1.0) / (a + b + 2.0):
+        return front * _beta_fraction(x, a, b) / a
+    return 1.0 - front * _beta_fraction(1.0 - x, b, a) / b
+
+
+def beta_quantile(p: float, a: float, b: float) -> float:
+    """Value below which Beta(a, b) holds probability `p`, by bisection to 1e-6."""
+    low, high = 0.0, 1.0
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (middle, high) if beta_cdf(middle, a, b) < p else (low, middle)
+    return (low + high) / 2
+
+
+def _beta_fraction(x: float, a: float, b: float) -> float:
+    c, d = 1.0, 1.0 / _nonzero(1.0 - (a + b) * x / (a + 1.0))
+    h = d
+    for m in range(1, 300):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1.0 / _nonzero(1.0 + term * d)
+            c = _nonzero(1.0 + term / c)
+            h *= d * c
+        if abs(d * c - 1.0) < 1e-12:
+            break
+    return h
+
+
+def _nonzero(value: float) -> float:
+    return value if abs(value) > 1e-300 else 1e-300
+
+
+def _estimate(card: Scorecard, target: str, kind: str | None) -> Estimate:
+    own = [c for c in card.cells if c.target == target]
+    same = [c for c in own if c.kind == kind]
+    n_all, passed_all = sum(c.n for c in own), sum(c.passed for c in own)
+    overall = (passed_all + card.prior_quality * card.prior_n) / (n_all + card.prior_n)
+    strength = min(KIND_N, n_all + card.prior_n)
+    n, passed = sum(c.n for c in same), sum(c.passed for c in same)
+    # The overall rate stands in for other kinds; where this kind is all there is, it must not be counted twice.
+    if n_all == n:
+        overall, strength = card.prior_quality, card.prior_n
+    alpha, beta = passed + overall * strength, (n - passed) + (1.0 - overall) * strength
+    source = "measured" if n else "other kinds" if n_all else "prior"
+    near = same or own
+    output_tokens = _mean(near, [c.output_tokens for c in near])
+    return Estimate(
+        alpha,
+        beta,
+        n,
+        source,
+        beta_quantile(0.05, alpha, beta),
+        beta_quantile(0.95, alpha, beta),
+        _mean(near, [c.latency_s for c in near]),
+        OUTPUT_TOKENS if output_tokens is None else output_tokens,
+    )
+
+
+def _mean(cells: list[Cell], values: Iterable[float | None]) -> float | None:
+    known = [(v, c.n) for v, c in zip(values, cells, strict=True) if v is not None and c.n]
+    return sum(v * n for v, n in known) / sum(n for _, n in known) if known else None
+
+
+def _checked(cell: Cell, where: str) -> Cell:
+    numbers = (cell.n, cell.passed, cell.cost_usd or 0, cell.latency_s or 0, cell.output_tokens or 0)
+    if not all(math.isfinite(x) and x >= 0 for x in numbers) or cell.passed > cell.n:
+        raise ConfigError(f"{where}: cell {cell.target}/{cell.kind} has an impossible value: {cell}")
+    return cell
+
+
+def now_utc() -> datetime:
+    """The current instant, UTC-aware."""
+    return datetime.now(UTC)
