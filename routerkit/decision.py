@@ -73,6 +73,9 @@ class Decision:
     """Probability with which the policy picks what it picked; 1.0 if it does not randomise."""
     seed: int | None = None
     """Seed of the random pick, None when the policy does not randomise."""
+    picker: str = "best"
+    """`best` or `weighted`, see `pickers.pick`."""
+    explore_share: float = 0.0
     config_revision: str = ""
     scorecard_revision: str = ""
     rule: str | None = None
@@ -132,6 +135,8 @@ class Decision:
             "picked": self.picked,
             "propensity": self.propensity,
             "seed": self.seed,
+            "picker": self.picker,
+            "explore_share": self.explore_share,
             "config_revision": self.config_revision,
             "scorecard_revision": self.scorecard_revision,
             "rule": self.rule,

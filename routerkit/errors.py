@@ -2,8 +2,8 @@
 
     RouterKitError
     ├── ConfigError                 a file, key or value of the configuration is wrong
-    ├── UnknownRecordError          report() named a call nobody made
     └── ProviderError               a target could not answer; carries kind and code
+        ├── UnknownModelError       the request names no pool or target
         ├── NoCandidateError        every target was dropped before anything was sent; carries .decision
         ├── AllAttemptsFailedError  every attempt failed; carries .record
         └── StreamBrokenError       the answer broke after its first content; carries .record
@@ -14,6 +14,8 @@ like any other provider.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -64,10 +66,6 @@ class ConfigError(RouterKitError):
     """Configuration is wrong; the message names the place, the value and the remedy in one line."""
 
 
-class UnknownRecordError(RouterKitError):
-    """`report()` was given a record id that this router never issued."""
-
-
 class ProviderError(RouterKitError):
     """A target could not answer.
 
@@ -92,6 +90,17 @@ class ProviderError(RouterKitError):
         """How long the provider asked us to stay away, in seconds from now; None when it did not say."""
         self.maybe_billed = maybe_billed
         """True when the provider may have processed, and so billed, the failed attempt."""
+
+
+class UnknownModelError(ProviderError):
+    """The request addresses a pool or target that does not exist."""
+
+    def __init__(self, model: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(model, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+        super().__init__(f"no pool or target named {model!r}; {hint}", code="not_found")
+        self.kind = "invalid"
 
 
 class NoCandidateError(ProviderError):

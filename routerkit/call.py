@@ -1,0 +1,160 @@
+"""One call while it runs: collects attempts and what was streamed, and becomes a Record at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from routerkit.catalog import Target
+from routerkit.decision import Decision
+from routerkit.dispatch import Open
+from routerkit.errors import ProviderError
+from routerkit.features import CHARS_PER_TOKEN
+from routerkit.messages import Chunk, Reply, Request, Usage
+from routerkit.record import Attempt, Record, Status
+
+_NO_USAGE: Final = Usage()
+
+
+class Call:
+    """Mutable notes on one routed call. Not thread-safe: a call runs in one thread or task."""
+
+    def __init__(self, request: Request, decision: Decision, *, at: datetime, clock: Callable[[], float], is_stream: bool) -> None:
+        self.request, self.decision, self.at, self.is_stream = request, decision, at, is_stream
+        self.status: Status = "cancelled"
+        self._clock = clock
+        self.started = clock()
+        self.deadline = self.started + request.timeout_s
+        self.attempts: list[Attempt] = []
+        self.finish_reason: str | None = None
+        self.output_text: str | None = None
+        self._open: Open | None = None
+        self._opened_at = self._first_at = 0.0
+        self._chars = 0
+        self._chunk_usage: Usage | None = None
+        self._model = ""
+        self._record: Record | None = None
+
+    def opening(self, step: Open) -> Request:
+        """Note the start of an attempt; returns the request to send."""
+        self._open, self._opened_at, self._first_at, self._chars, self._chunk_usage, self._model = step, self._clock(), 0.0, 0, None, ""
+        return addressed(self.request, step)
+
+    def saw(self, chunk: Chunk) -> None:
+        """Note one chunk of the running attempt."""
+        if chunk.text:
+            self._chars += len(chunk.text)
+        elif chunk.tool_calls:
+            self._chars += sum(len(d.arguments) for d in chunk.tool_calls)
+        if not self._first_at and chunk.has_content():
+            self._first_at = self._clock()
+        if chunk.usage is not None:
+            self._chunk_usage = chunk.usage
+        if chunk.finish_reason is not None:
+            self.finish_reason = chunk.finish_reason
+        if chunk.model:
+            self._model = chunk.model
+
+    def replied(self, reply: Reply) -> None:
+        """The running attempt ended with a whole answer."""
+        self._chars = len(reply.text)
+        self.finish_reason, self.output_text, self._model = reply.finish_reason, reply.text, reply.model
+        self._close(reply.usage, None)
+        self.status = "ok"
+
+    def streamed(self) -> None:
+        """The running attempt's stream ended well."""
+        self._close(self._chunk_usage or self._estimated_usage(), None)
+        self.status = "ok"
+
+    def failed(self, error: ProviderError) -> None:
+        """The running attempt failed; what may have been billed is counted as an estimate."""
+        self._close(self._chunk_usage or (self._estimated_usage() if error.maybe_billed else _NO_USAGE), error)
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of the last finished attempt."""
+        return self.attempts[-1].latency_s
+
+    def record(self) -> Record:
+        """The finished record, made once; an attempt still open is counted as abandoned."""
+        if self._record is None:
+            self._record = self._finish()
+        return self._record
+
+    def _finish(self) -> Record:
+        if self._open is not None:
+            self._close(
+                self._chunk_usage or self._estimated_usage(),
+                ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True),
+            )
+        last = self.attempts[-1] if self.attempts else None
+        usage = _NO_USAGE
+        if len(self.attempts) == 1 and last:
+            usage = last.usage or usage
+        else:
+            for attempt in self.attempts:
+                usage = usage + (attempt.usage or _NO_USAGE)
+        return Record(
+            id=self.decision.id,
+            at=self.at,
+            request=self.request,
+            decision=self.decision,
+            attempts=tuple(self.attempts),
+            status=self.status,
+            target=last.target if last else None,
+            model=last.model if last else None,
+            latency_s=self._clock() - self.started,
+            usage=usage,
+            cost_usd=self.cost_usd(),
+            is_stream=self.is_stream,
+            finish_reason=self.finish_reason,
+            output_chars=self._chars,
+            output_text=self.output_text,
+        )
+
+    def cost_usd(self) -> float | None:
+        """Sum over attempts so far; None when the price of any that used tokens is unknown."""
+        total = 0.0
+        for attempt in self.attempts:
+            if attempt.cost_usd is None:
+                return None
+            total += attempt.cost_usd
+        return total
+
+    def _close(self, usage: Usage, error: ProviderError | None) -> None:
+        step = self._open
+        assert step is not None
+        self._open = None
+        now, price = self._clock(), step.target.price
+        nothing_used = usage is _NO_USAGE and error is not None
+        self.attempts.append(
+            Attempt(
+                target=step.target.name,
+                model=self._model or step.target.model,
+                offset_s=self._opened_at - self.started,
+                latency_s=now - self._opened_at,
+                first_token_s=self._first_at - self._opened_at if self._first_at else None,
+                usage=usage,
+                cost_usd=0.0 if nothing_used else price.cost_usd(usage) if price else None,
+                error=None if error is None else str(error),
+                error_kind=None if error is None else error.kind,
+                error_code=None if error is None else error.code,
+                status=None if error is None else error.status,
+                maybe_billed=error is not None and error.maybe_billed,
+                price_version=price.version if price else None,
+            )
+        )
+
+    def _estimated_usage(self) -> Usage:
+        return Usage(self.decision.features.input_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
+
+
+def addressed(request: Request, step: Open) -> Request:
+    """The request as the target should see it: its model, its extra parameters, the time that is left."""
+    target: Target = step.target
+    sent = request.with_deadline(target.model, step.timeout_s, step.first_token_s)
+    if target.extra:
+        object.__setattr__(sent, "extra", {**target.extra, **request.extra})  # a fresh copy nobody else has seen yet
+    return sent

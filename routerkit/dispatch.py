@@ -1,0 +1,142 @@
+"""The life of one call as a generator without I/O: which target to try next, for how long, and when to wait or give up.
+
+`attempts` yields `Open` and `Sleep`; a driver, blocking or async, carries them out and sends back None for success or the ProviderError.
+Whole and streamed calls share it. Source of the rules: section A of the reliability reference (gRPC A6, Envoy retries, AWS full jitter).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from routerkit.catalog import Target
+from routerkit.errors import ProviderError
+from routerkit.health import HealthBoard
+
+_WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
+"""Failures after which the same target may well answer a little later."""
+_FIRST_BYTE_SHARE: Final = 0.6
+"""Share of the remaining time that a target may spend silent while others are waiting: a hanging one must leave them enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Send the request to this target."""
+
+    target: Target
+    timeout_s: float
+    """All the time that is left."""
+    first_token_s: float | None
+    """Longest silence before the first byte; None = the provider's own timer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait before the next attempt."""
+
+    seconds: float
+
+
+Step: TypeAlias = Open | Sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often, and after which pause, targets are tried again once all have failed."""
+
+    extra_attempts: int = 2
+    """Attempts beyond one per target."""
+    base_s: float = 0.5
+    cap_s: float = 8.0
+    """Pauses are drawn from U(0, min(cap, base * 2^n)) (AWS, full jitter)."""
+
+    def wait_s(self, n: int, error: ProviderError, rng: random.Random) -> float:
+        """Pause before repetition `n` (0-based): what the provider asked for plus up to a quarter, else full jitter."""
+        if error.retry_after_s is not None:
+            return error.retry_after_s * rng.uniform(1.0, 1.25)
+        if error.code == "connect" and n == 0:
+            return 0.0  # nothing was processed, and most resets pass at once
+        return rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0**n))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the generator may ask: the time, the dice and the targets' health."""
+
+    clock: Callable[[], float]
+    rng: random.Random
+    health: HealthBoard
+
+
+def attempts(
+    targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings
+) -> Generator[Step, ProviderError | None, ProviderError | None]:
+    """Try each target once in order, then repeat those that may recover while time is left.
+
+    Returns:
+        None after a success, else the failure to report. No sleep ever follows the last attempt.
+    """
+    failed: list[tuple[Target, ProviderError]] = []
+    window = 0
+    for i, target in enumerate(targets):
+        if window and target.context_tokens is not None and target.context_tokens <= window:
+            continue  # a shorter window than the one that just overflowed cannot fit
+        error = yield from _try(target, deadline, around, are_others_waiting=i + 1 < len(targets))
+        if error is None:
+            return None
+        failed.append((target, error))
+        if error.code == "context_length":
+            window = target.context_tokens or 0
+        elif error.kind == "invalid" or error.code == "deadline":
+            return error
+    return (yield from _repeat(failed, deadline, retry, around))
+
+
+def _repeat(
+    failed: list[tuple[Target, ProviderError]], deadline: float, retry: Retry, around: Surroundings
+) -> Generator[Step, ProviderError | None, ProviderError | None]:
+    last = failed[-1][1] if failed else None
+    for n in range(retry.extra_attempts):
+        waits = [(retry.wait_s(n, e, around.rng), i) for i, (_, e) in enumerate(failed) if e.code in _WORTH_REPEATING]
+        if not waits:
+            break
+        wait_s, i = min(waits)
+        if around.clock() + wait_s >= deadline:
+            break
+        if wait_s > 0:
+            yield Sleep(wait_s)
+        target = failed[i][0]
+        error = yield from _try(target, deadline, around, are_others_waiting=False)
+        if error is None:
+            return None
+        failed[i], last = (target, error), error
+        if error.kind == "invalid":
+            break
+    return last
+
+
+def _try(
+    target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
+) -> Generator[Step, ProviderError | None, ProviderError | None]:
+    now = around.clock()
+    ready_at = around.health.limited_until(target.name)
+    if ready_at >= deadline:
+        return ProviderError(
+            f"target {target.name!r} is rate limited for another {ready_at - now:.1f} s, longer than the deadline",
+            code="rate_limit",
+            status=429,
+            retry_after_s=ready_at - now,
+        )
+    if ready_at > now:
+        yield Sleep(ready_at - now)
+        now = around.clock()
+    left_s = deadline - now
+    if left_s <= 0:
+        return ProviderError("the deadline of the call has passed", code="deadline")
+    around.health.starting(target.name)
+    error = yield Open(target, left_s, left_s * _FIRST_BYTE_SHARE if are_others_waiting else None)
+    if error is not None:
+        around.health.failed(target.name, error)
+    return error

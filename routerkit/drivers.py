@@ -1,0 +1,131 @@
+"""What carries out the steps of a call, blocking and async; the only places where the engine waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from typing import Final, NamedTuple, TypeVar
+
+from routerkit.call import Call
+from routerkit.catalog import Target
+from routerkit.dispatch import Open, Step
+from routerkit.errors import ProviderError
+from routerkit.messages import Chunk, Request
+
+T = TypeVar("T")
+_GRACE_S: Final = 0.2
+"""A provider ends itself at its deadline; only if it does not, we end it this much later."""
+
+Send = Callable[[Target, Request], T]
+
+
+class Opened(NamedTuple):
+    """A stream up to and including its first content, and the rest."""
+
+    head: list[Chunk]
+    rest: Iterator[Chunk]
+
+
+class AOpened(NamedTuple):
+    """Async twin of `Opened`."""
+
+    head: list[Chunk]
+    rest: AsyncIterator[Chunk]
+
+
+def drive(
+    steps: Generator[Step, ProviderError | None, ProviderError | None], call: Call, send: Send[T], sleep: Callable[[float], None]
+) -> T | ProviderError:
+    """Carry out steps until one attempt succeeds; returns its result, or the failure to report."""
+    error: ProviderError | None = None
+    while True:
+        try:
+            step = steps.send(error)
+        except StopIteration as stop:
+            return _failure(stop)
+        error = None
+        if not isinstance(step, Open):
+            sleep(step.seconds)
+            continue
+        try:
+            return send(step.target, call.opening(step))
+        except ProviderError as exc:
+            call.failed(exc)
+            error = exc
+
+
+async def adrive(
+    steps: Generator[Step, ProviderError | None, ProviderError | None],
+    call: Call,
+    send: Send[Awaitable[T]],
+    sleep: Callable[[float], Awaitable[None]],
+) -> T | ProviderError:
+    """Async twin of `drive`."""
+    from asyncio import timeout  # a third of our import time, and sync callers never need it
+
+    error: ProviderError | None = None
+    while True:
+        try:
+            step = steps.send(error)
+        except StopIteration as stop:
+            return _failure(stop)
+        error = None
+        if not isinstance(step, Open):
+            await sleep(step.seconds)
+            continue
+        try:
+            async with timeout(step.timeout_s + _GRACE_S):
+                return await send(step.target, call.opening(step))
+        except ProviderError as exc:
+            error = exc
+        except TimeoutError:
+            error = ProviderError(f"no answer from {step.target.name!r} within {step.timeout_s:.1f} s", code="timeout", maybe_billed=True)
+        call.failed(error)
+
+
+def prime(chunks: Iterator[Chunk], call: Call) -> Opened:
+    """Read a stream up to its first content, so that everything before it may still fail over."""
+    head: list[Chunk] = []
+    for chunk in chunks:
+        call.saw(chunk)
+        head.append(chunk)
+        if chunk.has_content():
+            break
+    return Opened(head, chunks)
+
+
+async def aprime(chunks: AsyncIterator[Chunk], call: Call) -> AOpened:
+    """Async twin of `prime`."""
+    head: list[Chunk] = []
+    try:
+        async for chunk in chunks:
+            call.saw(chunk)
+            head.append(chunk)
+            if chunk.has_content():
+                break
+    except BaseException:
+        await aclose(chunks)  # a cancelled generator may be suspended with its upstream open
+        raise
+    return AOpened(head, chunks)
+
+
+def close(chunks: Iterator[Chunk]) -> None:
+    """Close a stream, which closes its upstream."""
+    if isinstance(chunks, Generator):
+        chunks.close()
+
+
+async def aclose(chunks: AsyncIterator[Chunk]) -> None:
+    """Async twin of `close`."""
+    if isinstance(chunks, AsyncGenerator):
+        await chunks.aclose()
+
+
+async def async_sleep(seconds: float) -> None:
+    """Wait without blocking the event loop."""
+    from asyncio import sleep  # see adrive
+
+    await sleep(seconds)
+
+
+def _failure(stop: StopIteration) -> ProviderError:
+    return stop.value if isinstance(stop.value, ProviderError) else ProviderError("nothing was left to try", code="all_failed")

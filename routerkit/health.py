@@ -1,0 +1,150 @@
+"""Which targets are fit to be called: a circuit breaker, a rate-limit wait and a switch-off per target, and how fast each answers."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from routerkit.errors import ProviderError
+
+CONSECUTIVE_FAILURES: Final = 5
+"""Open after so many failures in a row (Envoy's default for consecutive 5xx)."""
+FAILURE_SHARE: Final = 0.5
+WINDOW_CALLS: Final = 20
+WINDOW_S: Final = 60.0
+OPEN_S: Final = 10.0
+"""First ejection; doubles with each further one up to `MAX_OPEN_S`."""
+MAX_OPEN_S: Final = 300.0
+DISABLED_S: Final = 600.0
+"""How long a target stays out whose credential, quota or model is wrong."""
+MAX_RETRY_AFTER_S: Final = 300.0
+"""Longest wait a provider may ask for; more is taken as a mistake."""
+DEFAULT_LIMIT_S: Final = 1.0
+"""Wait after a 429 that does not say how long."""
+PROBE_S: Final = 60.0
+"""A half-open probe that has not reported by then is forgotten."""
+_LATENCY_WEIGHT: Final = 0.3
+"""Share of the newest latency in the running mean: about the last five calls speak."""
+_NOT_ILL: Final = frozenset(
+    {"rate_limit", "auth", "quota", "not_found", "context_length", "content_filter", "invalid_request", "deadline", "no_candidate"}
+)
+"""Failures that say nothing about the target's health: the request's fault, or a state of their own."""
+
+
+class Ailment(NamedTuple):
+    """Why a target is not fit right now."""
+
+    state: str
+    """`health` (breaker open), `limited` (429) or `disabled` (credential, quota or model wrong)."""
+    until: float
+    """Instant on the board's clock at which it is tried again."""
+    why: str
+
+
+@dataclass(slots=True)
+class _Cell:
+    outcomes: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=WINDOW_CALLS))
+    in_a_row: int = 0
+    times_opened: int = 0
+    open_until: float = 0.0
+    open_why: str = ""
+    probe_since: float | None = None
+    limited_until: float = 0.0
+    disabled_until: float = 0.0
+    disabled_why: str = ""
+
+
+class HealthBoard:
+    """Health of all targets of one process. Thread-safe; holds no lock across I/O."""
+
+    def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
+        self._clock, self._rng = clock, rng
+        self._lock = threading.Lock()
+        self._cells: dict[str, _Cell] = {}
+        self._latency_s: dict[str, float] = {}
+
+    def snapshot(self) -> Mapping[str, Ailment]:
+        """Targets that are unfit now, with the reason; empty when all is well."""
+        if not self._cells:
+            return {}
+        now = self._clock()
+        with self._lock:
+            found = ((name, _ailment(cell, now)) for name, cell in self._cells.items())
+            return {name: ailment for name, ailment in found if ailment}
+
+    def latencies_s(self) -> Mapping[str, float]:
+        """Running mean of each target's time to a whole answer, in seconds; targets never called are absent."""
+        return self._latency_s
+
+    def limited_until(self, target: str) -> float:
+        """Instant before which the provider asked not to be called; 0 when it did not."""
+        cell = self._cells.get(target)
+        return cell.limited_until if cell else 0.0
+
+    def starting(self, target: str) -> None:
+        """A call to the target begins; on a half-open breaker it becomes the one probe."""
+        cell = self._cells.get(target)
+        if cell and cell.open_until:
+            cell.probe_since = self._clock()
+
+    def succeeded(self, target: str, latency_s: float) -> None:
+        """A call to the target ended well after `latency_s` seconds."""
+        old = self._latency_s.get(target)
+        self._latency_s[target] = latency_s if old is None else old + _LATENCY_WEIGHT * (latency_s - old)
+        if target not in self._cells:
+            return
+        now = self._clock()
+        with self._lock:
+            cell = self._cells[target]
+            cell.in_a_row, cell.probe_since, cell.open_until, cell.disabled_until = 0, None, 0.0, 0.0
+            cell.outcomes.append((now, True))
+            if cell.limited_until <= now and not any(not ok and now - at < WINDOW_S for at, ok in cell.outcomes):
+                del self._cells[target]
+
+    def failed(self, target: str, error: ProviderError) -> None:
+        """A call to the target failed; what that means depends on `error.code`."""
+        now = self._clock()
+        with self._lock:
+            cell = self._cells.setdefault(target, _Cell())
+            if error.code == "rate_limit":
+                wait_s = DEFAULT_LIMIT_S if error.retry_after_s is None else min(error.retry_after_s, MAX_RETRY_AFTER_S)
+                # max: a second 429 must never shorten the wait that the first one asked for
+                cell.limited_until = max(cell.limited_until, now + wait_s)
+            elif error.kind == "auth":
+                cell.disabled_until, cell.disabled_why = now + DISABLED_S, f"{error.code}: {error}"
+            if error.code in _NOT_ILL:
+                cell.probe_since = None
+            else:
+                self._count_failure(cell, now, error)
+
+    def _count_failure(self, cell: _Cell, now: float, error: ProviderError) -> None:
+        cell.in_a_row += 1
+        cell.outcomes.append((now, False))
+        recent = [ok for at, ok in cell.outcomes if now - at < WINDOW_S]
+        share_is_bad = len(recent) >= CONSECUTIVE_FAILURES and recent.count(False) >= FAILURE_SHARE * len(recent)
+        if cell.probe_since is not None or cell.in_a_row >= CONSECUTIVE_FAILURES or share_is_bad:
+            self._open(cell, now, error)
+
+    def _open(self, cell: _Cell, now: float, error: ProviderError) -> None:
+        if cell.open_until > now:
+            return  # calls that were under way when it opened do not lengthen the ejection
+        length_s = min(OPEN_S * 2**cell.times_opened, MAX_OPEN_S) * self._rng.uniform(0.8, 1.2)
+        cell.times_opened += 1
+        cell.open_until, cell.probe_since = now + length_s, None
+        cell.open_why = f"{cell.in_a_row} failures in a row, last {error.code}"
+
+
+def _ailment(cell: _Cell, now: float) -> Ailment | None:
+    if cell.disabled_until > now:
+        return Ailment("disabled", cell.disabled_until, f"{cell.disabled_why} (again in {cell.disabled_until - now:.0f} s)")
+    if cell.open_until > now:
+        return Ailment("health", cell.open_until, f"{cell.open_why} (again in {cell.open_until - now:.0f} s)")
+    if cell.open_until and cell.probe_since is not None and now - cell.probe_since < PROBE_S:
+        return Ailment("health", cell.probe_since + PROBE_S, "half-open, its one probe is under way")
+    if cell.limited_until > now:
+        return Ailment("limited", cell.limited_until, f"rate limited for another {cell.limited_until - now:.1f} s")
+    return None

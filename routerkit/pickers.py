@@ -1,0 +1,50 @@
+"""From ranked candidates to one pick, with the probability of having picked it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from routerkit.decision import Candidate, Decision
+
+
+class Pick(NamedTuple):
+    """The order in which targets are tried, and the probability that its first is first."""
+
+    order: tuple[str, ...]
+    propensity: float
+
+
+def pick(ranked: Sequence[Candidate], *, picker: str, explore_share: float, seed: int | None) -> Pick:
+    """Choose among kept candidates, ranked best first.
+
+    Args:
+        ranked: Kept candidates, best first.
+        picker: `best` takes the first, `weighted` draws by each candidate's total.
+        explore_share: Probability, 0..1, of a uniform draw instead.
+        seed: Seed of the draw; None = take the first.
+    """
+    names = tuple(c.target for c in ranked)
+    if seed is None or len(names) < 2:
+        return Pick(names, 1.0)
+    shares = _shares(ranked, picker, explore_share)
+    index = random.Random(seed).choices(range(len(names)), shares)[0]
+    return Pick((names[index], *names[:index], *names[index + 1 :]), shares[index])
+
+
+def replay(decision: Decision) -> str | None:
+    """The pick that follows from what a decision recorded; equals `decision.picked` for every decision we made."""
+    kept = sorted((c for c in decision.candidates if c.drop is None), key=lambda c: (-c.total, c.target))
+    order = pick(kept, picker=decision.picker, explore_share=decision.explore_share, seed=decision.seed).order
+    return order[0] if order else None
+
+
+def _shares(ranked: Sequence[Candidate], picker: str, explore_share: float) -> list[float]:
+    n = len(ranked)
+    if picker == "weighted":
+        total = sum(c.total for c in ranked)
+        greedy = [c.total / total if total else 1.0 / n for c in ranked]
+    else:
+        greedy = [1.0] + [0.0] * (n - 1)
+    return [(1.0 - explore_share) * share + explore_share / n for share in greedy]

@@ -1,0 +1,291 @@
+"""The router: decides, attempts, records. A Router is a Provider, so routers nest."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from routerkit.budget import SpendBoard
+from routerkit.call import Call
+from routerkit.catalog import Pool, Target
+from routerkit.decision import Decision
+from routerkit.dispatch import Retry, Surroundings, attempts
+from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
+from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError, UnknownModelError
+from routerkit.facts import Snapshot
+from routerkit.features import features
+from routerkit.health import HealthBoard
+from routerkit.messages import Chunk, Reply, Request
+from routerkit.observe import Observer, notify
+from routerkit.policy import Policy, Ticket
+from routerkit.provider import Provider
+from routerkit.record import Report
+from routerkit.rules import Rule, When
+from routerkit.scorecard import Scorecard, now_utc
+
+
+@dataclass(frozen=True, slots=True)
+class RouterState:
+    """Everything configuration says, complete and immutable; swapped as a whole."""
+
+    pools: Mapping[str, Pool]
+    providers: Mapping[str, Provider]
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    """By name; a pool may also name a policy kind, which then has default settings."""
+    rules: tuple[Rule, ...] = ()
+    scorecard: Scorecard = field(default_factory=Scorecard)
+    budgets: Mapping[str, float] = field(default_factory=dict)
+    """Agent → dollars per UTC day."""
+    revision: str = ""
+
+    def policy(self, pool: Pool) -> Policy:
+        """The policy a pool names."""
+        return self.policies.get(pool.policy) or Policy(pool.policy, pool.policy)
+
+    def target(self, pool: str, name: str) -> Target:
+        """The target a decision names."""
+        found = self.pools[pool].target(name)
+        assert found is not None, f"{name} is not in pool {pool}"
+        return found
+
+
+class Addressed(NamedTuple):
+    """What a request's `model` stands for."""
+
+    pool: Pool
+    pinned: str | None
+
+
+class Router:
+    """Routes requests over pools of targets. Safe to share between threads and event loops.
+
+    Args:
+        state: Pools, providers, policies and scorecard.
+        observers: Told of every finished call, e.g. a Ledger.
+        retry: How often failed targets are tried again.
+        clock: Monotonic seconds.
+        sleep: Blocking wait in seconds.
+        asleep: Async wait in seconds.
+        now: Current UTC instant.
+        rng: Dice for jitter and exploration.
+    """
+
+    def __init__(
+        self,
+        state: RouterState,
+        *,
+        observers: Sequence[Observer] = (),
+        retry: Retry | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        asleep: Callable[[float], Awaitable[None]] = async_sleep,
+        now: Callable[[], datetime] = now_utc,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._state = state
+        self._observers = tuple(observers)
+        self._retry = retry or Retry()
+        self._clock, self._sleep, self._asleep, self._now = clock, sleep, asleep, now
+        self._rng = rng or random.Random()
+        self._health = HealthBoard(clock, self._rng)
+        self._spend = SpendBoard(now)
+        self._around = Surroundings(clock, self._rng, self._health)
+
+    @property
+    def state(self) -> RouterState:
+        """What is in force now."""
+        return self._state
+
+    @property
+    def health(self) -> HealthBoard:
+        """Health of all targets, as this process sees it."""
+        return self._health
+
+    def swap(self, state: RouterState) -> None:
+        """Put a new complete state in force; calls under way finish on the old one. Health and spend are kept."""
+        self._state = state
+
+    def decide(self, request: Request) -> Decision:
+        """Choose a target without calling it.
+
+        Raises:
+            UnknownModelError: `request.model` names no pool or target.
+        """
+        return self._decide(request, self._state)
+
+    def complete(self, request: Request) -> Reply:
+        """Whole answer from the best target that can give one.
+
+        Raises:
+            UnknownModelError: `request.model` names no pool or target.
+            NoCandidateError: every target was dropped; nothing was sent.
+            AllAttemptsFailedError: every attempt failed.
+        """
+        call, state = self._begin(request, is_stream=False)
+        with _Recording(self, call):
+            result = drive(self._steps(call, state), call, lambda t, r: state.providers[t.provider].complete(r), self._sleep)
+            return self._replied(call, result)
+
+    async def acomplete(self, request: Request) -> Reply:
+        """Async twin of `complete`."""
+        call, state = self._begin(request, is_stream=False)
+        with _Recording(self, call):
+            result = await adrive(self._steps(call, state), call, lambda t, r: state.providers[t.provider].acomplete(r), self._asleep)
+            return self._replied(call, result)
+
+    def stream(self, request: Request) -> Iterator[Chunk]:
+        """Answer in pieces; the last chunk carries record id, target and cost.
+
+        Fails over freely until the first content, never after it.
+
+        Raises:
+            StreamBrokenError: the answer broke after content was delivered.
+        """
+        call, state = self._begin(request, is_stream=True)
+        with _Recording(self, call):
+            opened = drive(self._steps(call, state), call, lambda t, r: prime(state.providers[t.provider].stream(r), call), self._sleep)
+            if isinstance(opened, ProviderError):
+                raise self._gave_up(call, opened) from opened
+            try:
+                yield from opened.head
+                for chunk in opened.rest:
+                    call.saw(chunk)
+                    yield chunk
+                    self._check_deadline(call)
+            except ProviderError as exc:
+                raise self._broke(call, exc) from exc
+            finally:
+                close(opened.rest)
+            yield self._streamed(call)
+
+    async def astream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Async twin of `stream`."""
+        call, state = self._begin(request, is_stream=True)
+        with _Recording(self, call):
+            opened = await adrive(
+                self._steps(call, state), call, lambda t, r: aprime(state.providers[t.provider].astream(r), call), self._asleep
+            )
+            if isinstance(opened, ProviderError):
+                raise self._gave_up(call, opened) from opened
+            try:
+                for chunk in opened.head:
+                    yield chunk
+                async for chunk in opened.rest:
+                    call.saw(chunk)
+                    yield chunk
+                    self._check_deadline(call)
+            except ProviderError as exc:
+                raise self._broke(call, exc) from exc
+            finally:
+                await aclose(opened.rest)
+            yield self._streamed(call)
+
+    def report(self, record_id: str, *, success: bool, evidence: str = "") -> None:
+        """Tell what later became of an answer: tests passed, diff applied, reverted."""
+        notify(self._observers, Report(record_id, self._now(), success, evidence))
+
+    def close(self) -> None:
+        """Close providers and observers that can be closed; the router must not be used afterwards."""
+        for part in (*self._state.providers.values(), *self._observers):
+            closing = getattr(part, "close", None)
+            if closing is not None:
+                closing()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _decide(self, request: Request, state: RouterState) -> Decision:
+        pool, pinned = _address(request.model, state)
+        facts = features(request)
+        snapshot = Snapshot(
+            state.scorecard, self._health.snapshot(), self._health.latencies_s(), self._spend.left_usd(request.agent, state.budgets)
+        )
+        rules = state.rules if pinned is None else (*state.rules, Rule(f"{pinned} was asked for", When(), only=(pinned,)))
+        at = self._now()
+        ticket = Ticket(f"{int(at.timestamp() * 1000):011x}{os.urandom(6).hex()}", at, self._rng.getrandbits(32), state.revision)
+        return state.policy(pool).decide(facts, pool, snapshot, rules=rules, ticket=ticket)
+
+    def _begin(self, request: Request, *, is_stream: bool) -> tuple[Call, RouterState]:
+        state = self._state
+        decision = self._decide(request, state)
+        return Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream), state
+
+    def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
+        decision = call.decision
+        if not decision.ranked:
+            call.status = "error"
+            raise NoCandidateError(decision)
+        targets = [state.target(decision.pool, name) for name in decision.ranked]
+        return attempts(targets, deadline=call.deadline, retry=self._retry, around=self._around)
+
+    def _replied(self, call: Call, result: Reply | ProviderError) -> Reply:
+        if isinstance(result, ProviderError):
+            raise self._gave_up(call, result) from result
+        call.replied(result)
+        attempt = call.attempts[-1]
+        self._health.succeeded(attempt.target, attempt.latency_s)
+        return replace(result, target=attempt.target, record_id=call.decision.id, cost_usd=call.cost_usd())
+
+    def _streamed(self, call: Call) -> Chunk:
+        call.streamed()
+        attempt = call.attempts[-1]
+        self._health.succeeded(attempt.target, attempt.latency_s)
+        return Chunk(model=attempt.model, target=attempt.target, record_id=call.decision.id, cost_usd=call.cost_usd())
+
+    def _check_deadline(self, call: Call) -> None:
+        if self._clock() > call.deadline:
+            raise ProviderError(f"the stream was still running after its {call.request.timeout_s:g} s", code="timeout", maybe_billed=True)
+
+    def _gave_up(self, call: Call, last: ProviderError) -> AllAttemptsFailedError:
+        call.status = "error"
+        return AllAttemptsFailedError(call.record(), last)
+
+    def _broke(self, call: Call, error: ProviderError) -> StreamBrokenError:
+        call.failed(error)
+        call.status = "error"
+        self._health.failed(call.attempts[-1].target, error)
+        return StreamBrokenError(call.record(), error)
+
+    def _finish(self, call: Call) -> None:
+        record = call.record()
+        self._spend.add(record.request.agent, record.cost_usd)
+        notify(self._observers, record)
+
+
+class _Recording:
+    """Emits the Record of a call exactly once, however the call ends."""
+
+    __slots__ = ("_call", "_router")
+
+    def __init__(self, router: Router, call: Call) -> None:
+        self._router, self._call = router, call
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(exc, Exception):
+            self._call.status = "error"
+        self._router._finish(self._call)
+
+
+def _address(model: str, state: RouterState) -> Addressed:
+    if pool := state.pools.get(model):
+        return Addressed(pool, None)
+    pool_name, _, target = model.rpartition("/")
+    pool = state.pools.get(pool_name)
+    if pool and pool.target(target):
+        return Addressed(pool, target)
+    holders = [p for p in state.pools.values() if p.target(model)]
+    if holders:
+        return Addressed(holders[0], model)
+    raise UnknownModelError(model, {*state.pools, *(t.name for p in state.pools.values() for t in p.targets)})
