@@ -56,9 +56,9 @@ class Target:
     """Body parameters sent with every request to this target (`temperature`, `reasoning_effort`, …); the caller's win."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Pool:
-    """Targets a caller addresses by one name."""
+    """Targets a caller addresses by one name. Compared by identity, so that what is computed for it can be kept."""
 
     name: str
     targets: tuple[Target, ...]

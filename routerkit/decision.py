@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Score(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A target considered once. A tuple, not a dataclass: fifty are made per decision, and tuples cost a third."""
+    """A target considered once."""
 
     target: str
     drop: Drop | None = None
@@ -58,7 +58,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Record of one choice. `candidates` holds each target of the pool exactly once, kept ones first in rank order."""
+    """Record of one choice. The candidates are written out when first looked at, which most calls never do on the hot path."""
 
     id: str
     at: datetime
@@ -66,7 +66,8 @@ class Decision:
     pool: str
     policy: str
     features: Features
-    candidates: tuple[Candidate, ...]
+    rows: Callable[[], tuple[Candidate, ...]] = field(repr=False, compare=False)
+    """Writes out the candidates."""
     ranked: tuple[str, ...]
     """Names of the kept targets, the pick first; the order of failover."""
     propensity: float
@@ -82,6 +83,15 @@ class Decision:
     """Name of the rule that applied."""
     notes: tuple[str, ...] = ()
     """What the caller should know: `panic: …`, `no target is measured to reach the floor`."""
+
+    _candidates: list[tuple[Candidate, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Each target of the pool exactly once: kept ones in rank order, then dropped ones."""
+        if not self._candidates:
+            self._candidates.append(self.rows())
+        return self._candidates[0]
 
     @property
     def picked(self) -> str | None:

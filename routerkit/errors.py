@@ -66,6 +66,10 @@ class ConfigError(RouterKitError):
     """Configuration is wrong; the message names the place, the value and the remedy in one line."""
 
 
+class StoreError(RouterKitError):
+    """The ledger cannot be read or written: a folder, a database file or a query is wrong; the message is one line."""
+
+
 class ProviderError(RouterKitError):
     """A target could not answer.
 

@@ -27,24 +27,36 @@ _MEDIA_NEEDS: Final = {
     "input_file": "pdf",
 }
 
-_KIND_PATTERNS: Final = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("test_write", r"\b(write|add|create|generate)\b[^.\n]{0,40}\btests?\b"),
+_LANGUAGES: Final = r"(python|java|javascript|typescript|go|rust|c\+\+|c#|kotlin|ruby|cobol)"
+_KIND_SIGNS: Final = tuple(
+    (kind, frozenset(words.split()), re.compile(pattern) if pattern else None)
+    for kind, words, pattern in (
+        ("test_write", "test tests", r"\b(write|add|create|generate)\b[^.\n]{0,40}\btests?\b"),
         (
             "translate",
-            r"\b(translate|port|convert|rewrite)\b[^.\n]{0,60}\b(from|to|into|in)\s+(python|java|javascript|typescript|go|rust|c\+\+|c#|kotlin|ruby|cobol)\b",
+            "translate port convert rewrite",
+            r"\b(translate|port|convert|rewrite)\b[^.\n]{0,60}\b(from|to|into|in) " + _LANGUAGES,
         ),
-        ("migrate", r"\b(migrate|upgrade|moderni[sz]e|python ?2\b|deprecated)"),
-        ("refactor", r"\b(refactor|restructure|rename|extract (a |the )?(function|method|class)|clean up)\b"),
-        ("bug_fix", r"\b(fix|debug|bug|traceback|fails?|failing|broken)\b"),
-        ("review", r"\b(review|critique)\b"),
-        ("document", r"\b(docstrings?|documentation|readme)\b"),
-        ("explain", r"\b(explain|what does|what will|how does|why does|describe|summari[sz]e)\b"),
-        ("plan", r"\b(plan|design|outline|break down)\b"),
-        ("synthesize", r"\b(write|implement|create|complete|generate)\b[^.\n]{0,60}\b(function|class|method|script|code|module|program)\b"),
+        ("migrate", "migrate migration upgrade modernize modernise", ""),
+        ("refactor", "refactor refactoring restructure rename", ""),
+        ("bug_fix", "fix debug bug traceback failing broken", ""),
+        ("review", "review critique", ""),
+        ("document", "docstring docstrings documentation readme", ""),
+        (
+            "explain",
+            "explain describe summarize summarise what how why",
+            r"\b(explain|describe|summari[sz]e|what does|what will|how does|why does)\b",
+        ),
+        ("plan", "plan outline design", ""),
+        (
+            "synthesize",
+            "write implement create complete generate",
+            r"\b(write|implement|create|complete|generate)\b[^.\n]{0,60}\b(function|class|method|script|code|module|program)\b",
+        ),
     )
 )
+"""Task kind, words of which one must occur, and a pattern that must then match. Checked in this order: the narrow kinds first."""
+_WORD: Final = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +112,11 @@ def features(request: Request) -> Features:
 
 def guess_kind(text: str) -> str | None:
     """Task kind that the wording of an instruction suggests; None when nothing does."""
-    head = text[:_GUESS_CHARS]
-    return next((kind for kind, pattern in _KIND_PATTERNS if pattern.search(head)), None)
+    head = text[:_GUESS_CHARS].lower()
+    words = set(_WORD.findall(head))
+    return next(
+        (kind for kind, signs, pattern in _KIND_SIGNS if not words.isdisjoint(signs) and (pattern is None or pattern.search(head))), None
+    )
 
 
 def _measure(request: Request) -> tuple[int, int, dict[str, int]]:

@@ -78,7 +78,7 @@ class HealthBoard:
 
     def latencies_s(self) -> Mapping[str, float]:
         """Running mean of each target's time to a whole answer, in seconds; targets never called are absent."""
-        return self._latency_s
+        return dict(self._latency_s)
 
     def limited_until(self, target: str) -> float:
         """Instant before which the provider asked not to be called; 0 when it did not."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from routerkit.decision import Candidate, Decision
+from routerkit.decision import Decision
 
 
 class Pick(NamedTuple):
@@ -16,16 +16,16 @@ class Pick(NamedTuple):
     propensity: float
 
 
-def pick(ranked: Sequence[Candidate], *, picker: str, explore_share: float, seed: int | None) -> Pick:
+def pick(ranked: Sequence[tuple[float, str]], *, picker: str, explore_share: float, seed: int | None) -> Pick:
     """Choose among kept candidates, ranked best first.
 
     Args:
-        ranked: Kept candidates, best first.
+        ranked: Minus the total, and the name, of each kept candidate, best first.
         picker: `best` takes the first, `weighted` draws by each candidate's total.
         explore_share: Probability, 0..1, of a uniform draw instead.
         seed: Seed of the draw; None = take the first.
     """
-    names = tuple(c.target for c in ranked)
+    names = tuple([name for _, name in ranked])
     if seed is None or len(names) < 2:
         return Pick(names, 1.0)
     shares = _shares(ranked, picker, explore_share)
@@ -35,16 +35,16 @@ def pick(ranked: Sequence[Candidate], *, picker: str, explore_share: float, seed
 
 def replay(decision: Decision) -> str | None:
     """The pick that follows from what a decision recorded; equals `decision.picked` for every decision we made."""
-    kept = sorted((c for c in decision.candidates if c.drop is None), key=lambda c: (-c.total, c.target))
+    kept = sorted((-c.total, c.target) for c in decision.candidates if c.drop is None)
     order = pick(kept, picker=decision.picker, explore_share=decision.explore_share, seed=decision.seed).order
     return order[0] if order else None
 
 
-def _shares(ranked: Sequence[Candidate], picker: str, explore_share: float) -> list[float]:
+def _shares(ranked: Sequence[tuple[float, str]], picker: str, explore_share: float) -> list[float]:
     n = len(ranked)
     if picker == "weighted":
-        total = sum(c.total for c in ranked)
-        greedy = [c.total / total if total else 1.0 / n for c in ranked]
+        total = sum(minus for minus, _ in ranked)
+        greedy = [minus / total if total else 1.0 / n for minus, _ in ranked]
     else:
         greedy = [1.0] + [0.0] * (n - 1)
     return [(1.0 - explore_share) * share + explore_share / n for share in greedy]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from routerkit.catalog import Pool, Target
+from routerkit.case import Case, Snapshot, open_case
+from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score
-from routerkit.facts import Facts, Snapshot, facts
 from routerkit.features import Features
-from routerkit.filters import FILTERS, Check, rule_only
+from routerkit.filters import FILTERS, rule_only
+from routerkit.health import Ailment
 from routerkit.pickers import pick
 from routerkit.rules import Rule, matching
-from routerkit.scorers import SCORERS, rule_score
+from routerkit.scorers import SCORERS, Columns, rule_column, totals
 from routerkit.settings import PolicySettings
 
 POLICY_KINDS: Final = tuple(SCORERS)
@@ -45,102 +46,83 @@ class Policy:
 
     def decide(self, features: Features, pool: Pool, snapshot: Snapshot, *, rules: Sequence[Rule] = (), ticket: Ticket) -> Decision:
         """Choose a target of the pool for a request with these features."""
-        applied = matching(rules, features)
-        kept, dropped = _split(pool.targets, self._checks(features, snapshot, applied))
-        notes: tuple[str, ...] = ()
-        if snapshot.ailments and kept:
-            kept, ill = _split_unfit(kept, snapshot)
-            if not kept:
-                kept, ill, notes = _readmit_least_bad(pool.targets, ill, snapshot)
-            dropped = dropped + ill
-        ranked = self._rank(kept, features, snapshot, applied)
-        weights = self.kind == "weighted"
+        applied = matching(rules, features) if rules else ()
+        case = open_case(pool, features, snapshot, self.settings)
+        drops, notes = _drops(case, applied)
+        columns = rule_column(case, applied) + SCORERS[self.kind](case)
+        sums = totals(columns)
+        ranked = sorted((-total, name) for i, (total, name) in enumerate(zip(sums, case.panel.names, strict=True)) if i not in drops)
+        picker = "weighted" if self.kind == "weighted" else "best"
         seed = ticket.seed if self.is_random else None
-        order, propensity = pick(ranked, picker="weighted" if weights else "best", explore_share=self.settings.explore_share, seed=seed)
+        order, propensity = pick(ranked, picker=picker, explore_share=self.settings.explore_share, seed=seed)
         return Decision(
             id=ticket.id,
             at=ticket.at,
             pool=pool.name,
             policy=self.name,
             features=features,
-            candidates=(*ranked, *sorted(dropped)),
+            rows=lambda: _candidates(case, columns, drops),
             ranked=order,
             propensity=propensity,
             seed=seed,
-            picker="weighted" if weights else "best",
+            picker=picker,
             explore_share=self.settings.explore_share,
             config_revision=ticket.config_revision,
             scorecard_revision=snapshot.scorecard.revision,
             rule=", ".join(r.name for r in applied) or None,
-            notes=notes + self._notes(ranked),
+            notes=notes + self._warning(case, order),
         )
 
-    def _checks(self, features: Features, snapshot: Snapshot, applied: Sequence[Rule]) -> list[tuple[str, Check | None]]:
-        checks = [(name, make(features, snapshot, self.settings)) for name, make in FILTERS]
-        return [("rule", rule_only(applied)), *checks]
-
-    def _rank(self, kept: Sequence[Target], features: Features, snapshot: Snapshot, applied: Sequence[Rule]) -> list[Candidate]:
-        all_facts = [facts(target, features, snapshot) for target in kept]
-        terms = SCORERS[self.kind](all_facts, features, snapshot.scorecard, self.settings)
-        if any(rule.prefer or rule.avoid for rule in applied):
-            terms = [_with_rule(f.target.name, t, applied) for f, t in zip(all_facts, terms, strict=True)]
-        candidates = [_candidate(f, t) for f, t in zip(all_facts, terms, strict=True)]
-        return [c for _, _, c in sorted((-c.total, c.target, c) for c in candidates)]
-
-    def _notes(self, ranked: Sequence[Candidate]) -> tuple[str, ...]:
-        if self.kind != "cheapest_adequate" or not ranked or _is_adequate(ranked[0]):
+    def _warning(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
+        if self.kind != "cheapest_adequate" or not order:
             return ()
-        floor = self.settings.quality_floor
-        return (f"no kept target reaches quality {floor:.2f} with {self.settings.confidence:.0%} confidence; the likeliest was picked",)
+        confidence = self.settings.confidence
+        if any(p >= confidence for p, name in zip(case.chances(), case.panel.names, strict=True) if name == order[0]):
+            return ()
+        return (
+            f"{order[0]} is not shown to reach quality {self.settings.quality_floor:.2f} with {confidence:.0%} confidence, nor is any cheaper kept target",
+        )
 
 
-def _split(targets: Sequence[Target], checks: Sequence[tuple[str, Check | None]]) -> tuple[list[Target], list[Candidate]]:
-    active = [(name, check) for name, check in checks if check is not None]
-    if not active:
-        return list(targets), []
-    kept: list[Target] = []
-    dropped: list[Candidate] = []
-    for target in targets:
-        for name, check in active:
-            if why := check(target):
-                dropped.append(Candidate(target.name, Drop(name, why)))
-                break
-        else:
-            kept.append(target)
-    return kept, dropped
+def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:
+    """Dropped places of the pool with the first reason against each; health speaks last."""
+    drops: dict[int, Drop] = {}
+    checks = [("rule", rule_only(case, applied)), *((name, make(case)) for name, make in FILTERS)]
+    for name, check in checks:
+        if check is not None:
+            for i in range(len(case.panel.names)):
+                if i not in drops and (why := check(i)):
+                    drops[i] = Drop(name, why)
+    if not case.snapshot.ailments:
+        return drops, ()
+    return _drop_unfit(case.panel.names, case.snapshot.ailments, drops)
 
 
-def _split_unfit(targets: Sequence[Target], snapshot: Snapshot) -> tuple[list[Target], list[Candidate]]:
-    ailments = snapshot.ailments
-    kept = [t for t in targets if t.name not in ailments]
-    return kept, [Candidate(t.name, Drop(ailments[t.name].state, ailments[t.name].why)) for t in targets if t.name in ailments]
+def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: dict[int, Drop]) -> tuple[dict[int, Drop], tuple[str, ...]]:
+    """Drop what is unfit; but if that leaves nothing, readmit the target that recovers first (the panic rule)."""
+    unfit = {i: ailments[name] for i, name in enumerate(names) if i not in drops and name in ailments}
+    notes: tuple[str, ...] = ()
+    if len(unfit) + len(drops) == len(names):
+        curable = [i for i in unfit if unfit[i].state != "disabled"]
+        if curable:
+            first = min(curable, key=lambda i: (unfit[i].until, names[i]))
+            notes = (f"panic: every target is unfit; {names[first]} readmitted although {unfit.pop(first).why}",)
+    return {**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes
 
 
-def _readmit_least_bad(
-    targets: Sequence[Target], ill: list[Candidate], snapshot: Snapshot
-) -> tuple[list[Target], list[Candidate], tuple[str, ...]]:
-    """Panic rule: when only their state speaks against all of them, try the one that recovers first instead of failing at once."""
-    usable = [c for c in ill if snapshot.ailments[c.target].state != "disabled"]
-    if not usable:
-        return [], ill, ()
-    first = min(usable, key=lambda c: (snapshot.ailments[c.target].until, c.target))
-    kept = [t for t in targets if t.name == first.target]
-    why = first.drop.why if first.drop else ""
-    return kept, [c for c in ill if c is not first], (f"panic: every target is unfit, {first.target} readmitted although {why}",)
+def _candidates(case: Case, columns: Columns, drops: Mapping[int, Drop]) -> tuple[Candidate, ...]:
+    """Every target once: the kept ones in rank order, then the dropped ones by name."""
+    latencies = case.latencies_s()
+    kept = [_candidate(case, i, columns, latencies[i]) for i in range(len(case.panel.names)) if i not in drops]
+    dropped = [Candidate(case.panel.names[i], drop) for i, drop in drops.items()]
+    return (*sorted(kept, key=lambda c: (-c.total, c.target)), *sorted(dropped))
 
 
-def _candidate(f: Facts, scores: tuple[Score, ...]) -> Candidate:
-    e = f.estimate
-    note = "" if e.n_samples else f"unmeasured, quality from {e.source}"
-    if f.cost_usd is None:
-        note = f"{note}; price unknown" if note else "price unknown"
-    return Candidate(f.target.name, None, scores, f.cost_usd, e.mean, e.low, e.high, e.n_samples, f.latency_s, note)
-
-
-def _is_adequate(candidate: Candidate) -> bool:
-    return any(s.by == "adequate" and s.value for s in candidate.scores)
-
-
-def _with_rule(name: str, terms: tuple[Score, ...], applied: Sequence[Rule]) -> tuple[Score, ...]:
-    term = rule_score(name, applied)
-    return (term, *terms) if term else terms
+def _candidate(case: Case, i: int, columns: Columns, latency_s: float | None) -> Candidate:
+    e, cost = case.panel.estimates[i], case.costs_usd[i]
+    unmeasured = () if e.n_samples else (f"unmeasured, quality from {e.source}",)
+    unpriced = () if cost is not None else ("price unknown",)
+    scores = tuple(Score(c.by, c.values[i], c.weight) for c in columns)
+    return Candidate(
+        case.panel.names[i], None, scores, cost, e.mean, e.low, e.high, e.n_samples, latency_s, "; ".join(unmeasured + unpriced)
+    )

@@ -13,12 +13,12 @@ from typing import NamedTuple, Self
 
 from routerkit.budget import SpendBoard
 from routerkit.call import Call
+from routerkit.case import Snapshot
 from routerkit.catalog import Pool, Target
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError, UnknownModelError
-from routerkit.facts import Snapshot
 from routerkit.features import features
 from routerkit.health import HealthBoard
 from routerkit.messages import Chunk, Reply, Request

@@ -62,10 +62,14 @@ class Estimate(NamedTuple):
         """Expected share of successes, 0..1."""
         return self.alpha / (self.alpha + self.beta)
 
+    def p_at_least(self, floor: float) -> float:
+        """Probability that the share of successes is at least `floor`."""
+        return 1.0 - beta_cdf(floor, self.alpha, self.beta)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Scorecard:
-    """All cells of one publication. Look-ups are computed once per (target, kind) and kept."""
+    """All cells of one publication. Compared by identity or `revision`."""
 
     cells: tuple[Cell, ...] = ()
     prior_quality: float = PRIOR_QUALITY
@@ -73,8 +77,6 @@ class Scorecard:
     made_at: datetime | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     """Provenance: run ids, commit, sandbox level, price version."""
-    _estimates: dict[tuple[str, str | None], Estimate] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _at_least: dict[tuple[str, str | None, float], float] = field(default_factory=dict, init=False, repr=False, compare=False)
     revision: str = field(default="", init=False)
     """Short hash of the contents; empty for the empty scorecard."""
 
@@ -84,19 +86,7 @@ class Scorecard:
 
     def estimate(self, target: str, kind: str | None) -> Estimate:
         """Posterior for a target on a kind, shrunk toward the target's other kinds and a stated prior; never missing."""
-        found = self._estimates.get((target, kind))
-        if found is None:
-            found = self._estimates[target, kind] = _estimate(self, target, kind)
-        return found
-
-    def p_at_least(self, target: str, kind: str | None, floor: float) -> float:
-        """Probability that the target's share of successes on this kind is at least `floor`."""
-        key = (target, kind, floor)
-        found = self._at_least.get(key)
-        if found is None:
-            estimate = self.estimate(target, kind)
-            found = self._at_least[key] = 1.0 - beta_cdf(floor, estimate.alpha, estimate.beta)
-        return found
+        return _estimate(self, target, kind)
 
     def to_json(self) -> str:
         """Text of `scorecard.json`."""

@@ -1,88 +1,89 @@
-"""Preferences among the targets that passed the filters: each policy kind turns facts into score terms between 0 and 1."""
+"""Preferences among targets: each policy kind turns a case into score columns, one value between 0 and 1 per target."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from routerkit.decision import Score
-from routerkit.facts import Facts
-from routerkit.features import Features
+from routerkit.case import Case
 from routerkit.rules import Rule
-from routerkit.scorecard import Scorecard
-from routerkit.settings import PolicySettings
-
-Terms: TypeAlias = tuple[Score, ...]
-Scorer: TypeAlias = Callable[[Sequence[Facts], Features, Scorecard, PolicySettings], list[Terms]]
-"""Score terms of each target, in the order given."""
 
 _HALF_USD: Final = 0.01
 """Cost at which the cost score is one half: a typical call."""
 _HALF_S: Final = 10.0
 """Latency at which the latency score is one half."""
+_TIE: Final = 1e-6
+"""Weight of a term that only decides between equals."""
 RULE_WEIGHT: Final = 1_000.0
 """Outweighs every sum of other terms: what people wrote down comes first."""
 
 
-def cheapest(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+class Column(NamedTuple):
+    """One score term for all targets of the pool."""
+
+    by: str
+    weight: float
+    values: Sequence[float]
+    """0 worst … 1 best, in the order of the pool."""
+
+
+Columns: TypeAlias = tuple[Column, ...]
+Scorer: TypeAlias = Callable[[Case], Columns]
+
+
+def cheapest(case: Case) -> Columns:
     """Least expected cost; unknown prices last."""
-    return [(Score("cost", cheapness(f.cost_usd), 1.0),) for f in all_facts]
+    return (_cost(case, 1.0),)
 
 
-def fastest(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+def fastest(case: Case) -> Columns:
     """Shortest expected latency, live if known, else measured in evals; unknown last, the cheaper one first among equals."""
-    return [(Score("latency", speed(f.latency_s), 1.0), Score("cost", cheapness(f.cost_usd), 1e-6)) for f in all_facts]
+    speeds = [0.0 if s is None else _HALF_S / (_HALF_S + s) for s in case.latencies_s()]
+    return (Column("latency", 1.0, speeds), _cost(case, _TIE))
 
 
-def best(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+def best(case: Case) -> Columns:
     """Highest expected quality, the cheaper one among equals."""
-    return [(Score("quality", f.estimate.mean, 1.0), Score("cost", cheapness(f.cost_usd), 1e-6)) for f in all_facts]
+    return (_quality(case, 1.0), _cost(case, _TIE))
 
 
-def in_order(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+def in_order(case: Case) -> Columns:
     """The pool's own order; `rules` and `fallback` use it."""
-    n = len(all_facts)
-    return [(Score("order", 1.0 - i / n, 1.0),) for i in range(n)]
+    n = len(case.panel.names)
+    return (Column("order", 1.0, [1.0 - i / n for i in range(n)]),)
 
 
-def weighted(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+def weighted(case: Case) -> Columns:
     """Each target's share of the traffic."""
-    weights = [max(settings.weights.get(f.target.name, 1.0), 0.0) for f in all_facts]
+    weights = [max(case.settings.weights.get(name, 1.0), 0.0) for name in case.panel.names]
     total = sum(weights) or 1.0
-    return [(Score("share", w / total, 1.0),) for w in weights]
+    return (Column("share", 1.0, [w / total for w in weights]),)
 
 
-def cheapest_adequate(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+def cheapest_adequate(case: Case) -> Columns:
     """Least expected cost among the targets that probably reach the quality floor; the others after them, likeliest first."""
-    floor = settings.quality_floor
-    result: list[Terms] = []
-    for f in all_facts:
-        p = card.p_at_least(f.target.name, features.kind, floor)
-        cost = cheapness(f.cost_usd)
-        if p >= settings.confidence:
-            result.append((Score("adequate", 1.0, 10.0), Score("cost", cost, 1.0)))
-        else:
-            result.append((Score("adequate", 0.0, 10.0), Score("p_floor", p, 1.0), Score("cost", cost, 1e-6)))
-    return result
+    chances, confidence = case.chances(), case.settings.confidence
+    return (
+        Column("adequate", 10.0, [1.0 if p >= confidence else 0.0 for p in chances]),
+        Column("p_floor", 1.0, [1.0 if p >= confidence else p for p in chances]),
+        _cost(case, _TIE),
+    )
 
 
-def bang_for_buck(all_facts: Sequence[Facts], features: Features, card: Scorecard, settings: PolicySettings) -> list[Terms]:
+def bang_for_buck(case: Case) -> Columns:
     """Highest utility `V·p - cost - λ·latency` in dollars; an unknown cost counts as the whole value of a success.
 
     Source: willingness-to-pay rule of RouterBench, with a price for waiting. The terms are shifted into 0..1 by constants common to all
     targets, which leaves the order untouched.
     """
-    value = settings.value_usd
-    most_usd = max([value, *(f.cost_usd for f in all_facts if f.cost_usd is not None)])
-    most_s = max([0.0, *(f.latency_s for f in all_facts if f.latency_s is not None)])
-    return [
-        (
-            Score("quality", f.estimate.mean, value),
-            Score("cost", 0.0 if f.cost_usd is None or not most_usd else 1.0 - f.cost_usd / most_usd, most_usd),
-            Score("latency", 0.0 if f.latency_s is None or not most_s else 1.0 - f.latency_s / most_s, settings.usd_per_second * most_s),
-        )
-        for f in all_facts
-    ]
+    value, latencies = case.settings.value_usd, case.latencies_s()
+    most_usd = max([value, *(c for c in case.costs_usd if c is not None)])
+    most_s = max([_TIE, *(s for s in latencies if s is not None)])
+    return (
+        _quality(case, value),
+        Column("cost", most_usd, [0.0 if c is None else 1.0 - c / most_usd for c in case.costs_usd]),
+        Column("latency", case.settings.usd_per_second * most_s, [0.0 if s is None else 1.0 - s / most_s for s in latencies]),
+    )
 
 
 SCORERS: Final[Mapping[str, Scorer]] = {
@@ -97,20 +98,28 @@ SCORERS: Final[Mapping[str, Scorer]] = {
 }
 
 
-def rule_score(target: str, rules: Sequence[Rule]) -> Score | None:
-    """The term by which `prefer` and `avoid` of matching rules act; None when they say nothing of the target."""
-    if any(target in rule.prefer for rule in rules):
-        return Score("rule", 1.0, RULE_WEIGHT)
-    if any(target in rule.avoid for rule in rules):
-        return Score("rule", 0.0, RULE_WEIGHT)
-    return Score("rule", 0.5, RULE_WEIGHT) if any(rule.prefer or rule.avoid for rule in rules) else None
+def rule_column(case: Case, rules: Sequence[Rule]) -> Columns:
+    """The term by which `prefer` and `avoid` of matching rules act; none when they say nothing."""
+    preferred = {name for rule in rules for name in rule.prefer}
+    avoided = {name for rule in rules for name in rule.avoid} - preferred
+    if not preferred and not avoided:
+        return ()
+    return (Column("rule", RULE_WEIGHT, [1.0 if n in preferred else 0.0 if n in avoided else 0.5 for n in case.panel.names]),)
 
 
-def cheapness(cost_usd: float | None) -> float:
-    """1 for free, one half at a cent, 0 for an unknown price."""
-    return 0.0 if cost_usd is None else _HALF_USD / (_HALF_USD + cost_usd)
+def totals(columns: Columns) -> list[float]:
+    """Weighted sum of the columns per target."""
+    first, *others = columns
+    sums = [first.weight * v for v in first.values]
+    for column in others:
+        weight = column.weight
+        sums = [s + weight * v for s, v in zip(sums, column.values, strict=True)]
+    return sums
 
 
-def speed(latency_s: float | None) -> float:
-    """1 for instant, one half at ten seconds, 0 for never measured."""
-    return 0.0 if latency_s is None else _HALF_S / (_HALF_S + latency_s)
+def _cost(case: Case, weight: float) -> Column:
+    return Column("cost", weight, [0.0 if c is None else _HALF_USD / (_HALF_USD + c) for c in case.costs_usd])
+
+
+def _quality(case: Case, weight: float) -> Column:
+    return Column("quality", weight, [e.mean for e in case.panel.estimates])

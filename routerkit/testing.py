@@ -24,6 +24,7 @@ class FakeClock:
         self.slept_s: list[float] = []
 
     def __call__(self) -> float:
+        """The time, in seconds."""
         return self.now_s
 
     def sleep(self, seconds: float) -> None:

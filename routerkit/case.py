@@ -1,0 +1,97 @@
+"""What a policy sees: one request, one pool, one snapshot of the world. Numbers stand in columns, one entry per target of the pool.
+
+Columns, because a decision over fifty targets must take less than 100 µs: what depends only on the pool, the task kind and the scorecard
+is computed once and kept (`Panel`); per request only prices are multiplied by tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+from routerkit.catalog import Pool
+from routerkit.features import Features
+from routerkit.health import Ailment
+from routerkit.scorecard import Estimate, Scorecard
+from routerkit.settings import PolicySettings
+
+_NO_LATENCIES: Final[Mapping[str, float]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state a decision is made on; values only, so that the same snapshot gives the same decision."""
+
+    scorecard: Scorecard = field(default_factory=Scorecard)
+    ailments: Mapping[str, Ailment] = field(default_factory=dict)
+    """Unfit targets, see `health.HealthBoard.snapshot`."""
+    latencies_s: Mapping[str, float] = field(default_factory=lambda: _NO_LATENCIES)
+    """Live mean latency per target, in seconds."""
+    budget_left_usd: float | None = None
+    """What the calling agent may still spend today; None = no budget."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A pool in view of one task kind and one scorecard."""
+
+    names: tuple[str, ...]
+    estimates: tuple[Estimate, ...]
+    rates: tuple[tuple[float, float, float] | None, ...]
+    """Dollars per prompt token, dollars per answer token, expected answer tokens; None without a price."""
+    smallest_window: float
+    """Shortest known context window in tokens; infinite when none is known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One request before one pool."""
+
+    pool: Pool
+    panel: Panel
+    features: Features
+    snapshot: Snapshot
+    settings: PolicySettings
+    costs_usd: Sequence[float | None]
+    """Expected dollars per target; None when the price is unknown."""
+
+    def latencies_s(self) -> list[float | None]:
+        """Seconds to a whole answer per target: live if known, else measured, else None."""
+        live = self.snapshot.latencies_s
+        return [live.get(name, e.latency_s) for name, e in zip(self.panel.names, self.panel.estimates, strict=True)]
+
+    def chances(self) -> tuple[float, ...]:
+        """Probability per target that it reaches the quality floor."""
+        return _chances(self.panel, self.settings.quality_floor)
+
+
+def open_case(pool: Pool, features: Features, snapshot: Snapshot, settings: PolicySettings) -> Case:
+    """Put together all that a decision needs to know."""
+    panel = _panel(pool, features.kind, snapshot.scorecard)
+    return Case(pool, panel, features, snapshot, settings, _costs(panel, features))
+
+
+def _costs(panel: Panel, features: Features) -> list[float | None]:
+    """Prompt tokens plus the measured answer length, cut at the caller's limit, at each target's prices."""
+    n_in, limit = features.input_tokens, features.output_tokens_limit
+    if limit is None:
+        return [None if rate is None else n_in * rate[0] + rate[2] * rate[1] for rate in panel.rates]
+    return [None if rate is None else n_in * rate[0] + min(rate[2], limit) * rate[1] for rate in panel.rates]
+
+
+@lru_cache(maxsize=1024)
+def _panel(pool: Pool, kind: str | None, scorecard: Scorecard) -> Panel:
+    estimates = tuple(scorecard.estimate(t.name, kind) for t in pool.targets)
+    rates = tuple(
+        None if t.price is None else (t.price.input / 1e6, t.price.output / 1e6, e.output_tokens)
+        for t, e in zip(pool.targets, estimates, strict=True)
+    )
+    windows = [t.context_tokens for t in pool.targets if t.context_tokens is not None]
+    return Panel(tuple(t.name for t in pool.targets), estimates, rates, min(windows, default=float("inf")))
+
+
+@lru_cache(maxsize=1024)
+def _chances(panel: Panel, floor: float) -> tuple[float, ...]:
+    return tuple(e.p_at_least(floor) for e in panel.estimates)
