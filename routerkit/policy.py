@@ -79,9 +79,8 @@ class Policy:
         confidence = self.settings.confidence
         if any(p >= confidence for p, name in zip(case.chances(), case.panel.names, strict=True) if name == order[0]):
             return ()
-        return (
-            f"{order[0]} is not shown to reach quality {self.settings.quality_floor:.2f} with {confidence:.0%} confidence, nor is any cheaper kept target",
-        )
+        floor = self.settings.quality_floor
+        return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
 
 
 def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:
