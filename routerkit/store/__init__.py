@@ -1,0 +1,24 @@
+"""Stored rows: append-only segments, one ingester, short readers. Importing this does not load duckdb."""
+
+from routerkit.store.ingester import IngestResult, follow, ingest
+from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
+from routerkit.store.schema import CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
+from routerkit.store.segments import Durability, Pace, SegmentWriter
+
+__all__ = [
+    "CALLS",
+    "LEDGER_SCHEMAS",
+    "REPORTS",
+    "Durability",
+    "IngestResult",
+    "Pace",
+    "Row",
+    "Rows",
+    "SegmentWriter",
+    "Snapshot",
+    "StreamSchema",
+    "connect_readonly",
+    "follow",
+    "ingest",
+    "query",
+]

@@ -1,0 +1,159 @@
+"""Moving closed segments into the DuckDB file, exactly once, whoever is killed when.
+
+A segment's rows and its name are committed in one transaction, and only then is the file removed. Killed before the commit: nothing
+happened. Killed between commit and removal: the next run finds the name and only removes the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from routerkit.errors import StoreError
+from routerkit.store.database import StoreBusyError, database_path, one_line, open_writing
+from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
+from routerkit.store.segment_file import close_orphans, list_closed, quarantine, segment_id, stream_of
+from routerkit.store.tables import insert_segment, prepare_table
+
+if TYPE_CHECKING:
+    import duckdb
+
+_log = logging.getLogger(__name__)
+_HOLD_S: Final = 0.5
+"""Longest time a connection is kept while more segments wait; readers retry for 2 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What one run moved."""
+
+    n_segments: int = 0
+    n_rows: int = 0
+    n_bad: int = 0
+    """Lines that were no row: torn by a crash, or without their key."""
+    note: str | None = None
+    """Why segments were left where they are; None when none were."""
+
+
+class _Closed(NamedTuple):
+    path: Path
+    schema: StreamSchema
+
+
+def ingest(folder: Path, *, schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS, wait_s: float = 2.0) -> IngestResult:
+    """Move every closed segment of these streams into the database file.
+
+    Args:
+        folder: Folder of the store; a missing one holds nothing.
+        schemas: Streams to move; segments of other streams stay.
+        wait_s: How long to wait for readers of the file, in seconds; then the segments stay and `note` says so.
+
+    Raises:
+        StoreError: the folder cannot be written, the disk is full, or the file is not ours.
+    """
+    if not folder.is_dir():
+        return IngestResult()
+    try:
+        with _sole_ingester(folder) as is_sole:
+            return _ingest_all(folder, schemas, wait_s) if is_sole else IngestResult(note="another ingester is at work")
+    except OSError as exc:
+        raise StoreError(f"cannot ingest in {folder}: {exc}") from exc
+
+
+def follow(
+    folder: Path,
+    wait: Callable[[float], bool],
+    *,
+    schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS,
+    interval_s: float = 1.0,
+    on_result: Callable[[IngestResult], object] = lambda _: None,
+) -> None:
+    """Ingest again and again, until `wait(interval_s)` answers True; `threading.Event().wait` fits.
+
+    Raises:
+        StoreError: as `ingest`.
+    """
+    is_over = False
+    while not is_over:
+        on_result(ingest(folder, schemas=schemas))
+        is_over = wait(interval_s)
+
+
+@contextmanager
+def _sole_ingester(folder: Path) -> Iterator[bool]:
+    fd = os.open(folder / ".ingest.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(fd)
+
+
+def _ingest_all(folder: Path, schemas: Sequence[StreamSchema], wait_s: float) -> IngestResult:
+    close_orphans(folder)
+    by_stream = {s.name: s for s in schemas}
+    waiting: Sequence[_Closed] = [_Closed(p, by_stream[s]) for p in list_closed(folder) if (s := stream_of(p)) in by_stream]
+    result = IngestResult()
+    while waiting:
+        try:
+            batch, waiting = _ingest_some(folder, waiting, wait_s)
+        except StoreBusyError as exc:
+            return _plus(result, IngestResult(note=f"{len(waiting)} segments wait: {exc}"))
+        result = _plus(result, batch)
+    return result
+
+
+def _ingest_some(folder: Path, waiting: Sequence[_Closed], wait_s: float) -> tuple[IngestResult, Sequence[_Closed]]:
+    """Move segments for at most `_HOLD_S` seconds, then close so that readers get their turn; returns what is left."""
+    import duckdb  # loaded here, see database.open_memory
+
+    result = IngestResult()
+    connection = open_writing(database_path(folder), wait_s=wait_s)
+    try:
+        until = time.monotonic() + _HOLD_S
+        for schema in {c.schema.name: c.schema for c in waiting}.values():
+            prepare_table(connection, schema)
+        for n, closed in enumerate(waiting, start=1):
+            result = _plus(result, _ingest_one(connection, closed))
+            if time.monotonic() >= until:
+                return result, waiting[n:]
+    except duckdb.Error as exc:
+        raise StoreError(f"cannot write {database_path(folder)}: {one_line(exc)}") from exc
+    finally:
+        connection.close()
+    return result, ()
+
+
+def _ingest_one(connection: duckdb.DuckDBPyConnection, closed: _Closed) -> IngestResult:
+    import duckdb  # loaded here, see database.open_memory
+
+    connection.execute("BEGIN")
+    try:
+        loaded = insert_segment(connection, closed.schema, closed.path, name=segment_id(closed.path))
+        connection.execute("COMMIT")
+    except (duckdb.InvalidInputException, duckdb.DataError) as exc:
+        # Otherwise one broken file would hold up all that follow, for ever.
+        connection.execute("ROLLBACK")
+        aside = quarantine(closed.path)
+        _log.warning("store: segment set aside as %s: %s", aside, one_line(exc))
+        return IngestResult(note=f"a segment cannot be read and was set aside as {aside}")
+    closed.path.unlink()
+    if loaded is None:
+        return IngestResult()
+    if loaded.n_bad:
+        _log.warning("store: %d lines of segment %s were no rows", loaded.n_bad, closed.path.name)
+    return IngestResult(1, loaded.n_rows, loaded.n_bad)
+
+
+def _plus(a: IngestResult, b: IngestResult) -> IngestResult:
+    return IngestResult(a.n_segments + b.n_segments, a.n_rows + b.n_rows, a.n_bad + b.n_bad, b.note or a.note)

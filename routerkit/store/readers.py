@@ -1,0 +1,198 @@
+"""Asking the store: short read-only connections that also see what is not ingested yet."""
+
+# ruff: noqa: S608  names put into SQL are identifiers checked by StreamSchema, or tables made from such
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from routerkit.errors import StoreError
+from routerkit.store.database import CATALOG, database_path, one_line, open_memory, open_reading
+from routerkit.store.ingester import ingest
+from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
+from routerkit.store.segment_file import list_segments, segment_id, stream_of
+from routerkit.store.tables import escape_glob, known_segments, segment_rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+_INTERNAL: Final = ("ingested", "schema_version")
+_TRIES: Final = 20
+"""Segments are renamed under a reader every few seconds; even two tries in a row are rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A whole result."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+    def as_dicts(self) -> list[dict[str, object]]:
+        """One mapping per row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Snapshot:
+    """The store as it was when the snapshot was opened."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> Rows:
+        """Run one SELECT and fetch all of it. Nothing else is allowed: no writing, no other files, no network.
+
+        Raises:
+            StoreError: the SQL is wrong, or no single SELECT.
+        """
+        import duckdb  # loaded here, see database.open_memory
+
+        # A cursor per query: DuckDB 2 streams results, and a half-read one blocks its connection.
+        cursor = self._connection.cursor()
+        try:
+            _refuse_all_but_select(sql)
+            cursor.execute(sql, list(params))
+            rows = cursor.fetchall()
+            return Rows(tuple(d[0] for d in cursor.description or ()), tuple(rows))
+        except duckdb.Error as exc:
+            raise StoreError(f"query failed: {one_line(exc)}") from exc
+        finally:
+            cursor.close()
+
+
+@contextmanager
+def connect_readonly(
+    folder: Path, *, schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS, live: bool = True, wait_s: float = 2.0
+) -> Iterator[Snapshot]:
+    """Open a snapshot: the tables of `schemas` (empty ones too) and every other table in the file, by their plain names.
+
+    Keep it short: nothing can be ingested while it is open.
+
+    Args:
+        folder: Folder of the store; a missing one has no rows.
+        schemas: Streams whose segments are read as well, if `live`.
+        live: Whether rows that are not ingested yet count.
+        wait_s: How long to wait for a writer of the file, in seconds.
+
+    Raises:
+        StoreError: the file is held by a writer, or is no database of ours.
+    """
+    connection = _open(folder, schemas, live=live, wait_s=wait_s)
+    try:
+        yield Snapshot(connection)
+    finally:
+        connection.close()
+
+
+def query(
+    folder: Path, sql: str, params: Sequence[object] = (), *, schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS, live: bool = True
+) -> Rows:
+    """Answer one SELECT over the store, up to the newest written row. Ingests first where it can; where it cannot, still answers.
+
+    Args:
+        folder: Folder of the store.
+        sql: One SELECT; parameters are `?`.
+        params: Values for the parameters.
+        schemas: Streams that must exist as tables, even when nothing was ever written.
+        live: Whether rows that are not ingested yet count, and whether to ingest first.
+
+    Raises:
+        StoreError: as `Snapshot.query` and `connect_readonly`; one line.
+    """
+    if live:
+        # Ingesting is a courtesy here: on a read-only or full disk, or while somebody holds the file, segments are read in place.
+        with suppress(StoreError):
+            ingest(folder, schemas=schemas, wait_s=0.1)
+    with connect_readonly(folder, schemas=schemas, live=live) as snapshot:
+        return snapshot.query(sql, params)
+
+
+def _open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
+    for _ in range(_TRIES):
+        connection = _try_open(folder, schemas, live=live, wait_s=wait_s)
+        if connection is not None:
+            return connection
+        time.sleep(0.005)
+    raise StoreError(f"the segments in {folder} could not be read {_TRIES} times in a row; check who may read them, or try again")
+
+
+def _try_open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait_s: float) -> duckdb.DuckDBPyConnection | None:
+    """A connection with all views made; None when the store moved on meanwhile."""
+    import duckdb  # loaded here, see database.open_memory
+
+    path = database_path(folder)
+    has_file = path.exists()
+    connection = open_reading(path, wait_s=wait_s) if has_file else open_memory()
+    try:
+        # From here on nobody can write the file. Segments may still appear, be renamed, or be removed if they are in the file.
+        _make_views(connection, schemas, _pending(connection, folder, has_file=has_file) if live else [])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as exc:
+        connection.close()
+        if isinstance(exc, duckdb.IOException) and live:
+            return None
+        raise StoreError(f"cannot read {folder}: {one_line(exc)}") from exc
+    if not has_file and path.exists():
+        # Made since, perhaps from the very segments that we did not find any more.
+        connection.close()
+        return None
+    return connection
+
+
+def _pending(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_file: bool) -> list[Path]:
+    segments = list_segments(folder)
+    known = known_segments(connection, [segment_id(p) for p in segments]) if has_file and segments else set()
+    return [p for p in segments if segment_id(p) not in known]
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamSchema], pending: Sequence[Path]) -> None:
+    tables = _tables(connection)
+    connection.execute("CREATE SCHEMA live")
+    for schema in schemas:
+        paths = [p for p in pending if stream_of(p) == schema.name]
+        parts = [f'SELECT * FROM {CATALOG}."{schema.table}"'] if schema.table in tables else []
+        parts += [_load(connection, schema, paths)]
+        # By name: the file may have fewer columns than we know, or more.
+        connection.execute(f'CREATE VIEW "{schema.table}" AS ' + " UNION ALL BY NAME ".join(parts))
+    for table in tables - {s.table for s in schemas}:
+        connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM {CATALOG}."{table}"')
+
+
+def _load(connection: duckdb.DuckDBPyConnection, schema: StreamSchema, paths: Sequence[Path]) -> str:
+    """Copy segments into memory, as no file may be opened later; returns the SELECT over the copy."""
+    columns = ", ".join(f'"{name}" {type_}' for name, type_ in schema.columns.items())
+    connection.execute(f'CREATE TABLE live."{schema.table}" ({columns})')
+    if paths:
+        insert = f'INSERT INTO live."{schema.table}" SELECT * FROM {segment_rows(schema)}'
+        _insert_readable(connection, insert, [escape_glob(p) for p in paths])
+    return f'SELECT * FROM live."{schema.table}"'
+
+
+def _insert_readable(connection: duckdb.DuckDBPyConnection, insert: str, paths: Sequence[str]) -> None:
+    import duckdb  # loaded here, see database.open_memory
+
+    try:
+        connection.execute(insert, [paths])
+    except (duckdb.InvalidInputException, duckdb.DataError):
+        if len(paths) > 1:
+            # One of them is no JSON at all; the ingester will set it aside.
+            for path in paths:
+                _insert_readable(connection, insert, [path])
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [CATALOG]).fetchall()
+    return {row[0] for row in rows} - set(_INTERNAL)
+
+
+def _refuse_all_but_select(sql: str) -> None:
+    import duckdb  # loaded here, see database.open_memory
+
+    types = [statement.type for statement in duckdb.extract_statements(sql)]
+    if len(types) != 1 or types[0] not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
+        raise StoreError("query refused: give exactly one SELECT; the ledger is read-only")

@@ -1,0 +1,100 @@
+"""What the store holds: one table per stream of rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from routerkit.messages import Json
+
+Row: TypeAlias = Mapping[str, Json]
+"""One line of a segment: column name to value. Instants are ISO 8601 text in UTC without an offset."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_TYPE: Final = re.compile(r"[A-Z]+(\[\])?")
+_OURS: Final = frozenset({"ingested", "schema_version"})
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSchema:
+    """A stream of rows and the table it ends up in. Adding a column later is enough: tables grow it on the next ingestion."""
+
+    name: str
+    """Stream, as in the names of its segment files; lower-case letters, digits and `_`."""
+    table: str
+    key: str
+    """Column that no good row leaves empty; a line without it is counted as bad."""
+    columns: Mapping[str, str]
+    """DuckDB type by column name, e.g. `VARCHAR`, `BIGINT`, `DOUBLE`, `BOOLEAN`, `TIMESTAMP`, `JSON`, `VARCHAR[]`. Never name a column
+    `at`: DuckDB makes every query quote it."""
+
+    def __post_init__(self) -> None:
+        for name in (self.name, self.table, *self.columns):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"stream {self.name!r}: {name!r} is no usable name; use lower-case letters, digits and _")
+        for column, type_ in self.columns.items():
+            if not _TYPE.fullmatch(type_):
+                raise ValueError(f"stream {self.name!r}: column {column!r} has the unknown type {type_!r}; use e.g. VARCHAR or DOUBLE")
+        if self.key not in self.columns:
+            raise ValueError(f"stream {self.name!r}: key {self.key!r} is not one of its columns")
+        if self.table in _OURS:
+            raise ValueError(f"stream {self.name!r}: table {self.table!r} belongs to the store itself; choose another name")
+
+
+CALLS: Final = StreamSchema(
+    name="calls",
+    table="calls",
+    key="record_id",
+    columns={
+        "called_at": "TIMESTAMP",
+        "record_id": "VARCHAR",
+        "pool": "VARCHAR",
+        "policy": "VARCHAR",
+        "kind": "VARCHAR",
+        "agent": "VARCHAR",
+        "session": "VARCHAR",
+        "tags": "VARCHAR[]",
+        "target": "VARCHAR",
+        "model": "VARCHAR",
+        "status": "VARCHAR",
+        "finish_reason": "VARCHAR",
+        "error_code": "VARCHAR",
+        "n_attempts": "INTEGER",
+        "latency_s": "DOUBLE",
+        "first_token_s": "DOUBLE",
+        "input_tokens": "BIGINT",
+        "cached_input_tokens": "BIGINT",
+        "output_tokens": "BIGINT",
+        "reasoning_tokens": "BIGINT",
+        "usage_estimated": "BOOLEAN",
+        "cost_usd": "DOUBLE",
+        "price_version": "VARCHAR",
+        "is_stream": "BOOLEAN",
+        "prompt_chars": "BIGINT",
+        "prompt_sha256": "VARCHAR",
+        "output_chars": "BIGINT",
+        "propensity": "DOUBLE",
+        "rule": "VARCHAR",
+        "scorecard_revision": "VARCHAR",
+        "config_revision": "VARCHAR",
+        "worker_pid": "BIGINT",
+        "decision": "JSON",
+        "attempts": "JSON",
+        "prompt": "VARCHAR",
+        "output": "VARCHAR",
+    },
+)
+"""One row per routed call."""
+
+REPORTS: Final = StreamSchema(
+    name="reports",
+    table="reports",
+    key="record_id",
+    columns={"reported_at": "TIMESTAMP", "record_id": "VARCHAR", "success": "BOOLEAN", "evidence": "VARCHAR"},
+)
+"""Later truth about calls; a call may have several reports."""
+
+LEDGER_SCHEMAS: Final = (CALLS, REPORTS)
+"""What the router itself writes."""
