@@ -1,0 +1,259 @@
+"""One HTTP/1.1 exchange with an upstream, without any I/O: where it is, what to send, what came back.
+
+`http1_sync` and `http1_async` move the bytes. Redirects are never followed, and neither proxies nor the environment are consulted.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+import httptools
+
+from routerkit.errors import ConfigError, ProviderError
+
+MAX_HEADER_BYTES: Final = 128 * 1024
+"""Largest head of an answer; gateways in front of models are known to send 100 KB."""
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""Largest answer after decompression."""
+_FRAMING_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+_NO_BODY_STATUS: Final = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an upstream listens."""
+
+    host: str
+    port: int
+    is_tls: bool
+    prefix: str
+    """Path of the base URL without its trailing slash."""
+    query: str = ""
+    """Query of the base URL; sent with every request (Azure's `api-version`)."""
+
+    @property
+    def name(self) -> str:
+        """`host:port`, with brackets around an IPv6 address; the port is left out when it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_tls else 80) else f"{host}:{self.port}"
+
+
+def parse_origin(base_url: str) -> Origin:
+    """Split a base URL.
+
+    Raises:
+        ConfigError: if it is not a plain http or https URL with a host and without credentials or fragment.
+    """
+    parts, port = _split(base_url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"base_url {_shown(base_url)!r} is not an http or https URL; write it like 'https://api.example.com/v1'")
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("base_url contains a user name or password; remove it and give the credential as api_key")
+    if parts.fragment:
+        raise ConfigError(f"base_url {_shown(base_url)!r} has a fragment; remove everything from '#'")
+    is_tls = parts.scheme == "https"
+    return Origin(_ascii_host(parts.hostname), port or (443 if is_tls else 80), is_tls, parts.path.rstrip("/"), parts.query)
+
+
+def _split(base_url: str) -> tuple[SplitResult | None, int | None]:
+    if any(c <= " " or c == "\x7f" for c in base_url):
+        return None, None
+    try:
+        parts = urlsplit(base_url)
+        return (parts if (parts.path + parts.query).isascii() else None), parts.port
+    except ValueError:
+        return None, None
+
+
+def _shown(base_url: str) -> str:
+    # A URL that did not parse may still hold credentials before its "@".
+    return base_url.rpartition("@")[2][:200]
+
+
+def _ascii_host(host: str) -> str:
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError as exc:
+        raise ConfigError(f"base_url host {host!r} is not a valid name; write it in its xn-- form") from exc
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse headers that could break or take over the framing of a request; values are never shown.
+
+    Raises:
+        ConfigError: naming the header.
+    """
+    for name, value in headers.items():
+        if not name or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+            raise ConfigError(f"header name {name!r} is not valid; use letters, digits, '-' and '_'")
+        if name.lower() in _FRAMING_HEADERS:
+            raise ConfigError(f"header {name!r} is set by the connection itself; remove it")
+        if not value.isascii() or not value.isprintable():
+            raise ConfigError(f"the value of header {name!r} has characters outside printable ASCII; check for a stray line break")
+
+
+def request_head(origin: Origin, path: str, headers: Mapping[str, str]) -> bytes:
+    """Everything of a POST up to the value of content-length, which `with_body` completes."""
+    target = f"{origin.prefix}{path}" + (f"?{origin.query}" if origin.query else "")
+    lines = [f"POST {target} HTTP/1.1", f"host: {origin.name}", "accept-encoding: identity", "content-type: application/json"]
+    lines += [f"{name.lower()}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "content-length: "]).encode("ascii")
+
+
+def with_body(head: bytes, body: bytes) -> bytes:
+    """A whole request from `request_head` and its body."""
+    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+
+
+class Exchange:
+    """The answer to one request, built from bytes as they arrive."""
+
+    __slots__ = (
+        "_inflate",
+        "_is_eof_framed",
+        "_max_body",
+        "_n_body",
+        "_n_head",
+        "_parser",
+        "_pieces",
+        "headers",
+        "is_complete",
+        "is_keep_alive",
+        "status",
+    )
+
+    def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self.status = 0
+        """HTTP status; 0 until the head has arrived."""
+        self.headers: dict[str, str] = {}
+        """Names in lower case; of repeated headers the last counts."""
+        self.is_complete = False
+        self.is_keep_alive = False
+        self._max_body, self._n_body, self._n_head = max_body_bytes, 0, 0
+        self._pieces: list[bytes] = []
+        self._inflate: _Inflate | None = None
+        self._is_eof_framed = False
+        self._parser = httptools.HttpResponseParser(self)
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether any byte has arrived."""
+        return self._n_head > 0
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a byte of the body has arrived."""
+        return self._n_body > 0
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes from the peer.
+
+        Raises:
+            ProviderError: `malformed` if they are not HTTP, or too many.
+        """
+        if not self.status:
+            self._n_head += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as exc:
+            # Bytes after a complete answer are ignored, and the connection is not used again.
+            if not self.is_complete:
+                raise ProviderError(f"answer is not HTTP/1.1: {exc}", code="malformed", maybe_billed=True) from exc
+            self.is_keep_alive = False
+        if not self.status and self._n_head > MAX_HEADER_BYTES:
+            raise _too_large("head", MAX_HEADER_BYTES)
+        if self._n_body > self._max_body:
+            raise _too_large("body", self._max_body)
+
+    def feed_eof(self) -> bool:
+        """Take in that the peer closed; True when that ends the answer properly (no length was announced)."""
+        self.is_keep_alive = False
+        self.is_complete = self.is_complete or self._is_eof_framed
+        return self.is_complete
+
+    def take(self) -> bytes:
+        """Body bytes that arrived since the last call, decompressed.
+
+        Raises:
+            ProviderError: `malformed` if they do not decompress, or to too much.
+        """
+        pieces, self._pieces = self._pieces, []
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self._inflate is None or not (data or self.is_complete):
+            return data
+        return self._inflate.feed(data, is_last=self.is_complete)
+
+    @property
+    def n_waiting(self) -> int:
+        """How many pieces `take` would join."""
+        return len(self._pieces)
+
+    # Called by the parser.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep one header."""
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Learn how the body is framed and coded."""
+        status = self._parser.get_status_code()
+        if status < 200:  # 100 and 103 announce the real answer, which follows
+            self.headers = {}
+            return
+        self.status = status
+        has_length = "content-length" in self.headers or "transfer-encoding" in self.headers
+        self._is_eof_framed = not has_length and status not in _NO_BODY_STATUS
+        if self.headers.get("content-encoding", "identity").lower() in {"gzip", "x-gzip", "deflate"}:
+            self._inflate = _Inflate(self._max_body)
+
+    def on_body(self, piece: bytes) -> None:
+        """Keep one piece of the body."""
+        self._n_body += len(piece)
+        self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        """Learn that the answer is whole."""
+        if self.status:
+            self.is_complete = True
+            self.is_keep_alive = self._parser.should_keep_alive()
+
+
+class _Inflate:
+    """gzip and deflate, both kinds, bounded. We ask for neither, but some gateways compress regardless."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max = self._left = max_bytes
+        self._held = b""
+        self._codec: zlib._Decompress | None = None
+
+    def feed(self, data: bytes, *, is_last: bool) -> bytes:
+        if self._codec is None:
+            self._held += data
+            if len(self._held) < 2:
+                return b""
+            self._codec, data = zlib.decompressobj(_window(self._held)), self._held
+        try:
+            out = self._codec.decompress(data, self._left + 1)
+        except zlib.error as exc:
+            raise ProviderError(f"answer does not decompress: {exc}", code="malformed", maybe_billed=True) from exc
+        self._left -= len(out)
+        if self._left < 0:
+            raise _too_large("decompressed body", self._max)
+        if self._codec.unused_data or (is_last and not self._codec.eof):
+            raise ProviderError("compressed answer ends at the wrong place", code="malformed", maybe_billed=True)
+        return out
+
+
+def _window(start: bytes) -> int:
+    """Value of `wbits` for what the first two bytes announce: gzip, zlib, or bare deflate (RFC 1950, 1952)."""
+    if start[:2] == b"\x1f\x8b":
+        return 31
+    return 15 if start[0] & 15 == 8 and int.from_bytes(start[:2], "big") % 31 == 0 else -15
+
+
+def _too_large(part: str, limit: int) -> ProviderError:
+    return ProviderError(f"answer's {part} is larger than {limit:,} bytes", code="malformed", maybe_billed=True)

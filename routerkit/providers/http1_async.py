@@ -1,0 +1,282 @@
+"""asyncio connections to one upstream, kept open for reuse within one event loop.
+
+Callbacks instead of streams: a small whole answer costs one future, no task, and one timer handle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from select import POLLIN, poll
+from typing import TYPE_CHECKING
+
+from routerkit.errors import ProviderError
+from routerkit.providers.http1 import Exchange, Origin
+from routerkit.providers.reuse import IDLE_S, cut, is_stale, tls_context, unreachable
+from routerkit.providers.timers import Timers, Watch
+
+if TYPE_CHECKING:
+    import ssl
+
+_MAX_WAITING = 64
+"""Pieces read ahead of a slow caller before the upstream is held back; each is one read of the socket or one chunk within it."""
+_LINGER_S = 0.05
+"""How long a finished stream's end mark may take before its connection is given up instead of reused."""
+
+
+class Connection(asyncio.Protocol):
+    """One transport and the exchange on it."""
+
+    __slots__ = ("_failure", "_is_lost", "_is_paused", "_pool", "_timer", "_transport", "_waiter", "_watch", "exchange", "idle_at")
+
+    def __init__(self, pool: Connections) -> None:
+        self._pool = pool
+        self.idle_at = 0.0
+        self.exchange = Exchange()
+        self._watch = Watch(Timers(), timeout_s=0, first_token_s=None)
+        self._failure: ProviderError | None = None
+        self._is_lost = False
+        self._is_paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the exchange and wake whoever waits for it."""
+        exchange = self.exchange
+        if self._timer is None:  # nobody asked for these bytes
+            self._pool.forget(self)
+            return
+        try:
+            exchange.feed(data)
+        except ProviderError as exc:
+            self._fail(exc)
+            return
+        if exchange.has_body:
+            self._heard()
+        if exchange.n_waiting >= _MAX_WAITING:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the exchange, properly or not."""
+        self._is_lost = True
+        if self._timer is None:
+            self._pool.forget(self)
+        elif self.exchange.feed_eof():
+            self._wake()
+        else:
+            self._fail(cut(self._pool.where, self.exchange, exc))
+
+    def _check(self) -> None:
+        if self._is_paused:
+            self._watch.heard()  # the silence is ours; only the total deadline goes on
+        left_s = self._watch.remaining_s()
+        if left_s <= 0:
+            self._fail(self._watch.error(self._pool.where))
+        else:
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._check)
+
+    # Called by the pool and by the caller.
+
+    async def ask(self, request: bytes, watch: Watch) -> None:
+        """Send a request and wait for the head of its answer."""
+        self.exchange, self._watch = Exchange(max_body_bytes=self._pool.max_body_bytes), watch
+        if self._is_lost:
+            raise cut(self._pool.where, self.exchange, None)
+        watch.sending()
+        self._timer = asyncio.get_running_loop().call_later(max(watch.remaining_s(), 0), self._check)
+        self._transport.write(request)
+        while not self.exchange.status:
+            await self._progress()
+
+    async def piece(self) -> bytes:
+        """Next bytes of the body as they arrive; empty at its end."""
+        while True:
+            data = self.exchange.take()
+            if self._is_paused:
+                self._is_paused = False
+                self._watch.heard()
+                self._transport.resume_reading()
+            if data or self.exchange.is_complete:
+                return data
+            await self._progress()
+
+    async def body(self) -> bytes:
+        """Rest of the body."""
+        pieces = []
+        while data := await self.piece():
+            pieces.append(data)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def settle(self) -> None:
+        """Wait a moment for the end mark of an answer that is already whole, so that the connection can be used again."""
+        if self.exchange.is_complete or self._failure is not None:
+            return
+        handle = asyncio.get_running_loop().call_later(_LINGER_S, self._wake)
+        try:
+            await self._progress()
+        except ProviderError:
+            return
+        finally:
+            handle.cancel()
+
+    def release(self) -> None:
+        """Keep the connection if its answer is complete; close it at once if not."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.exchange.is_complete and self.exchange.is_keep_alive and not self._is_lost:
+            self._pool.keep(self)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket without waiting for anything; harmless when closed before."""
+        self._transport.abort()
+
+    def is_quiet(self) -> bool:
+        """Whether the peer has neither closed an idle connection nor sent anything on it, even if the loop had no time to notice."""
+        if self._is_lost or self._transport.is_closing():
+            return False
+        poller = poll()
+        poller.register(self._transport.get_extra_info("socket").fileno(), POLLIN)
+        return not poller.poll(0)
+
+    async def _progress(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        if self._failure is not None:
+            raise self._failure
+
+    def _heard(self) -> None:
+        due = self._watch.due()
+        self._watch.heard()
+        # The timer looks at the clock again when it fires, so it must move only when the time is up sooner.
+        if self._timer is not None and self._watch.due() < due:
+            self._timer.cancel()
+            self._check()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, failure: ProviderError) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self._transport.abort()
+        self._wake()
+
+
+class Connections:
+    """Idle connections to one upstream. More are opened when needed; at most `n_idle` wait for reuse."""
+
+    def __init__(self, origin: Origin, *, n_idle: int, max_body_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.where, self.max_body_bytes = origin.name, max_body_bytes
+        self._origin, self._clock, self._n_idle = origin, clock, n_idle
+        self._idle: deque[Connection] = deque()
+        self._tls: ssl.SSLContext | None = None
+        self._guard: AsyncGenerator[None, None] | None = None
+
+    async def open(self, request: bytes, watch: Watch) -> Connection:
+        """Send a request; return with the head of its answer.
+
+        A kept connection that the peer had closed meanwhile is replaced once; nothing else is ever sent twice.
+        """
+        connection = self._take()
+        if connection is not None:
+            try:
+                return await _asked(connection, request, watch)
+            except ProviderError as exc:
+                if not is_stale(exc, self._clock() - connection.idle_at):
+                    raise
+        return await _asked(await self._connect(watch), request, watch)
+
+    def _take(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if self._clock() - connection.idle_at < IDLE_S and connection.is_quiet():
+                return connection
+            connection.close()
+        return None
+
+    def keep(self, connection: Connection) -> None:
+        """Take a connection back for reuse, unless there are enough."""
+        connection.idle_at = now = self._clock()
+        while self._idle and now - self._idle[0].idle_at >= IDLE_S:
+            self._idle.popleft().close()
+        if len(self._idle) < self._n_idle:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def forget(self, connection: Connection) -> None:
+        """Drop an idle connection that the peer closed or spoke on."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Close what is idle and keep nothing from now on; running calls go on."""
+        self._n_idle = 0
+        while self._idle:
+            self._idle.pop().close()
+
+    async def aclose(self) -> None:
+        """As `close`, and wait until the sockets are closed."""
+        self.close()
+        if self._guard is not None:
+            await self._guard.aclose()
+
+    async def _connect(self, watch: Watch) -> Connection:
+        watch.connecting()
+        if self._guard is None:
+            self._guard = self._close_with_loop()
+            await anext(self._guard)
+        loop = asyncio.get_running_loop()
+        tls = self._context() if self._origin.is_tls else None
+        try:
+            async with asyncio.timeout(watch.remaining_s()):
+                _, connection = await loop.create_connection(lambda: Connection(self), self._origin.host, self._origin.port, ssl=tls)
+        except TimeoutError as exc:
+            raise watch.error(self.where) from exc
+        except OSError as exc:
+            raise unreachable(self.where, exc) from exc
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        self._tls = self._tls or tls_context()
+        return self._tls
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        # A suspended async generator is what an event loop finalizes before it closes (`shutdown_asyncgens`, part of `asyncio.run`):
+        # the only hook that closes our idle sockets in time when the caller does not.
+        try:
+            yield
+        finally:
+            self.close()
+            await asyncio.sleep(0)
+
+
+async def _asked(connection: Connection, request: bytes, watch: Watch) -> Connection:
+    try:
+        await connection.ask(request, watch)
+    except BaseException:
+        connection.release()
+        raise
+    return connection

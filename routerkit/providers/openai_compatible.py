@@ -1,0 +1,204 @@
+"""Any server that speaks OpenAI's chat format, over our own connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from routerkit.errors import ConfigError, ProviderError
+from routerkit.messages import Chunk, Json, Reply, Request
+from routerkit.providers import http1, http1_sync, openai_format
+from routerkit.providers.openai_errors import Upstream, error, error_event
+from routerkit.providers.openai_stream import StreamDecoder
+from routerkit.providers.timers import Timers, Watch
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from routerkit.providers import http1_async
+
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_DEFAULT_TIMERS: Final = Timers()
+_SECRET_HEADER: Final = re.compile(r"key|token|auth|secret|cookie", re.IGNORECASE)
+
+
+class OpenAICompatible:
+    """Provider for OpenAI itself, gateways, vLLM, Ollama, llama.cpp and the like.
+
+    One instance may be used by several threads and by several event loops, at once or one after another.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        timers: Timers = _DEFAULT_TIMERS,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        max_tokens_field: str = "max_tokens",
+        connections: int = 100,
+        max_body_bytes: int = http1.MAX_BODY_BYTES,
+    ) -> None:
+        """Prepare; nothing is opened.
+
+        Args:
+            base_url: Like `https://api.openai.com/v1`; http or https.
+            api_key: Sent as `Authorization: Bearer`, never shown; None for servers without keys.
+            timers: Limits of each stage of a call.
+            headers: Sent with every request.
+            max_tokens_field: What the server calls the output limit: `max_tokens` or `max_completion_tokens`.
+            connections: How many idle connections are kept for reuse, per event loop and for all threads together; at least 1.
+            max_body_bytes: Largest answer accepted.
+
+        Raises:
+            ConfigError: if the URL, a header or a number is unusable.
+        """
+        self._origin = http1.parse_origin(base_url)
+        sent = {"user-agent": "routerkit"} | ({} if api_key is None else {"authorization": f"Bearer {api_key}"})
+        sent |= {name.lower(): value for name, value in headers.items()}
+        http1.check_headers(sent)
+        if connections < 1 or max_body_bytes < 1:
+            raise ConfigError(f"connections is {connections!r} and max_body_bytes {max_body_bytes!r}; both must be at least 1")
+        secrets = [api_key, *(value for name, value in headers.items() if _SECRET_HEADER.search(name))]
+        self._upstream = Upstream(self._origin.name, tuple(s for s in secrets if s))
+        self._headers, self._timers, self._max_tokens_field = sent, timers, max_tokens_field
+        self._chat = http1.request_head(self._origin, "/chat/completions", sent)
+        self._n_idle, self._max_body_bytes = connections, max_body_bytes
+        self._sync = http1_sync.Connections(self._origin, n_idle=connections, max_body_bytes=max_body_bytes)
+        self._of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, http1_async.Connections] = WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        scheme = "https" if self._origin.is_tls else "http"
+        return f"{type(self).__name__}('{scheme}://{self._origin.name}{self._origin.prefix}')"
+
+    def complete(self, request: Request) -> Reply:
+        """Whole answer, blocking."""
+        connection = self._sync.open(self._whole(request), self._watch(request, None))
+        try:
+            body = connection.body()
+        finally:
+            connection.release()
+        return self._reply(connection.exchange, body, request)
+
+    async def acomplete(self, request: Request) -> Reply:
+        """Whole answer."""
+        connection = await self._async().open(self._whole(request), self._watch(request, None))
+        try:
+            body = await connection.body()
+        finally:
+            connection.release()
+        return self._reply(connection.exchange, body, request)
+
+    def stream(self, request: Request) -> Iterator[Chunk]:
+        """Answer in pieces, blocking; closing the iterator closes the connection."""
+        connection = self._sync.open(self._streamed(request), self._watch(request, self._timers.first_token_s))
+        try:
+            if _is_failure(connection.exchange):
+                raise self._error(connection.exchange, connection.body())
+            decoder = StreamDecoder(request, self._upstream)
+            while not decoder.is_done:
+                try:
+                    data = connection.piece()
+                except ProviderError as failure:
+                    chunks = decoder.broken(failure)
+                else:
+                    chunks = decoder.feed(data)
+                yield from chunks
+            connection.settle()
+        finally:
+            connection.release()
+
+    async def astream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Answer in pieces; closing the iterator, or cancelling its task, closes the connection."""
+        connection = await self._async().open(self._streamed(request), self._watch(request, self._timers.first_token_s))
+        try:
+            if _is_failure(connection.exchange):
+                raise self._error(connection.exchange, await connection.body())
+            decoder = StreamDecoder(request, self._upstream)
+            while not decoder.is_done:
+                try:
+                    data = await connection.piece()
+                except ProviderError as failure:
+                    chunks = decoder.broken(failure)
+                else:
+                    chunks = decoder.feed(data)
+                for chunk in chunks:
+                    yield chunk
+            await connection.settle()
+        finally:
+            connection.release()
+
+    def post(self, path: str, body: Mapping[str, Json], timeout_s: float) -> Json:
+        """Post JSON to a path below the base URL and return the JSON that comes back.
+
+        Args:
+            path: Like `/completions`.
+            body: What to send.
+            timeout_s: Total time allowed, in seconds.
+
+        Raises:
+            ProviderError: as `complete` does.
+        """
+        head = http1.request_head(self._origin, path, self._headers)
+        watch = Watch(self._timers, timeout_s=timeout_s, first_token_s=None)
+        connection = self._sync.open(http1.with_body(head, openai_format.encode(body)), watch)
+        try:
+            answer = connection.body()
+        finally:
+            connection.release()
+        return self._json(connection.exchange, answer)
+
+    def close(self) -> None:
+        """Close the idle connections of blocking calls; running calls end as usual."""
+        self._sync.close()
+
+    async def aclose(self) -> None:
+        """Close all idle connections that the current event loop and blocking calls hold."""
+        self._sync.close()
+        await self._async().aclose()
+
+    def _async(self) -> http1_async.Connections:
+        import asyncio  # blocking use need not pay for importing it
+
+        loop = asyncio.get_running_loop()
+        found = self._of_loop.get(loop)
+        return self._new_async(loop) if found is None else found
+
+    def _new_async(self, loop: asyncio.AbstractEventLoop) -> http1_async.Connections:
+        from routerkit.providers import http1_async  # imports asyncio
+
+        for old in [other for other in self._of_loop if other.is_closed()]:
+            self._of_loop.pop(old, None)
+        made = http1_async.Connections(self._origin, n_idle=self._n_idle, max_body_bytes=self._max_body_bytes)
+        return self._of_loop.setdefault(loop, made)
+
+    def _watch(self, request: Request, first_token_s: float | None) -> Watch:
+        first_s = first_token_s if request.first_token_s is None else request.first_token_s
+        return Watch(self._timers, timeout_s=request.timeout_s, first_token_s=first_s)
+
+    def _whole(self, request: Request) -> bytes:
+        return http1.with_body(self._chat, openai_format.payload(request, max_tokens_field=self._max_tokens_field))
+
+    def _streamed(self, request: Request) -> bytes:
+        return http1.with_body(self._chat, openai_format.stream_payload(request, max_tokens_field=self._max_tokens_field))
+
+    def _reply(self, exchange: http1.Exchange, body: bytes, request: Request) -> Reply:
+        return openai_format.reply(self._json(exchange, body), request)
+
+    def _json(self, exchange: http1.Exchange, body: bytes) -> Json:
+        if _is_failure(exchange):
+            raise self._error(exchange, body)
+        parsed = openai_format.decode(body)
+        if isinstance(parsed, Mapping) and parsed.get("error") and "choices" not in parsed:
+            raise error_event(self._upstream, parsed)
+        return parsed
+
+    def _error(self, exchange: http1.Exchange, body: bytes) -> ProviderError:
+        return error(self._upstream, exchange.status, exchange.headers, body)
+
+
+def _is_failure(exchange: http1.Exchange) -> bool:
+    return not 200 <= exchange.status < 300

@@ -1,0 +1,284 @@
+"""OpenAI's chat format: requests to bytes, answers to values. Pure functions; streams are put together in `openai_stream`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from routerkit.errors import ProviderError
+from routerkit.features import CHARS_PER_TOKEN, features
+from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, Usage, text_of
+
+Object = Mapping[str, Json]
+"""A JSON object."""
+
+_OWN_PARAMETERS: Final = frozenset({"model", "messages", "stream"})
+_KNOWN_FIELDS: Final = frozenset({"role", "content", "tool_calls", "refusal", "reasoning", "reasoning_content"})
+_FINISH_REASONS: Final = {
+    "function_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_length": "length",
+    "end_turn": "stop",
+    "eos": "stop",
+    "stop_sequence": "stop",
+}
+"""Other words for OpenAI's four, as used by servers that claim its format."""
+_BROKEN_FINISHES: Final = frozenset({"error", "insufficient_system_resource"})
+"""What some servers say instead of failing (OpenRouter, DeepSeek)."""
+
+
+def payload(request: Request, *, max_tokens_field: str = "max_tokens") -> bytes:
+    """JSON body of a whole call.
+
+    Args:
+        request: What is asked; `request.extra` fills in what the request does not set, and never changes model or messages.
+        max_tokens_field: Name of the limit, `max_tokens` or `max_completion_tokens`.
+
+    Raises:
+        ProviderError: `invalid_request` if the request is not JSON.
+    """
+    return encode(_body(request, max_tokens_field))
+
+
+def stream_payload(request: Request, *, max_tokens_field: str = "max_tokens") -> bytes:
+    """JSON body of a streamed call, as `payload`; usage is always asked for."""
+    body = _body(request, max_tokens_field)
+    options = body.get("stream_options")
+    body["stream"] = True
+    body["stream_options"] = {**(options if isinstance(options, Mapping) else {}), "include_usage": True}
+    return encode(body)
+
+
+def _body(request: Request, max_tokens_field: str) -> dict[str, Json]:
+    body: dict[str, Json] = {name: value for name, value in request.extra.items() if name not in _OWN_PARAMETERS}
+    body["model"] = request.model
+    body["messages"] = request.messages
+    if request.tools:
+        body["tools"] = request.tools
+        if request.tool_choice is not None:
+            body["tool_choice"] = request.tool_choice
+    if request.stop:
+        body["stop"] = request.stop
+    optional: dict[str, Json] = {
+        "response_format": request.response_format,
+        "temperature": request.temperature,
+        max_tokens_field: request.max_tokens,
+    }
+    body.update((name, value) for name, value in optional.items() if value is not None)
+    return body
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
+_ENCODE_ASCII: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
+
+
+def encode(body: Object) -> bytes:
+    """JSON bytes of a request body.
+
+    Raises:
+        ProviderError: `invalid_request` if it is not JSON.
+    """
+    try:
+        return _ENCODE(body).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
+        return _ENCODE_ASCII(body).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ProviderError(f"request cannot be written as JSON: {exc}; use plain values", code="invalid_request") from exc
+
+
+def decode(body: bytes) -> Json:
+    """Value of a JSON answer.
+
+    Raises:
+        ProviderError: `malformed` if it is not JSON.
+    """
+    try:
+        value: Json = json.loads(body.decode())
+    except (ValueError, RecursionError) as exc:
+        raise malformed(f"not JSON ({type(exc).__name__}, {len(body):,} bytes)") from exc
+    return value
+
+
+def malformed(what: str) -> ProviderError:
+    """The answer is not what the format asks for."""
+    return ProviderError(f"answer is malformed: {what}", code="malformed", maybe_billed=True)
+
+
+def empty_answer(what: str) -> ProviderError:
+    """The answer says nothing."""
+    return ProviderError(f"answer is empty: {what}", code="empty_answer", maybe_billed=True)
+
+
+def reply(parsed: Json, request: Request) -> Reply:
+    """Whole answer.
+
+    Raises:
+        ProviderError: `malformed` or `empty_answer`.
+    """
+    if not isinstance(parsed, Mapping):
+        raise malformed(f"a JSON {type(parsed).__name__} instead of an object")
+    choice = _first_choice(parsed)
+    if choice is None:
+        raise empty_answer("it has no choices")
+    message = choice.get("message")
+    if not isinstance(message, Mapping):
+        raise malformed("its choice has no message")
+    calls = tuple(_tool_call(c) for c in _objects(message.get("tool_calls")))
+    answer = Reply(
+        text=text_of(message.get("content")),
+        tool_calls=calls,
+        finish_reason=finish_reason(choice) or ("tool_calls" if calls else "stop"),
+        model=_string(parsed.get("model")) or request.model,
+        reasoning=_reasoning(message),
+        refusal=_string(message.get("refusal")),
+        extra=_extra(message, choice),
+    )
+    check_not_empty(answer.text, answer.finish_reason, has_other=bool(calls or answer.refusal))
+    return replace(answer, usage=usage(parsed.get("usage")) or estimated_usage(request, _n_chars(answer)))
+
+
+def chunk(parsed: Object) -> Chunk:
+    """One event of a streamed answer, without what needs its predecessors: tool calls keep their index and id as sent."""
+    choice = _first_choice(parsed)
+    model, used = _string(parsed.get("model")), usage(parsed.get("usage"))
+    if choice is None:
+        return Chunk(model=model, usage=used)
+    delta = choice.get("delta")
+    if not isinstance(delta, Mapping):
+        return Chunk(finish_reason=finish_reason(choice), usage=used, model=model)
+    content = delta.get("content")
+    return Chunk(
+        text=content if isinstance(content, str) else text_of(content),
+        tool_calls=tuple(_tool_delta(c, n) for n, c in enumerate(_objects(delta.get("tool_calls")))),
+        finish_reason=finish_reason(choice),
+        usage=used,
+        model=model,
+        reasoning=_reasoning(delta),
+        refusal=_string(delta.get("refusal")),
+        extra=_extra(delta, choice),
+    )
+
+
+def has_choices(parsed: Object) -> bool:
+    """Whether an event carries a part of an answer, and not only usage or nothing."""
+    return _first_choice(parsed) is not None
+
+
+def check_not_empty(text: str, finish: str, *, has_other: bool) -> None:
+    """Refuse a finished answer that says nothing; cut (`length`) and filtered ones are delivered as they are.
+
+    Raises:
+        ProviderError: `empty_answer`.
+    """
+    if not has_other and not text.strip() and finish not in {"length", "content_filter"}:
+        raise empty_answer(f"neither text nor tool call, finish_reason {finish!r}")
+
+
+def finish_reason(choice: Object) -> str | None:
+    """Why the answer ended, in OpenAI's words; None while it goes on.
+
+    Raises:
+        ProviderError: `server` if the server says that it broke.
+    """
+    raw = choice.get("finish_reason")
+    if not isinstance(raw, str) or not raw:
+        return None
+    if raw in _BROKEN_FINISHES:
+        raise ProviderError(f"the upstream gave up on its answer: finish_reason {raw!r}", code="server", maybe_billed=True)
+    return _FINISH_REASONS.get(raw, raw)
+
+
+def usage(raw: Json) -> Usage | None:
+    """Reported tokens; None if there are none. Negative counts become 0 and mark the whole as estimated."""
+    if not isinstance(raw, Mapping) or not (raw.get("prompt_tokens") or raw.get("completion_tokens")):
+        return None
+    details_in, details_out = _object(raw.get("prompt_tokens_details")), _object(raw.get("completion_tokens_details"))
+    counts = [
+        _count(raw.get("prompt_tokens")),
+        _count(raw.get("completion_tokens")),
+        _count(details_in.get("cached_tokens") or raw.get("prompt_cache_hit_tokens") or raw.get("cached_tokens")),
+        _count(details_in.get("cache_write_tokens") or raw.get("cache_creation_input_tokens")),
+        _count(details_out.get("reasoning_tokens")),
+    ]
+    prompt, completion, cached, written, reasoned = (max(n, 0) for n in counts)
+    return Usage(prompt, completion, cached, written, reasoned, is_estimated=min(counts) < 0)
+
+
+def estimated_usage(request: Request, n_chars: int) -> Usage:
+    """Tokens of a request and an answer of `n_chars` characters, for servers that report none."""
+    return Usage(features(request).input_tokens, max(1, round(n_chars / CHARS_PER_TOKEN)), is_estimated=True)
+
+
+def _n_chars(answer: Reply) -> int:
+    return len(answer.text) + len(answer.reasoning) + len(answer.refusal) + sum(len(c.name) + len(c.arguments) for c in answer.tool_calls)
+
+
+def new_call_id() -> str:
+    """Id for a tool call that came without one."""
+    return f"call_{secrets.token_hex(12)}"
+
+
+def _tool_call(raw: Object) -> ToolCall:
+    function = _object(raw.get("function"))
+    return ToolCall(_string(raw.get("id")) or new_call_id(), _string(function.get("name")), _arguments(function.get("arguments")))
+
+
+def _tool_delta(raw: Object, position: int) -> ToolCallDelta:
+    function, index = _object(raw.get("function")), raw.get("index")
+    return ToolCallDelta(
+        index if isinstance(index, int) else position,
+        _string(raw.get("id")) or None,
+        _string(function.get("name")) or None,
+        _arguments(function.get("arguments")),
+    )
+
+
+def _arguments(raw: Json) -> str:
+    if isinstance(raw, str):
+        return raw
+    return "" if raw is None else _ENCODE(raw)  # an object where the format asks for its text (Ollama)
+
+
+def _reasoning(message: Object) -> str:
+    return _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
+
+
+def _extra(message: Object, choice: Object) -> dict[str, Json]:
+    extra: dict[str, Json] = {name: value for name, value in message.items() if name not in _KNOWN_FIELDS and value is not None}
+    if isinstance(message.get("content"), list):
+        extra["content"] = message["content"]
+    if choice.get("logprobs") is not None:
+        extra["logprobs"] = choice["logprobs"]
+    return extra
+
+
+def _first_choice(parsed: Object) -> Object | None:
+    return next((c for c in _objects(parsed.get("choices")) if not c.get("index")), None)
+
+
+def _objects(raw: Json) -> list[Object]:
+    return [item for item in raw if isinstance(item, Mapping)] if isinstance(raw, list) else []
+
+
+def _object(raw: Json) -> Object:
+    return raw if isinstance(raw, Mapping) else {}
+
+
+def _string(raw: Json) -> str:
+    return raw if isinstance(raw, str) else ""
+
+
+def _count(raw: Json) -> int:
+    return int(raw) if isinstance(raw, (int, float)) and abs(raw) < 1e15 else 0

@@ -1,0 +1,128 @@
+"""A streamed answer in OpenAI's format, put together from bytes; shared by the blocking and the asyncio path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from routerkit.errors import ProviderError
+from routerkit.messages import Chunk, Json, Request, ToolCallDelta, Usage
+from routerkit.providers import openai_format
+from routerkit.providers.openai_errors import Upstream, error_event
+from routerkit.providers.sse import SseDecoder
+
+
+class StreamDecoder:
+    """Turns the body of one streamed answer into chunks and insists that it ends properly.
+
+    Usage is held back until the end, because some servers repeat a growing count with every event.
+    """
+
+    def __init__(self, request: Request, upstream: Upstream) -> None:
+        self._request, self._upstream = request, upstream
+        self._sse, self._calls = SseDecoder(), _ToolIndex()
+        self._usage: Usage | None = None
+        self._n_chars = 0
+        self._model, self._finish = "", ""
+        self._has_text = self._has_other = self._has_events = self._has_choices = False
+        self.is_done = False
+        """Whether the last chunk has been handed out."""
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Chunks completed by these bytes; no bytes mean that the body ended.
+
+        Raises:
+            ProviderError: `malformed`, `truncated`, `empty_answer`, or what an error event says.
+        """
+        chunks: list[Chunk] = []
+        for event in self._sse.feed(data) if data else self._sse.flush():
+            if self.is_done:
+                break
+            if event.strip() == b"[DONE]":
+                chunks.append(self._end(is_marked=True))
+            else:
+                self._event(event, chunks, is_last=not data)
+        if not data and not self.is_done:
+            chunks.append(self._end(is_marked=False))
+        return chunks
+
+    def broken(self, failure: ProviderError) -> list[Chunk]:
+        """What a failure of the connection means: nothing once the answer is known to be complete.
+
+        Raises:
+            ProviderError: the failure, otherwise.
+        """
+        if not self._finish:
+            raise failure
+        return [] if self.is_done else [self._end(is_marked=False)]
+
+    def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
+        parsed = self._parsed(event, is_last=is_last)
+        self._has_events = True
+        if parsed.get("error") or parsed.get("object") == "error":
+            raise error_event(self._upstream, parsed)
+        self._has_choices = self._has_choices or openai_format.has_choices(parsed)
+        piece = openai_format.chunk(parsed)
+        if piece.tool_calls:
+            piece = replace(piece, tool_calls=self._calls.place(piece.tool_calls))
+        if piece.usage is not None:
+            self._usage, piece = piece.usage, replace(piece, usage=None)
+        self._note(piece)
+        if piece.has_content() or piece.finish_reason or piece.extra:
+            chunks.append(piece)
+
+    def _parsed(self, event: bytes, *, is_last: bool) -> Mapping[str, Json]:
+        try:
+            parsed = openai_format.decode(event)
+        except ProviderError as exc:
+            if is_last:  # the connection was closed within an event
+                raise self._truncated() from exc
+            raise
+        if not isinstance(parsed, Mapping):
+            raise openai_format.malformed(f"a stream event holds a JSON {type(parsed).__name__} instead of an object")
+        return parsed
+
+    def _note(self, piece: Chunk) -> None:
+        self._model = piece.model or self._model
+        self._finish = piece.finish_reason or self._finish
+        self._has_text = self._has_text or bool(piece.text.strip())
+        self._has_other = self._has_other or bool(piece.tool_calls or piece.refusal)
+        self._n_chars += len(piece.text) + len(piece.reasoning) + len(piece.refusal)
+        self._n_chars += sum(len(c.name or "") + len(c.arguments) for c in piece.tool_calls)
+
+    def _end(self, *, is_marked: bool) -> Chunk:
+        self.is_done = True
+        if not self._finish:
+            if self._sse.is_foreign and not self._has_events:
+                raise openai_format.malformed("not an event stream")
+            if is_marked and self._has_events and not self._has_choices:
+                raise openai_format.empty_answer("its stream has no choices")
+            raise self._truncated()
+        openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
+        used = self._usage or openai_format.estimated_usage(self._request, self._n_chars)
+        return Chunk(usage=used, model=self._model)
+
+    def _truncated(self) -> ProviderError:
+        return ProviderError(f"{self._upstream.name}: the stream ended without a finish_reason", code="truncated", maybe_billed=True)
+
+
+class _ToolIndex:
+    """Gives every tool call of a stream its own index and id, also where the server does not (all 0, or no id)."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, str] = {}
+        self._moved: dict[int, int] = {}
+
+    def place(self, deltas: tuple[ToolCallDelta, ...]) -> tuple[ToolCallDelta, ...]:
+        return tuple(self._place(delta) for delta in deltas)
+
+    def _place(self, delta: ToolCallDelta) -> ToolCallDelta:
+        index = self._moved.get(delta.index, delta.index)
+        known = self._ids.get(index)
+        if delta.name and known is not None and delta.id and delta.id != known:
+            index = self._moved[delta.index] = max(self._ids) + 1
+            known = None
+        if known is not None:
+            return replace(delta, index=index, id=None, name=None) if delta.id or delta.name or index != delta.index else delta
+        self._ids[index] = delta.id or openai_format.new_call_id()
+        return replace(delta, index=index, id=self._ids[index])

@@ -1,0 +1,79 @@
+"""How long each stage of one attempt may take, and the arithmetic that says when it took too long."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from routerkit.errors import ConfigError, ProviderError
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """Limits of one attempt's stages, in seconds; `Request.timeout_s` bounds them all together."""
+
+    connect_s: float = 5.0
+    """Name lookup, TCP and TLS handshake."""
+    first_token_s: float = 30.0
+    """From a streamed request to the first byte of its answer's body. A whole answer may take until the total deadline."""
+    between_chunks_s: float = 30.0
+    """Longest silence within an answer's body."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"timers: {name} is {getattr(self, name)!r}; give a number of seconds above 0")
+
+
+class Watch:
+    """When one attempt has taken too long. It only compares readings of a monotonic clock; the drivers do the waiting."""
+
+    __slots__ = ("_between_s", "_clock", "_connect_s", "_first_s", "_tier", "_tier_at", "_tier_s", "_total_s", "total_at", "was_sent")
+
+    def __init__(
+        self, timers: Timers, *, timeout_s: float, first_token_s: float | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._connect_s, self._between_s = timers.connect_s, timers.between_chunks_s
+        self._first_s = math.inf if first_token_s is None else first_token_s
+        self._clock, self._total_s = clock, timeout_s
+        self._tier, self._tier_s, self._tier_at = "", math.inf, math.inf
+        self.was_sent = False
+        """Whether sending had begun, so that the upstream may have processed, and billed, the request."""
+        self.total_at = clock() + timeout_s
+        """Reading of the clock at which the whole attempt must be over."""
+
+    def connecting(self) -> None:
+        """A connection is being opened."""
+        self._enter("connect", self._connect_s)
+
+    def sending(self) -> None:
+        """The request is being sent."""
+        self.was_sent = True
+        self._enter("first token", self._first_s)
+
+    def heard(self) -> None:
+        """A piece of the answer's body arrived."""
+        self._enter("between chunks", self._between_s)
+
+    def _enter(self, tier: str, limit_s: float) -> None:
+        self._tier, self._tier_s, self._tier_at = tier, limit_s, self._clock() + limit_s
+
+    def due(self) -> float:
+        """Reading of the clock at which the time is up."""
+        return min(self._tier_at, self.total_at)
+
+    def remaining_s(self) -> float:
+        """Seconds left until then; 0 or less when it has passed."""
+        return self.due() - self._clock()
+
+    def error(self, where: str) -> ProviderError:
+        """What to raise once the time is up: `timeout`, or `connect` when the connection alone took too long."""
+        if self.total_at <= self._tier_at:
+            return ProviderError(f"{where}: total timer of {self._total_s:g} s fired", code="timeout", maybe_billed=self.was_sent)
+        return ProviderError(
+            f"{where}: {self._tier} timer of {self._tier_s:g} s fired",
+            code="timeout" if self.was_sent else "connect",
+            maybe_billed=self.was_sent,
+        )
