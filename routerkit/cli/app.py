@@ -1,0 +1,96 @@
+"""The command tree. Sub-commands are imported when they are run, so `routerkit --help` stays light."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command as command_of
+
+from routerkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    # Typer keeps its copy of click private; only the names of these types are needed.
+    from typer._click.core import Command, Context
+
+
+class Lazy(NamedTuple):
+    """A sub-command that is imported when it is run."""
+
+    module: str
+    name: str
+    help: str
+    extra: str = ""
+    """Extra of the distribution that holds what it needs."""
+
+
+LAZY: Final = {
+    "demo": Lazy("routerkit.cli.demo", "demo", "Show the whole loop on this machine, with models that run here."),
+    "init": Lazy("routerkit.cli.setup", "init", "Write a first configuration from the keys and servers found here."),
+    "check": Lazy("routerkit.cli.setup", "check", "Prove every target with one tiny call."),
+    "explain": Lazy("routerkit.cli.setup", "explain", "Show how a prompt would be routed; nothing is called."),
+    "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, mine, compare, report, simulate.", "evals"),
+    "scores": Lazy("routerkit_evals.cli", "scores_app", "Show measured scores and publish them to the router.", "evals"),
+    "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
+    "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
+}
+"""In the order of a first day with routerkit."""
+
+
+class LazyGroup(TyperGroup):
+    """A group whose sub-commands are stand-ins with a name and a help line until one of them runs."""
+
+    def __init__(self, **settings: Any) -> None:  # Typer's own keyword arguments, passed on unread
+        super().__init__(**settings)
+        for name, lazy in LAZY.items():
+            self.add_command(TyperCommand(name, help=lazy.help))
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        """Swap the stand-in for the real command."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name not in LAZY or command is None else load_command(name), rest
+
+
+def load_command(name: str) -> Command:
+    """The real sub-command of that name.
+
+    Raises:
+        ConfigError: a package it needs is not installed.
+    """
+    lazy = LAZY[name]
+    try:
+        found = getattr(import_module(lazy.module), lazy.name)
+    except ModuleNotFoundError as exc:
+        package = f"'routerkit[{lazy.extra}]'" if lazy.extra else "routerkit again"
+        raise ConfigError(f"`routerkit {name}` needs {exc.name}, which is not installed; run pip install {package}") from exc
+    if isinstance(found, typer.Typer):
+        return command_of(found)
+    alone = _plain_app()
+    alone.command(name, help=lazy.help)(found)
+    return command_of(alone)
+
+
+def _plain_app() -> typer.Typer:
+    # Typer's pretty tracebacks print local variables, and those may be keys.
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+app: Final = typer.Typer(cls=LazyGroup, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        # Reading package metadata costs more than all the rest of `--help`.
+        from importlib.metadata import version
+
+        print("routerkit", version("routerkit"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Route every LLM call to the cheapest model that measurably does that kind of work on your own code."""

@@ -1,0 +1,125 @@
+"""The commands of the first five minutes: init, check, explain."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from routerkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from routerkit.config import Config
+
+# routerkit.config brings pydantic (80 ms), so each command imports it only when it runs.
+
+_MAX_PROMPT_BYTES: Final = 16 * 1024 * 1024
+"""Longest prompt read; four million tokens, more than any model takes."""
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_PATH: Final = Path("routerkit.toml")
+
+
+def init(path: Annotated[Path, typer.Option(help="File to write; never overwritten.")] = DEFAULT_PATH) -> None:
+    """Write a first configuration from the keys and servers found here."""
+    from routerkit.config.init import discover, render
+
+    if path.exists():
+        raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --path")
+    found = discover(os.environ)
+    try:
+        # "x" and not "w": somebody may have created it meanwhile.
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(render(found))
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --path") from exc
+    for line in found.summary():
+        print(line)
+    print(f"wrote {path}; next: routerkit check --config {path}" if path != DEFAULT_PATH else f"wrote {path}; next: routerkit check")
+
+
+def check(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
+    """Prove every target with one tiny call."""
+    from routerkit.cli.probe import probe_all
+
+    findings = probe_all(*_read(config))
+    if as_json:
+        print(json.dumps([f.to_dict() for f in findings], indent=2))
+    else:
+        width = max(len(f.target) for f in findings)
+        for finding in findings:
+            print(finding.line(width))
+    raise typer.Exit(0 if all(f.is_ok for f in findings) else 1)
+
+
+def explain(
+    prompt: Annotated[str | None, typer.Argument(help="What to route; - reads standard input.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the prompt from a file.")] = None,
+    pool: Annotated[str | None, typer.Option(help="Pool, or pool/target; left out: coding, or the only pool.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Task kind, if you know it.")] = None,
+    tags: Annotated[str, typer.Option(help="Tags of the request, separated by commas.")] = "",
+    agent: Annotated[str | None, typer.Option(help="Name of the calling agent.")] = None,
+    config: ConfigPath = DEFAULT_PATH,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a prompt would be routed; nothing is called."""
+    from routerkit.config import plan_state
+    from routerkit.messages import Request
+    from routerkit.router import Router
+
+    text = _prompt(prompt, file)
+    settings, base = _read(config)
+    request = Request(
+        model=pool or _only_pool(settings),
+        messages=({"role": "user", "content": text},),
+        kind=_known_kind(kind),
+        agent=agent,
+        tags=tuple(tag.strip() for tag in tags.split(",") if tag.strip()),
+    )
+    decision = Router(plan_state(settings, base)).decide(request)
+    print(json.dumps(decision.to_dict(), indent=2) if as_json else decision.explain())
+
+
+def _read(path: Path) -> tuple[Config, Path]:
+    from routerkit.config import read
+
+    return read(path), path.parent
+
+
+def _prompt(prompt: str | None, file: Path | None) -> str:
+    if (prompt is None) == (file is None):
+        raise ConfigError("give either a prompt, - for standard input, or --file PATH")
+    if file is not None:
+        return _text_of_file(file)
+    return sys.stdin.read(_MAX_PROMPT_BYTES) if prompt == "-" else str(prompt)
+
+
+def _text_of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAX_PROMPT_BYTES).decode("utf-8")
+    except OSError as exc:
+        raise ConfigError(f"--file {path}: cannot be read ({exc.strerror}); correct the path") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"--file {path}: not UTF-8 text (byte {exc.start}); convert it first") from exc
+
+
+def _only_pool(config: Config) -> str:
+    if "coding" in config.pools:
+        return "coding"
+    if len(config.pools) > 1:
+        raise ConfigError(f"which pool? add --pool with one of {', '.join(sorted(config.pools))}")
+    return next(iter(config.pools))
+
+
+def _known_kind(kind: str | None) -> str | None:
+    from routerkit.config.problems import nearest
+    from routerkit.messages import TASK_KINDS
+
+    if kind is not None and kind not in TASK_KINDS:
+        raise ConfigError(f"--kind {kind!r}: unknown task kind; {nearest(kind, TASK_KINDS)}")
+    return kind

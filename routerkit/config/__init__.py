@@ -1,0 +1,21 @@
+"""Configuration: one TOML file, checked completely before anything starts, secrets only by reference."""
+
+from routerkit.config.build import build_ledger, build_state, build_targets, plan_state
+from routerkit.config.load import load, parse, read, reload
+from routerkit.config.schema import Config
+from routerkit.config.secrets import Secret, resolve, scrub
+
+__all__ = [
+    "Config",
+    "Secret",
+    "build_ledger",
+    "build_state",
+    "build_targets",
+    "load",
+    "parse",
+    "plan_state",
+    "read",
+    "reload",
+    "resolve",
+    "scrub",
+]

@@ -1,0 +1,165 @@
+"""From a checked Config to the complete state of a router: targets with prices, policies, rules, and providers with their keys."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from routerkit.catalog import Pool, Target
+from routerkit.config.prices import find_facts
+from routerkit.config.problems import KeyPath, Problem
+from routerkit.config.providers import build_provider, references
+from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
+from routerkit.config.secrets import Secret, resolve
+from routerkit.config.targets import build_target, wanted
+from routerkit.errors import ConfigError
+from routerkit.policy import Policy
+from routerkit.provider import Provider
+from routerkit.router import RouterState
+from routerkit.rules import Rule, When
+from routerkit.scorecard import Scorecard, load_scorecard
+from routerkit.settings import PolicySettings
+
+if TYPE_CHECKING:
+    from routerkit.ledger import Ledger
+
+_log = logging.getLogger(__name__)
+
+
+def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -> RouterState:
+    """Everything a router needs, with every provider connected to its key.
+
+    Args:
+        config: A checked configuration.
+        base: Folder that relative paths start from.
+        loading: Configuration files being loaded around this one; a router must not contain itself.
+
+    Raises:
+        ConfigError: a secret, file, class or scorecard that the configuration refers to is missing or wrong.
+    """
+    state = plan_state(config, base)
+    return replace(state, providers=_providers(config, base, loading))
+
+
+def plan_state(config: Config, base: Path) -> RouterState:
+    """Everything a router needs to decide but not to call: no providers, so no secrets are needed.
+
+    Raises:
+        ConfigError: a price is incomplete, or the scorecard is unreadable.
+    """
+    targets = build_targets(config)
+    return RouterState(
+        pools={n: Pool(n, tuple(targets[t] for t in pool.targets), pool.policy) for n, pool in config.pools.items()},
+        providers={},
+        policies={name: _policy(name, policy) for name, policy in config.policies.items()},
+        rules=tuple(_rule(rule) for rule in config.rules),
+        scorecard=_scorecard(config.scorecard, base),
+        budgets=config.usd_per_day,
+        revision=_revision(config, targets),
+    )
+
+
+def build_targets(config: Config) -> dict[str, Target]:
+    """All targets by name, whatever the file leaves out taken from the price map."""
+    queries = {name: wanted(target, config.providers[target.provider]) for name, target in config.targets.items()}
+    facts = find_facts(frozenset(q for q in queries.values() if q is not None))
+    built: dict[str, Target] = {}
+    for name, target in config.targets.items():
+        query = queries[name]
+        try:
+            built[name] = build_target(name, target, config.providers[target.provider], facts.get(query) if query else None)
+        except ConfigError as exc:
+            raise _placed(config, ("targets", name, "usd_per_mtok"), exc) from exc
+    return built
+
+
+def build_ledger(config: Config, base: Path) -> Ledger | None:
+    """The ledger the configuration names; None when it names none.
+
+    Raises:
+        ConfigError: the folder cannot be used.
+    """
+    if config.ledger is None:
+        return None
+    # The ledger starts a thread and pulls in its file handling; configurations without one need neither.
+    from routerkit.ledger import Ledger
+
+    try:
+        return Ledger(base / Path(config.ledger.path).expanduser(), store_text=config.ledger.store_text)
+    except OSError as exc:
+        raise _placed(config, ("ledger", "path"), f"cannot be used ({exc.strerror or exc}); make it a writable folder") from exc
+
+
+def _providers(config: Config, base: Path, loading: tuple[Path, ...]) -> dict[str, Provider]:
+    used = {target.provider for target in config.targets.values()}
+    built: dict[str, Provider] = {}
+    for name in (n for n in config.providers if n in used):
+        section = config.providers[name]
+        models = tuple(dict.fromkeys(t.model for t in config.targets.values() if t.provider == name))
+        secrets = {key: _secret(config, ("providers", name, key), text, base) for key, text in references(section).items()}
+        try:
+            built[name] = _nested(section, base, loading) or build_provider(
+                section, base, models=models, timeouts=config.timeouts, secrets=secrets
+            )
+        except ConfigError as exc:
+            raise _placed(config, ("providers", name), exc) from exc
+    return built
+
+
+def _secret(config: Config, path: KeyPath, reference: str, base: Path) -> Secret:
+    try:
+        return resolve(reference, base)
+    except ConfigError as exc:
+        raise _placed(config, path, exc) from exc
+
+
+def _nested(section: ProviderSection, base: Path, loading: tuple[Path, ...]) -> Provider | None:
+    """A router as provider, from its own file."""
+    if not isinstance(section, RouterSection):
+        return None
+    # Building needs loading and loading needs building; only a nested router closes that circle.
+    load = importlib.import_module("routerkit.config.load")
+    path = (base / Path(section.path).expanduser()).resolve()
+    if path in loading:
+        raise ConfigError(f"{section.path} is already being loaded, so the router would call itself; point to another file")
+    nested: Provider = load.load_nested(path, loading)
+    return nested
+
+
+def _policy(name: str, section: PolicySection) -> Policy:
+    given = {k: v for k, v in section.model_dump(exclude={"kind"}).items() if v is not None}
+    return Policy(name, section.kind or name, PolicySettings(**given))
+
+
+def _rule(section: RuleSection) -> Rule:
+    return Rule(section.name, When(**section.when.model_dump()), section.only, section.prefer, section.avoid)
+
+
+def _scorecard(section: ScorecardSection | None, base: Path) -> Scorecard:
+    if section is None:
+        return Scorecard()
+    path = base / Path(section.path).expanduser()
+    if path.exists():
+        card = load_scorecard(path)
+    else:
+        # The first run of every project: nothing is measured yet, and every decision says so.
+        _log.warning("%s: no scorecard yet, so every target counts as unmeasured; publish one with `routerkit scores publish`", path)
+        card = Scorecard()
+    quality = card.prior_quality if section.prior_quality is None else section.prior_quality
+    return replace(card, prior_quality=quality, prior_n=card.prior_n if section.prior_n is None else section.prior_n)
+
+
+def _revision(config: Config, targets: Mapping[str, Target]) -> str:
+    # References, not secrets, are part of the document, so the hash can be shown.
+    document = [config.model_dump(mode="json"), {name: asdict(target) for name, target in targets.items()}]
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _placed(config: Config, path: KeyPath, problem: ConfigError | str) -> ConfigError:
+    return config.source.error([Problem(path, str(problem))])
