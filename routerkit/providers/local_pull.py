@@ -184,9 +184,7 @@ def _pip_error(wheel: Wheel, log: str) -> ConfigError:
     if any(sign in log.lower() for sign in _UNREACHABLE):
         return ConfigError(f"{what}: the package index cannot be reached; check the network, or pull on another machine and copy the file")
     if "No matching distribution" in log:
-        return ConfigError(
-            f"{what}: the package index does not have it; point pip to one that mirrors PyPI (pip config set global.index-url)"
-        )
+        return ConfigError(f"{what}: the package index does not have it; point pip to one that mirrors PyPI (global.index-url)")
     errors = [line for line in log.splitlines() if line.startswith("ERROR:")]
     return ConfigError(f"{what}: pip could not download it: {errors[-1][7:] if errors else 'it gave no reason'}")
 

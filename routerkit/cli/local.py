@@ -1,0 +1,88 @@
+"""`routerkit local`: models that run on this machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from routerkit.errors import ConfigError
+from routerkit.providers.local_models import CATALOG, HubFile, LocalModel, default_folder, parse, state
+from routerkit.providers.local_pull import pull
+
+local_app = typer.Typer(help="Small models that run on this machine's CPU.", no_args_is_help=True)
+
+_PLAIN_EVERY_S = 5.0
+
+
+@local_app.command("pull")
+def pull_command(
+    names: Annotated[list[str], typer.Argument(metavar="MODEL...", help="smollm2, gemma-270m, PATH.gguf or OWNER/REPO:FILE.gguf")],
+) -> None:
+    """Download models into the user's cache folder; what is there and intact is not fetched again."""
+    for name in names:
+        try:
+            _pull_one(name)
+        except ConfigError as exc:
+            typer.echo(f"error: {exc}", err=True)
+            raise typer.Exit(2) from exc
+
+
+@local_app.command("list")
+def list_command() -> None:
+    """Show the models that have a name, and whether they are here."""
+    table = Table("model", "state", "size", "licence", "about")
+    for model in CATALOG.values():
+        table.add_row(model.name, state(model), f"{model.n_bytes / 1e6:,.0f} MB", model.licence, model.about)
+    hub = default_folder() / "hub"
+    for path in sorted(hub.glob("*/**/*.gguf")):
+        table.add_row(_hub_name(path.relative_to(hub).as_posix()), "ready", f"{path.stat().st_size / 1e6:,.0f} MB", "see the hub", "")
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    typer.echo(f"folder: {default_folder()}")
+
+
+def _hub_name(path: str) -> str:
+    repo, _, file = path.partition("/")
+    return f"{repo.replace('--', '/', 1)}:{file}"
+
+
+def _pull_one(name: str) -> None:
+    model = parse(name)
+    if isinstance(model, LocalModel):
+        typer.echo(f"{name}: {model.about}; licence: {model.licence} ({model.licence_url})")
+    elif isinstance(model, HubFile):
+        typer.echo(f"{name}: its licence is stated at https://huggingface.co/{model.repo}")
+    path = _with_bar(name) if sys.stdout.isatty() else pull(name, report=_PlainReport())
+    typer.echo(f"{name}: ready ({path.stat().st_size / 1e6:,.0f} MB) {path}")
+
+
+def _with_bar(name: str) -> Path:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task(name, total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total or None)
+
+        return pull(name, report=report)
+
+
+class _PlainReport:
+    """One line per step, and every few seconds within one, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._what, self._told_at = "", 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what == self._what and now - self._told_at < _PLAIN_EVERY_S:
+            return
+        self._what, self._told_at = what, now
+        share = f" {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else ""
+        typer.echo(f"  {what}{share}")
