@@ -70,10 +70,12 @@ def probe_all(config: Config, base: Path) -> list[Finding]:
     """
     state = build_state(config, base)
     targets = build_targets(config).values()
+    threads = ThreadPoolExecutor(_AT_ONCE)
     try:
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return list(threads.map(lambda target: probe(target, state.providers[target.provider]), targets))
+        return list(threads.map(lambda target: probe(target, state.providers[target.provider]), targets))
     finally:
+        # After Ctrl-C only the calls under way are waited for.
+        threads.shutdown(cancel_futures=True)
         _close(state.providers.values())
 
 

@@ -26,7 +26,8 @@ DEFAULT_PATH: Final = Path("routerkit.toml")
 
 def init(path: Annotated[Path, typer.Option(help="File to write; never overwritten.")] = DEFAULT_PATH) -> None:
     """Write a first configuration from the keys and servers found here."""
-    from routerkit.config.init import discover, render
+    from routerkit.config.discovery import discover
+    from routerkit.config.init import render
 
     if path.exists():
         raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --path")
@@ -37,8 +38,8 @@ def init(path: Annotated[Path, typer.Option(help="File to write; never overwritt
             stream.write(render(found))
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --path") from exc
-    for line in found.summary():
-        print(line)
+    for provider in found:
+        print(f"{provider.name}: {provider.why}; {', '.join(m.model for m in provider.models)}")
     print(f"wrote {path}; next: routerkit check --config {path}" if path != DEFAULT_PATH else f"wrote {path}; next: routerkit check")
 
 

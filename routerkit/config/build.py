@@ -44,6 +44,11 @@ def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -
         ConfigError: a secret, file, class or scorecard that the configuration refers to is missing or wrong.
     """
     state = plan_state(config, base)
+    if config.scorecard is not None and not _scorecard_path(config.scorecard, base).exists():
+        # The first run of every project; but also what a misspelt path looks like.
+        _log.warning(
+            "%s: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`", config.scorecard.path
+        )
     return replace(state, providers=_providers(config, base, loading))
 
 
@@ -144,15 +149,14 @@ def _rule(section: RuleSection) -> Rule:
 def _scorecard(section: ScorecardSection | None, base: Path) -> Scorecard:
     if section is None:
         return Scorecard()
-    path = base / Path(section.path).expanduser()
-    if path.exists():
-        card = load_scorecard(path)
-    else:
-        # The first run of every project: nothing is measured yet, and every decision says so.
-        _log.warning("%s: no scorecard yet, so every target counts as unmeasured; publish one with `routerkit scores publish`", path)
-        card = Scorecard()
+    path = _scorecard_path(section, base)
+    card = load_scorecard(path) if path.exists() else Scorecard()
     quality = card.prior_quality if section.prior_quality is None else section.prior_quality
     return replace(card, prior_quality=quality, prior_n=card.prior_n if section.prior_n is None else section.prior_n)
+
+
+def _scorecard_path(section: ScorecardSection, base: Path) -> Path:
+    return base / Path(section.path).expanduser()
 
 
 def _revision(config: Config, targets: Mapping[str, Target]) -> str:
