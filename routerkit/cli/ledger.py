@@ -1,0 +1,267 @@
+"""`routerkit ledger`: look at recorded calls."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import select
+import signal
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from routerkit.decision import format_usd
+from routerkit.errors import ConfigError, StoreError
+from routerkit.ledger import decision_from_json, remark
+from routerkit.store import IngestResult, Rows, follow, ingest, query
+
+DEFAULT_CONFIG: Final = "routerkit.toml"
+DEFAULT_FOLDER: Final = "routerkit-data"
+
+Folder = Annotated[Path | None, typer.Option("--folder", help="Folder of the ledger.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration whose [ledger] path to use; routerkit.toml if there is one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+ledger_app: Final = typer.Typer(
+    help="Look at recorded calls.", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
+)
+
+_LAST_CALLS: Final = """
+    SELECT called_at, record_id, kind, target, n_attempts, input_tokens, output_tokens, cost_usd, latency_s, status, error_code
+    FROM calls ORDER BY called_at DESC, record_id LIMIT ?"""
+
+
+@ledger_app.callback()
+def last_calls(
+    context: typer.Context,
+    folder: Folder = None,
+    config: Config = None,
+    count: Annotated[int, typer.Option("-n", min=1, help="How many calls.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last calls, newest first."""
+    context.obj = (folder, config)
+    if context.invoked_subcommand:
+        return
+    place = find_folder(folder, config)
+    rows = query(place, _LAST_CALLS, [count])
+    if as_json:
+        _print_json(rows)
+    elif rows.rows:
+        _print_calls(rows)
+    else:
+        print(f"no calls recorded in {place} yet; every call through a router whose configuration has a [ledger] path is")
+
+
+@ledger_app.command("show")
+def show(
+    context: typer.Context,
+    record_id: Annotated[str, typer.Argument(help="Id of a record, or the unambiguous start of one.")],
+    folder: Folder = None,
+    config: Config = None,
+) -> None:
+    """Explain one call: what was considered, what was tried, what came of it."""
+    place = find_folder(*_inherit(context, folder, config))
+    columns = "record_id, called_at, status, target, cost_usd, latency_s, decision, attempts"
+    found = query(place, f"SELECT {columns} FROM calls WHERE starts_with(record_id, ?) LIMIT 2", [record_id])  # noqa: S608  a constant
+    if len(found.rows) != 1:
+        what = "several records start" if found.rows else "no record starts"
+        raise StoreError(f"{what} with {record_id!r} in {place}; `routerkit ledger --json` lists the ids")
+    call = found.as_dicts()[0]
+    print(f"{call['record_id']}  {_time(call['called_at'])}  {_outcome(call)}")
+    _print_explanation(str(call["decision"]))
+    for attempt in json.loads(str(call["attempts"])):
+        print(f"  tried {attempt['target']} at {attempt['offset_s']:.2f} s for {attempt['latency_s']:.2f} s: {_ending(attempt)}")
+    reports = query(place, "SELECT reported_at, success, evidence FROM reports WHERE record_id = ? ORDER BY 1", [call["record_id"]])
+    for at, success, evidence in reports.rows:
+        print(f"  reported {_time(at)}: {'worked' if success else 'failed'} {remark(str(evidence or ''))}".rstrip())
+
+
+@ledger_app.command("sql")
+def sql(
+    context: typer.Context,
+    statement: Annotated[str, typer.Argument(help="One SELECT, in DuckDB's SQL; tables: calls, reports.")],
+    folder: Folder = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Run a read-only query over the recorded calls."""
+    rows = query(find_folder(*_inherit(context, folder, config)), statement)
+    if as_json:
+        _print_json(rows)
+    elif as_csv:
+        _print_csv(rows)
+    else:
+        _print_table(rows.columns, [[_cell(v) for v in row] for row in rows.rows])
+
+
+@ledger_app.command("ingest")
+def ingest_segments(
+    context: typer.Context,
+    folder: Folder = None,
+    config: Config = None,
+    is_following: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C or SIGTERM.")] = False,
+) -> None:
+    """Move written rows into the database file, where queries are fast."""
+    place = find_folder(*_inherit(context, folder, config))
+    if not is_following:
+        _print_result(ingest(place))
+        return
+    with _wait_for_signal() as wait:
+        follow(place, wait, on_result=_Teller())
+
+
+def find_folder(folder: Path | None, config: Path | None) -> Path:
+    """Where the ledger is: the folder given, else `[ledger] path` of the configuration, else `routerkit-data` beside it.
+
+    Raises:
+        ConfigError: the configuration cannot be read.
+    """
+    if folder is not None:
+        return folder
+    if config is None:
+        config = Path(DEFAULT_CONFIG)
+        if not config.exists():
+            return Path(DEFAULT_FOLDER)
+    try:
+        settings = tomllib.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"cannot read {config}: {exc}; correct it, or name the ledger with --folder") from exc
+    ledger = settings.get("ledger", {})
+    path = ledger.get("path", DEFAULT_FOLDER) if isinstance(ledger, dict) else None
+    if not isinstance(path, str):
+        raise ConfigError(f"{config}: [ledger] path must be a string, the folder of the ledger")
+    return config.parent / path
+
+
+def _inherit(context: typer.Context, folder: Path | None, config: Path | None) -> tuple[Path | None, Path | None]:
+    """Options given before the sub-command count as well."""
+    outer: tuple[Path | None, Path | None] = context.obj
+    return (folder, config) if folder or config else outer
+
+
+@contextmanager
+def _wait_for_signal() -> Iterator[Callable[[float], bool]]:
+    # A pipe, because it is all a handler may touch safely: setting an Event that is being waited for can deadlock.
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def stop(*_: object) -> None:
+        os.write(writing, b"x")
+
+    def wait(seconds: float) -> bool:
+        return bool(select.select([reading], [], [], seconds)[0])
+
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wait
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)
+
+
+class _Teller:
+    """Prints a result when it is news."""
+
+    def __init__(self) -> None:
+        self._note: str | None = None
+
+    def __call__(self, result: IngestResult) -> None:
+        if result.n_segments or (result.note and result.note != self._note):
+            _print_result(result)
+        self._note = result.note
+
+
+def _print_result(result: IngestResult) -> None:
+    bad = f", {result.n_bad} bad lines skipped" if result.n_bad else ""
+    print(f"ingested {result.n_rows} rows from {result.n_segments} segments{bad}", flush=True)
+    if result.note:
+        print(result.note, file=sys.stderr, flush=True)
+
+
+def _print_calls(rows: Rows) -> None:
+    head = ("time (UTC)", "record", "kind", "target", "tries", "tokens in/out", "cost", "latency", "status")
+    cells = [
+        [
+            _time(c["called_at"]),
+            _cell(c["record_id"]),
+            _cell(c["kind"]),
+            _cell(c["target"]),
+            _cell(c["n_attempts"]),
+            f"{_cell(c['input_tokens'])}/{_cell(c['output_tokens'])}",
+            format_usd(_number(c["cost_usd"])),
+            f"{_number(c['latency_s']) or 0:.2f} s",
+            _cell(c["error_code"] or c["status"]) if c["status"] == "error" else _cell(c["status"]),
+        ]
+        for c in rows.as_dicts()
+    ]
+    _print_table(head, cells)
+
+
+def _print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    # Loaded here: printing JSON, and every other command of routerkit, does without rich.
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    # In a pipe there is no width to keep to, and whoever reads it wants whole values.
+    Console(width=None if sys.stdout.isatty() else 1_000_000, highlight=False).print(table)
+
+
+def _print_json(rows: Rows) -> None:
+    print(json.dumps(rows.as_dicts(), indent=2, default=_json_value, ensure_ascii=False))
+
+
+def _print_csv(rows: Rows) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(rows.columns)
+    writer.writerows(rows.rows)
+
+
+def _print_explanation(decision: str) -> None:
+    try:
+        lines = decision_from_json(decision).explain().splitlines()
+    except ValueError:
+        lines = [decision]  # stored by another version: better raw than not at all
+    for line in lines:
+        print(_cell(line))
+
+
+def _outcome(call: dict[str, object]) -> str:
+    return (
+        f"{call['status']} on {call['target'] or 'no target'}, {format_usd(_number(call['cost_usd']))}, {_number(call['latency_s']):.2f} s"
+    )
+
+
+def _ending(attempt: dict[str, object]) -> str:
+    return f"{attempt['error_code']}: {attempt['error']}" if attempt["error"] else "ok"
+
+
+def _time(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else "unknown"
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else "".join(c if c.isprintable() else " " for c in str(value))
+
+
+def _json_value(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,223 @@
+"""Remembering every routed call: an Observer that hands records to a segment writer and costs the call under a microsecond.
+
+Rows are built in the writer's thread. Prompts and answers are not stored unless asked for, only their sizes and a hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from routerkit.decision import Candidate, Decision, Drop, Score
+from routerkit.features import Features
+from routerkit.messages import Json, Message
+from routerkit.record import Attempt, Record, Report
+from routerkit.store import CALLS, REPORTS, Durability, Pace, Row, SegmentWriter
+
+_MAX_REMARK_CHARS: Final = 500
+_MAX_TEXT_CHARS: Final = 2_000_000
+"""Keeps a row with prompt and answer below the writer's limit, at up to two bytes per character."""
+_PACE: Final = Pace(capacity=20_000)
+"""Records keep their prompts alive while they wait; 20,000 are 20 s at 1,000 calls per second."""
+
+
+class Ledger:
+    """Stores every Record and Report it observes; see docs/ledger.md for the columns.
+
+    Never blocks and never raises: what cannot be stored is counted in `dropped` and logged once.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        store_text: bool = False,
+        durability: Durability = "flush",
+        pace: Pace = _PACE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; nothing is written before the first call.
+
+        Args:
+            folder: Folder of the store; made, readable by its owner only, when missing.
+            store_text: Whether to store prompts and answers as well.
+            durability: `flush` survives the death of the process, `fsync` that of the machine.
+            pace: Timing and capacity of the writers.
+            clock: Monotonic seconds, for the age of segments.
+        """
+        self.folder = folder
+        to_row = _call_row_with_text if store_text else call_row
+        self._calls: SegmentWriter[Record] = SegmentWriter(folder, CALLS.name, to_row=to_row, durability=durability, pace=pace, clock=clock)
+        self._reports: SegmentWriter[Report] = SegmentWriter(
+            folder, REPORTS.name, to_row=report_row, durability=durability, pace=pace, clock=clock
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Calls and reports of this process that will never be in the store."""
+        return self._calls.dropped + self._reports.dropped
+
+    def observe(self, event: Record | Report) -> None:
+        """Take note of one finished call, or of later truth about one."""
+        if isinstance(event, Record):
+            self._calls.append(event)
+        else:
+            self._reports.append(event)
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Block until everything observed before is on disk; False when `timeout_s` passed first, per stream."""
+        return all([self._calls.flush(timeout_s), self._reports.flush(timeout_s)])
+
+    def close(self) -> None:
+        """Write what is pending and stop; what is observed later is dropped and counted."""
+        self._calls.close()
+        self._reports.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def call_row(record: Record) -> Row:
+    """Row of table `calls` without texts."""
+    request, decision, usage = record.request, record.decision, record.usage
+    return {
+        "called_at": _instant(record.at),
+        "record_id": record.id,
+        "pool": decision.pool,
+        "policy": decision.policy,
+        "kind": decision.features.kind,
+        "agent": request.agent,
+        "session": request.session,
+        "tags": list(request.tags),
+        "target": record.target,
+        "model": record.model,
+        "status": record.status,
+        "finish_reason": record.finish_reason,
+        "error_code": _error_code(record),
+        "n_attempts": len(record.attempts),
+        "latency_s": record.latency_s,
+        "first_token_s": _first_token_s(record),
+        "input_tokens": usage.input_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "output_tokens": usage.output_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "usage_estimated": usage.is_estimated,
+        "cost_usd": record.cost_usd,
+        "price_version": next((a.price_version for a in reversed(record.attempts) if a.price_version), None),
+        "is_stream": record.is_stream,
+        "prompt_chars": decision.features.input_chars,
+        "prompt_sha256": hashlib.sha256(_canonical(request.messages).encode("utf-8", "surrogatepass")).hexdigest(),
+        "output_chars": record.output_chars,
+        "propensity": decision.propensity,
+        "rule": decision.rule,
+        "scorecard_revision": decision.scorecard_revision,
+        "config_revision": decision.config_revision,
+        "worker_pid": os.getpid(),
+        "decision": decision.to_dict(),
+        "attempts": [_attempt_json(a) for a in record.attempts],
+    }
+
+
+def report_row(report: Report) -> Row:
+    """Row of table `reports`."""
+    return {
+        "reported_at": _instant(report.at),
+        "record_id": report.record_id,
+        "success": report.success,
+        "evidence": remark(report.evidence),
+    }
+
+
+def remark(text: str) -> str:
+    """Free text made safe to show in a terminal and to keep: no control characters, at most 500 characters."""
+    return "".join(c if c.isprintable() else " " for c in text[:_MAX_REMARK_CHARS])
+
+
+def decision_from_json(text: str) -> Decision:
+    """The decision as it was stored in column `decision`.
+
+    Raises:
+        ValueError: it is no JSON, or not that of a decision.
+    """
+    try:
+        return _decision(json.loads(text))
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"not a stored decision: {type(exc).__name__}: {exc}") from exc
+
+
+def _call_row_with_text(record: Record) -> Row:
+    output = record.output_text
+    return {
+        **call_row(record),
+        "prompt": _canonical(record.request.messages)[:_MAX_TEXT_CHARS],
+        "output": None if output is None else output[:_MAX_TEXT_CHARS],
+    }
+
+
+def _attempt_json(attempt: Attempt) -> Json:
+    return {**asdict(attempt), "error": None if attempt.error is None else remark(attempt.error)}
+
+
+def _error_code(record: Record) -> str | None:
+    if record.status == "ok":
+        return None
+    if not record.attempts:
+        return "no_candidate" if record.status == "error" else None
+    return record.attempts[-1].error_code
+
+
+def _first_token_s(record: Record) -> float | None:
+    """Wait of the caller for the first content, failed attempts before it included."""
+    if not record.attempts or record.attempts[-1].first_token_s is None:
+        return None
+    return record.attempts[-1].offset_s + record.attempts[-1].first_token_s
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _canonical(messages: tuple[Message, ...]) -> str:
+    return json.dumps(messages, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+# Any below is what json.loads gives; a surprise in it becomes the ValueError of decision_from_json.
+def _decision(stored: dict[str, Any]) -> Decision:
+    facts = _known(stored, set(Decision.__dataclass_fields__) - {"rows", "_candidates"})
+    features = _known(stored["features"], set(Features.__dataclass_fields__))
+    features |= {"needs": frozenset(features["needs"]), "tags": tuple(features["tags"])}
+    candidates = tuple(_candidate(c) for c in stored["candidates"])
+    facts |= {
+        "at": datetime.fromisoformat(facts["at"]),
+        "features": Features(**features),
+        "rows": lambda: candidates,
+        "ranked": tuple(facts["ranked"]),
+        "notes": tuple(facts["notes"]),
+    }
+    return Decision(**facts)
+
+
+def _candidate(stored: dict[str, Any]) -> Candidate:
+    facts = _known(stored, set(Candidate._fields))
+    drop = Drop(**facts["drop"]) if facts.get("drop") else None
+    return Candidate(**facts | {"drop": drop, "scores": tuple(Score(**s) for s in facts.get("scores", ()))})
+
+
+def _known(stored: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """What this version understands: a newer one may have stored more."""
+    return {k: v for k, v in stored.items() if k in names}
