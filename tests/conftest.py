@@ -1,0 +1,5 @@
+"""Fixtures for all tests."""
+
+from tests.servers.fixtures import openai_server
+
+__all__ = ["openai_server"]
