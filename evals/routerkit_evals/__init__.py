@@ -1,0 +1,1 @@
+"""Measures models on code tasks, and publishes what they are good for."""
