@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +13,7 @@ from routerkit.dispatch import Open
 from routerkit.errors import ProviderError
 from routerkit.features import CHARS_PER_TOKEN
 from routerkit.messages import Chunk, Reply, Request, Usage
+from routerkit.normalise import normalise
 from routerkit.record import Attempt, Record, Status
 
 _NO_USAGE: Final = Usage()
@@ -34,12 +36,15 @@ class Call:
         self._chars = 0
         self._chunk_usage: Usage | None = None
         self._model = ""
+        self._normalised: tuple[str, ...] = ()
         self._record: Record | None = None
 
     def opening(self, step: Open) -> Request:
         """Note the start of an attempt; returns the request to send."""
         self._open, self._opened_at, self._first_at, self._chars, self._chunk_usage, self._model = step, self._clock(), 0.0, 0, None, ""
-        return addressed(self.request, step)
+        sent = normalise(addressed(self.request, step), step.target)
+        self._normalised = sent.notes
+        return sent.request
 
     def saw(self, chunk: Chunk) -> None:
         """Note one chunk of the running attempt."""
@@ -82,6 +87,38 @@ class Call:
         if self._record is None:
             self._record = self._finish()
         return self._record
+
+    def reason(self) -> str:
+        """Why the last target tried was the one, in one line."""
+        decision = self.decision
+        rule = f", rule {decision.rule!r}" if decision.rule else ""
+        failed = "".join(f"; {a.target!r} failed: {a.error_code}" for a in self.attempts if a.error_code)
+        notes = "".join(f"; {note}" for note in decision.notes)
+        picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
+        return f"{picked}{rule}{failed}{notes}"
+
+    def signed(self, reply: Reply) -> Reply:
+        """The answer as the caller sees it: with target, record id, cost, attempts and reason."""
+        return replace(
+            reply,
+            target=self.attempts[-1].target,
+            record_id=self.decision.id,
+            cost_usd=self.cost_usd(),
+            attempts=len(self.attempts),
+            reason=self.reason(),
+        )
+
+    def signature(self) -> Chunk:
+        """What ends a stream: the same facts, after the model's last word."""
+        last = self.attempts[-1]
+        return Chunk(
+            model=last.model,
+            target=last.target,
+            record_id=self.decision.id,
+            cost_usd=self.cost_usd(),
+            attempts=len(self.attempts),
+            reason=self.reason(),
+        )
 
     def _finish(self) -> Record:
         if self._open is not None:
@@ -144,6 +181,7 @@ class Call:
                 status=None if error is None else error.status,
                 maybe_billed=error is not None and error.maybe_billed,
                 price_version=price.version if price else None,
+                normalised=self._normalised,
             )
         )
 

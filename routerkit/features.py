@@ -83,6 +83,8 @@ class Features:
     tags: tuple[str, ...]
     agent: str | None
     session: str | None
+    pin: str | None = None
+    """Target that should go on because its tool loop is open; None when the policy is free to choose."""
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form."""
@@ -94,6 +96,7 @@ def features(request: Request) -> Features:
     chars, bytes_, media = _measure(request)
     n_media = sum(media.values())
     kind, source = _kind(request)
+    is_tool_loop_open = bool(request.messages) and request.messages[-1].get("role") == "tool"
     return Features(
         input_chars=chars,
         input_tokens=int(chars / CHARS_PER_TOKEN) + n_media * _TOKENS_PER_MEDIA + 1,
@@ -103,10 +106,11 @@ def features(request: Request) -> Features:
         kind=kind,
         kind_source=source,
         n_messages=len(request.messages),
-        is_tool_loop_open=bool(request.messages) and request.messages[-1].get("role") == "tool",
+        is_tool_loop_open=is_tool_loop_open,
         tags=request.tags,
         agent=request.agent,
         session=request.session,
+        pin=request.pin if is_tool_loop_open else None,
     )
 
 

@@ -58,6 +58,8 @@ class Request:
     first_token_s: float | None = None
     """Longest wait for the first byte of one attempt, in seconds; None = the provider's own timer. The router sets it so that one
     hanging target cannot use up the whole deadline."""
+    pin: str | None = None
+    """Target that wrote the assistant's turns so far, if one did. While its tool loop is open it keeps the conversation if it is fit."""
 
     def with_deadline(self, model: str, timeout_s: float, first_token_s: float | None) -> Request:
         """Copy for one attempt on one target."""
@@ -127,11 +129,18 @@ class Reply:
     record_id: str = ""
     cost_usd: float | None = None
     """Cost of the whole call, failed attempts included; None when a price is unknown."""
+    attempts: int = 0
+    """Requests sent upstream for this answer; filled by the router."""
+    reason: str = ""
+    """Why this target answered, in one line; filled by the router."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a streamed answer. The router ends each stream with one chunk that carries `record_id`, `target` and `cost_usd`."""
+    """A piece of a streamed answer.
+
+    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts` and `reason`.
+    """
 
     text: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
@@ -145,6 +154,8 @@ class Chunk:
     target: str = ""
     record_id: str = ""
     cost_usd: float | None = None
+    attempts: int = 0
+    reason: str = ""
 
     def has_content(self) -> bool:
         """Whether a caller could see something of the answer in it; from then on no other target may continue the stream."""

@@ -15,7 +15,7 @@ from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
 from routerkit.pickers import pick
 from routerkit.rules import Rule, matching
-from routerkit.scorers import SCORERS, Columns, rule_column, totals
+from routerkit.scorers import SCORERS, Columns, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
 
 POLICY_KINDS: Final = tuple(SCORERS)
@@ -49,11 +49,12 @@ class Policy:
         applied = matching(rules, features) if rules else ()
         case = open_case(pool, features, snapshot, self.settings)
         drops, notes = _drops(case, applied)
-        columns = rule_column(case, applied) + SCORERS[self.kind](case)
+        pinned = pin_column(case) if features.pin else ()
+        columns = pinned + rule_column(case, applied) + SCORERS[self.kind](case)
         sums = totals(columns)
         ranked = sorted((-total, name) for i, (total, name) in enumerate(zip(sums, case.panel.names, strict=True)) if i not in drops)
         picker = "weighted" if self.kind == "weighted" else "best"
-        seed = ticket.seed if self.is_random else None
+        seed = ticket.seed if self.is_random and not pinned else None
         order, propensity = pick(ranked, picker=picker, explore_share=self.settings.explore_share, seed=seed)
         return Decision(
             id=ticket.id,
@@ -70,7 +71,7 @@ class Policy:
             config_revision=ticket.config_revision,
             scorecard_revision=snapshot.scorecard.revision,
             rule=", ".join(r.name for r in applied) or None,
-            notes=notes + self._warning(case, order),
+            notes=notes + self._warning(case, order) + _pin_note(features.pin, order),
         )
 
     def _warning(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
@@ -81,6 +82,13 @@ class Policy:
             return ()
         floor = self.settings.quality_floor
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
+
+
+def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:
+    if pin is None:
+        return ()
+    kept = bool(order) and order[0] == pin
+    return (f"stays with {pin}: its tool loop is open" if kept else f"{pin} cannot go on with its open tool loop",)
 
 
 def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:

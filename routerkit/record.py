@@ -36,6 +36,8 @@ class Attempt:
     maybe_billed: bool = False
     """A failed attempt that the provider may have charged for."""
     price_version: str | None = None
+    normalised: tuple[str, ...] = ()
+    """What was changed in the conversation so that this target takes it, one phrase each; see `normalise`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -233,13 +233,13 @@ class Router:
         call.replied(result)
         attempt = call.attempts[-1]
         self._health.succeeded(attempt.target, attempt.latency_s)
-        return replace(result, target=attempt.target, record_id=call.decision.id, cost_usd=call.cost_usd())
+        return call.signed(result)
 
     def _streamed(self, call: Call) -> Chunk:
         call.streamed()
         attempt = call.attempts[-1]
         self._health.succeeded(attempt.target, attempt.latency_s)
-        return Chunk(model=attempt.model, target=attempt.target, record_id=call.decision.id, cost_usd=call.cost_usd())
+        return call.signature()
 
     def _check_deadline(self, call: Call) -> None:
         if self._clock() > call.deadline:

@@ -16,6 +16,8 @@ _TIE: Final = 1e-6
 """Weight of a term that only decides between equals."""
 RULE_WEIGHT: Final = 1_000.0
 """Outweighs every sum of other terms: what people wrote down comes first."""
+_PIN_WEIGHT: Final = 1_000_000.0
+"""Outweighs even rules: a tool loop that changes its model halfway loses its reasoning, and often fails."""
 
 
 class Column(NamedTuple):
@@ -105,6 +107,14 @@ def rule_column(case: Case, rules: Sequence[Rule]) -> Columns:
     if not preferred and not avoided:
         return ()
     return (Column("rule", RULE_WEIGHT, [1.0 if n in preferred else 0.0 if n in avoided else 0.5 for n in case.panel.names]),)
+
+
+def pin_column(case: Case) -> Columns:
+    """The term that keeps an open tool loop on the target that opened it; none when the pool does not hold it."""
+    pin = case.features.pin
+    if pin is None or pin not in case.panel.names:
+        return ()
+    return (Column("pin", _PIN_WEIGHT, [1.0 if name == pin else 0.0 for name in case.panel.names]),)
 
 
 def totals(columns: Columns) -> list[float]:
