@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import logging
 from collections.abc import Mapping
@@ -129,12 +128,12 @@ def _nested(section: ProviderSection, base: Path, loading: tuple[Path, ...]) -> 
     if not isinstance(section, RouterSection):
         return None
     # Building needs loading and loading needs building; only a nested router closes that circle.
-    load = importlib.import_module("routerkit.config.load")
+    from routerkit.config.load import load_nested
+
     path = (base / Path(section.path).expanduser()).resolve()
     if path in loading:
         raise ConfigError(f"{section.path} is already being loaded, so the router would call itself; point to another file")
-    nested: Provider = load.load_nested(path, loading)
-    return nested
+    return load_nested(path, loading)
 
 
 def _policy(name: str, section: PolicySection) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ _FIXED: Final = {
 _TOML_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
-def load(path: str | Path) -> Router:
+def load(path: str | PathLike[str]) -> Router:
     """Read a configuration file and connect everything it names.
 
     Raises:
@@ -51,7 +52,7 @@ def load_nested(path: Path, loading: tuple[Path, ...]) -> Router:
     return Router(build_state(read(path), path.parent, loading=(*loading, path)))
 
 
-def reload(router: Router, path: str | Path) -> None:
+def reload(router: Router, path: str | PathLike[str]) -> None:
     """Put the file's new contents in force; calls under way finish on the old ones. Ledger settings need a restart.
 
     Raises:
@@ -60,7 +61,7 @@ def reload(router: Router, path: str | Path) -> None:
     router.swap(build_state(read(path), Path(path).parent, loading=(Path(path).resolve(),)))
 
 
-def read(path: str | Path) -> Config:
+def read(path: str | PathLike[str]) -> Config:
     """Read and check a configuration file without connecting anything or looking up secrets.
 
     Raises:

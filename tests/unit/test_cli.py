@@ -1,0 +1,300 @@
+"""The command line: one line for what is wrong, exit codes a script can use, and a light `--help`."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from routerkit.cli import app as cli_app
+from routerkit.cli import main
+from routerkit.cli.app import LAZY, Lazy, load_command
+from routerkit.config import discovery, parse
+from routerkit.config.discovery import KEYS, PORTS, discover, served_models
+from routerkit.config.init import render
+from routerkit.errors import ConfigError
+
+KEY = "sk-test-0123456789abcdef"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Runs the command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["routerkit", *args])
+        try:
+            main()
+            code = 0
+        except SystemExit as exc:
+            code = exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+class Server(BaseHTTPRequestHandler):
+    """An OpenAI-compatible server with one model that answers and one that does not exist."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/v1/away/"):
+            self.send_response(302)
+            self.send_header("Location", "/v1/models")
+            self.end_headers()
+            return
+        models = [{"id": "tiny-chat"}, {"id": "tiny-embed"}, {"id": "bad\nid"}, {"id": "big-chat"}, "nonsense"]
+        self._send(200, {"data": models})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if body["model"] != "tiny-chat":
+            self._send(404, {"error": {"message": f"no model, your key was {self.headers['Authorization']}", "code": "model_not_found"}})
+            return
+        choice = {"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
+        self._send(200, {"id": "1", "object": "chat.completion", "model": body["model"], "choices": [choice], "usage": usage})
+
+    def _send(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{httpd.server_port}/v1"
+    httpd.shutdown()
+    thread.join(5)
+    httpd.server_close()
+
+
+def write_config(folder: Path, url: str, *models: str) -> None:
+    targets = "".join(f'[targets.{m}]\nprovider = "here"\nmodel = "{m}"\n' for m in models)
+    head = f'[providers.here]\nkind = "openai"\nbase_url = "{url}"\napi_key = "file:key"\n'
+    (folder / "routerkit.toml").write_text(f"{head}{targets}[pools.coding]\ntargets = {json.dumps(models)}\n")
+    (folder / "key").write_text(KEY)
+
+
+def no_server(url: str, key: str | None) -> None:
+    return None
+
+
+def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
+    heavy = {"pydantic", "duckdb", "litellm", "streamlit", "httpx", "httptools", "rich", "watchfiles", "routerkit_evals"}
+    code = (
+        "import sys\nfrom routerkit.cli import main\nsys.argv = ['routerkit', '--help']\n"
+        f"try:\n    main()\nexcept SystemExit:\n    pass\nprint('heavy', sorted({heavy!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert "heavy []" == done.stdout.splitlines()[-1]
+    for name, lazy in LAZY.items():
+        assert any(line.split()[:1] == [name] and lazy.help[:30] in line for line in done.stdout.splitlines()), name
+
+
+def test_version_is_printed(run: Run) -> None:
+    code, out, _ = run("--version")
+    assert 0 == code
+    assert out.startswith("routerkit 0.")
+
+
+def test_misspelt_command_gets_the_nearest(run: Run) -> None:
+    code, _, err = run("exlain")
+    assert 2 == code
+    assert "Did you mean 'explain'?" in err
+
+
+def test_command_whose_package_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_app, "LAZY", {"graph": Lazy("no_such_package.cli", "app", "Draw.", "graphs")})
+    with pytest.raises(ConfigError, match=r"`routerkit graph` needs no_such_package, .* pip install 'routerkit\[graphs\]'"):
+        load_command("graph")
+
+
+def test_wrong_configuration_is_one_line_and_code_2(run: Run) -> None:
+    assert (2, "", "routerkit: routerkit.toml: no such file; write a first one with `routerkit init`\n") == run("explain", "hi")
+
+
+def test_interrupt_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(discovery, "discover", interrupt)
+    code, _, err = run("init")
+    assert 130 == code
+    assert "Traceback" not in err
+
+
+def test_reader_that_leaves_early_causes_no_noise(tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", *(f"m{i}" for i in range(400)))
+    command = f"{sys.executable} -c 'from routerkit.cli import main; main()' explain hi --json | head -c 10"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert "" == done.stderr
+
+
+def test_explain_shows_the_decision_without_key_or_call(run: Run, tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a", "b")
+    (tmp_path / "key").unlink()
+    code, out, _ = run("explain", "fix this bug", "--tags", "x, y")
+    assert 0 == code
+    assert out.startswith("pool=coding kind=bug_fix policy=cheapest_adequate picked=a")
+    assert 2 == sum(line.startswith(("  a ", "  b ")) for line in out.splitlines())
+
+
+def test_explain_reads_standard_input_and_prints_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("x" * 4000))
+    code, out, _ = run("explain", "-", "--kind", "review", "--agent", "planner", "--json")
+    features = json.loads(out)["features"]
+    assert (0, "review", "planner", 1001) == (code, features["kind"], features["agent"], features["input_tokens"])
+
+
+def test_explain_reads_a_file(run: Run, tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    (tmp_path / "prompt.txt").write_text("Explain this function.")
+    assert "kind=explain" in run("explain", "--file", "prompt.txt")[1]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ([], "give either a prompt, - for standard input, or --file PATH"),
+        (["hi", "--file", "x"], "give either a prompt"),
+        (["--file", "none.txt"], "--file none.txt: cannot be read (No such file or directory)"),
+        (["hi", "--kind", "explan"], "--kind 'explan': unknown task kind; did you mean 'explain'?"),
+        (["hi", "--pool", "codin"], "codin"),
+    ],
+)
+def test_explain_tells_what_it_cannot_use(run: Run, tmp_path: Path, args: list[str], told: str) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    code, out, err = run("explain", *args)
+    assert (2, "", 1) == (code, out, len(err.splitlines()))
+    assert told in err
+
+
+def test_check_calls_every_target_and_is_0_only_if_all_answer(run: Run, tmp_path: Path, server: str) -> None:
+    write_config(tmp_path, server, "tiny-chat")
+    code, out, _ = run("check")
+    assert 0 == code
+    assert out.startswith("ok    tiny-chat ")
+
+    write_config(tmp_path, server, "tiny-chat", "nobody")
+    code, out, err = run("check")
+    good, bad = out.splitlines()
+    assert 1 == code
+    assert good.startswith("ok    tiny-chat")
+    assert bad.startswith("FAIL  nobody     not_found: ")
+    assert bad.endswith("-> correct the model of target 'nobody' or base_url of provider 'here'")
+    assert KEY not in out + err
+
+
+def test_check_tells_of_a_server_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    code, out, _ = run("check", "--json")
+    (finding,) = json.loads(out)
+    assert (1, False, "connect") == (code, finding["ok"], finding["code"])
+    assert "start the server, or correct base_url of provider 'here'" == finding["remedy"]
+
+
+def test_check_with_a_missing_key_is_a_configuration_problem(run: Run, tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    (tmp_path / "key").unlink()
+    code, out, err = run("check")
+    assert (2, "", 1) == (code, out, len(err.splitlines()))
+    assert "routerkit.toml:4: providers.here.api_key: file:key: cannot read" in err
+
+
+def test_init_writes_what_can_be_loaded_and_never_overwrites(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "served_models", no_server)
+    for variable in (*KEYS.values(), "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("MISTRAL_API_KEY", KEY)
+    code, out, _ = run("init")
+    assert 0 == code
+    assert out.endswith("wrote routerkit.toml; next: routerkit check\n")
+    written = (tmp_path / "routerkit.toml").read_text()
+    assert "coding" in parse(written).pools
+    assert KEY not in written + out
+
+    code, out, err = run("init")
+    assert (2, "", 1) == (code, out, len(err.splitlines()))
+    assert "exists already and is never overwritten" in err
+    assert written == (tmp_path / "routerkit.toml").read_text()
+
+
+def test_every_key_found_becomes_a_provider_with_a_cheap_and_a_strong_model() -> None:
+    found = discover(dict.fromkeys(KEYS.values(), KEY), no_server)
+    config = parse(render(found))
+    assert set(KEYS) == set(config.providers)
+    assert {"openai": "openai"} | dict.fromkeys(set(KEYS) - {"openai"}, "litellm") == {n: p.kind for n, p in config.providers.items()}
+    assert 2 * len(KEYS) == len(config.targets) == len(config.pools["coding"].targets)
+    assert all(f"env:{variable}" in render(found) for variable in KEYS.values())
+    assert KEY not in render(found)
+
+
+def test_servers_on_loopback_are_found_and_free_unless_they_may_resell() -> None:
+    found = discover({}, lambda url, key: ("qwen", "nomic-embed-text", "llama", "third") if ":4000" in url or ":11434" in url else None)
+    document = tomllib.loads(render(found))
+    assert {"ollama": "http://127.0.0.1:11434/v1", "proxy": "http://127.0.0.1:4000/v1"} == {
+        name: provider["base_url"] for name, provider in document["providers"].items()
+    }
+    assert ["qwen", "llama", "proxy-qwen", "proxy-llama"] == list(document["targets"])
+    assert {"input": 0, "output": 0} == document["targets"]["qwen"]["usd_per_mtok"]
+    assert "usd_per_mtok" not in document["targets"]["proxy-qwen"]
+
+
+def test_openai_base_url_is_asked_for_its_models_and_not_found_twice() -> None:
+    asked: list[str] = []
+
+    def ask(url: str, key: str | None) -> tuple[str, ...] | None:
+        asked.append(url)
+        return ("my-model",) if ":8000" in url else None
+
+    found = discover({"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1/", "OPENAI_API_KEY": KEY}, ask)
+    assert [("openai", "http://127.0.0.1:8000/v1", ("my-model",))] == [
+        (f.name, f.base_url, tuple(m.model for m in f.models)) for f in found
+    ]
+    assert len(PORTS) == len(asked)
+
+
+def test_without_keys_and_servers_the_local_models_are_used() -> None:
+    config = parse(render(discover({"OPENAI_API_KEY": "  "}, no_server)))
+    assert ["local", "local"] == [provider.kind for provider in config.providers.values()]
+
+
+def test_a_servers_printable_models_are_listed(server: str) -> None:
+    assert ("tiny-chat", "tiny-embed", "big-chat") == served_models(server)
+
+
+def test_redirects_and_proxies_are_not_followed(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served_models(f"{server}/away") is None
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert served_models(server) is not None
+
+
+def test_silent_port_has_no_models() -> None:
+    assert served_models("http://127.0.0.1:9/v1") is None
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/v1", "http://models.example/v1", "http://127.0.0.1.example/v1", "nonsense"])
+def test_nothing_but_this_machine_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "build_opener", lambda *handlers: pytest.fail("asked"))
+    assert served_models(url) is None

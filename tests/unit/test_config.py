@@ -1,0 +1,428 @@
+"""A configuration is checked completely before anything starts, and every problem is one line with place, value and remedy."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from routerkit.catalog import Price
+from routerkit.config import build_state, load, parse, plan_state, prices, read, reload
+from routerkit.config.prices import find_facts
+from routerkit.errors import ConfigError
+from routerkit.messages import Request
+from routerkit.router import Router, RouterState
+from routerkit.scorecard import Cell, Scorecard
+from routerkit.testing import ScriptedProvider, make_reply
+
+KEY = "sk-test-0123456789abcdef"
+GOOD = """\
+[providers.openai]
+kind = "openai"
+base_url = "http://127.0.0.1:9/v1"
+api_key = "env:RK_TEST_KEY"
+
+[targets.mini]
+provider = "openai"
+model = "gpt-mini"
+context_tokens = 400_000
+can = ["tools", "json_schema"]
+usd_per_mtok = { input = 0.25, cached_input = 0.025, output = 2.00 }
+
+[targets.local]
+provider = "openai"
+model = "llama"
+
+[pools.coding]
+targets = ["mini", "local"]
+policy = "cheapest_adequate"
+
+[policies.cheapest_adequate]
+quality_floor = 0.70
+
+[[rules]]
+name = "explanations go to a small model"
+when = { kind = "explain", max_input_tokens = 8_000 }
+prefer = ["mini"]
+
+[[rules]]
+name = "legacy source never leaves the house"
+when = { tags = ["legacy"] }
+only = ["local"]
+
+[budgets.planner]
+usd_per_day = 5.00
+
+[scorecard]
+path = "scorecard.json"
+
+[ledger]
+path = "calls"
+"""
+NESTING = """\
+[providers.r]
+kind = "router"
+path = "{path}"
+[targets.t]
+provider = "r"
+model = "{model}"
+[pools.p]
+targets = ["t"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_price_map(monkeypatch: pytest.MonkeyPatch) -> object:
+    monkeypatch.setattr(prices, "map_path", lambda: None)
+    monkeypatch.setenv("RK_TEST_KEY", KEY)
+    find_facts.cache_clear()
+    yield
+    find_facts.cache_clear()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "routerkit.toml"
+    path.write_text(GOOD)
+    return path
+
+
+def plan(text: str, base: Path = Path()) -> RouterState:
+    return plan_state(parse(text), base)
+
+
+def refusal(old: str, new: str) -> str:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD.replace(old, new, 1), "r.toml")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_everything_in_the_file_reaches_the_state() -> None:
+    state = plan(GOOD)
+    mini, local = state.pools["coding"].targets
+    assert Price(0.25, 2.0, 0.025) == mini.price
+    assert 400_000 == mini.context_tokens
+    assert local.price is None
+    assert local.context_tokens is None
+    assert {} == local.can
+    assert 0.70 == state.policies["cheapest_adequate"].settings.quality_floor
+    assert ["explain", None] == [rule.when.kind for rule in state.rules]
+    assert ("local",) == state.rules[1].only
+    assert {"planner": 5.0} == state.budgets
+
+
+def test_loaded_router_follows_the_rules_of_the_file(file: Path) -> None:
+    with load(file) as router:
+        request = Request(model="coding", messages=({"role": "user", "content": "translate it"},), tags=("legacy",))
+        assert "local" == router.decide(request).picked
+
+
+def test_loading_makes_no_decision_twice_different(file: Path) -> None:
+    assert plan(GOOD).revision == plan(GOOD).revision
+    assert plan(GOOD).revision != plan(GOOD.replace("0.70", "0.71")).revision
+
+
+def test_every_policy_kind_is_allowed_in_a_pool_without_a_section() -> None:
+    state = plan(GOOD.replace('policy = "cheapest_adequate"', 'policy = "fastest"'))
+    assert "fastest" == state.policy(state.pools["coding"]).kind
+
+
+def test_a_policy_may_have_its_own_name() -> None:
+    text = (
+        GOOD.replace('policy = "cheapest_adequate"', 'policy = "spread"') + '[policies.spread]\nkind = "weighted"\nweights = { mini = 3 }\n'
+    )
+    policy = plan(text).policies["spread"]
+    assert ("weighted", {"mini": 3.0}) == (policy.kind, dict(policy.settings.weights))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("base_url =", "base_ur =", "r.toml:3: providers.openai.base_ur: unknown key; did you mean 'base_url'?"),
+        ('"openai"\nbase', '"opnai"\nbase', "r.toml:2: providers.openai.kind: unknown kind 'opnai'; did you mean 'openai'?"),
+        ('kind = "openai"\n', "", "r.toml:1: providers.openai.kind: is missing; add one of openai, litellm,"),
+        ('kind = "openai"', 'kind = "a:b:c"', "r.toml:2: providers.openai.kind: 'a:b:c' is not of the form"),
+        ("http://127.0.0.1:9/v1", "127.0.0.1:9", "r.toml:3: providers.openai.base_url: '127.0.0.1:9' is not an http(s) URL"),
+        ("http://127", "ftp://127", "r.toml:3: providers.openai.base_url: 'ftp://127.0.0.1:9/v1' is not an http(s) URL"),
+        (":9/v1", ":99999/v1", "r.toml:3: providers.openai.base_url: not a URL"),
+        ('provider = "openai"', 'provider = "opnai"', "r.toml:7: targets.mini.provider: unknown provider 'opnai'; did you mean 'openai'?"),
+        ('provider = "openai"\n', "", "r.toml:6: targets.mini.provider: is missing; add it"),
+        ('"gpt-mini"', "5", "r.toml:8: targets.mini.model: 5 should be a valid string"),
+        ('"gpt-mini"', '""', "r.toml:8: targets.mini.model: is empty; give a text"),
+        ("400_000", "0", "r.toml:9: targets.mini.context_tokens: 0 should be greater than 0"),
+        ("400_000", "1.5", "r.toml:9: targets.mini.context_tokens: 1.5 should be a valid integer"),
+        ("context_tokens", "context_token", "r.toml:9: targets.mini.context_token: unknown key; did you mean 'context_tokens'?"),
+        ('["tools", "json', '["tool", "json', "r.toml:10: targets.mini.can: unknown capability 'tool'; did you mean 'tools'?"),
+        ('["tools", "json_schema"]', '"tools"', "r.toml:10: targets.mini.can: 'tools' should be a list like"),
+        ("input = 0.25", "input = -0.25", "r.toml:11: targets.mini.usd_per_mtok.input: -0.25 should be greater than or equal to 0"),
+        ("input = 0.25", "input = nan", "r.toml:11: targets.mini.usd_per_mtok.input: nan should be a finite number"),
+        ("input = 0.25", "input = inf", "r.toml:11: targets.mini.usd_per_mtok.input: inf should be a finite number"),
+        ("input = 0.25", "inpt = 0.25", "r.toml:11: targets.mini.usd_per_mtok.inpt: unknown key; did you mean 'input'?"),
+        ('["mini", "local"]', "[]", "r.toml:18: pools.coding.targets: is empty; name at least one"),
+        ('["mini", "local"]', '["mini", "locl"]', "r.toml:18: pools.coding.targets: unknown target 'locl'; did you mean 'local'?"),
+        ('["mini", "local"]', '["mini", "mini"]', "r.toml:18: pools.coding.targets: 'mini' is listed 2 times; keep one"),
+        ('["mini", "local"]', '["mini", "coding"]', "r.toml:18: pools.coding.targets: 'coding' is a pool, and pools hold targets only"),
+        ('"cheapest_adequate"', '"cheepest"', "r.toml:19: pools.coding.policy: unknown policy 'cheepest'; did you mean 'cheapest'?"),
+        ("[policies.cheapest_adequate]", "[policies.mine]", "r.toml:21: policies.mine: 'mine' is not a kind of policy; add kind ="),
+        (
+            "quality_floor = 0.70",
+            "quality_floor = 70",
+            "r.toml:22: policies.cheapest_adequate.quality_floor: 70 should be less than or equal to 1",
+        ),
+        ("quality_floor = 0.70", "quality_floor = true", "quality_floor: True should be a valid number"),
+        (
+            "quality_floor = 0.70",
+            'kind = "chepest"',
+            "r.toml:22: policies.cheapest_adequate.kind: unknown kind 'chepest'; did you mean 'cheapest'?",
+        ),
+        ("quality_floor = 0.70", "weights = { minni = 1 }", "weights: unknown target 'minni'; did you mean 'mini'?"),
+        ("quality_floor = 0.70", "weights = { mini = 0, local = 0 }", "all weights are 0"),
+        ('kind = "explain"', 'kind = "explan"', "r.toml:26: rules[0].when.kind: unknown task kind 'explan'; did you mean 'explain'?"),
+        ('kind = "explain"', 'knd = "explain"', "r.toml:26: rules[0].when.knd: unknown key; did you mean 'kind'?"),
+        ('kind = "explain"', "min_input_tokens = 9_000", "min_input_tokens: 9000 is above max_input_tokens = 8000"),
+        ('kind = "explain"', 'needs = ["tols"]', "rules[0].when.needs: unknown capability 'tols'; did you mean 'tools'?"),
+        ('prefer = ["mini"]', 'prefer = ["mni"]', "r.toml:27: rules[0].prefer: unknown target 'mni'; did you mean 'mini'?"),
+        ('prefer = ["mini"]', "", "r.toml:24: rules[0]: rule 'explanations go to a small model' does nothing; add only, prefer or avoid"),
+        ('prefer = ["mini"]', 'prefer = ["mini"]\navoid = ["mini"]', "rules[0].avoid: 'mini' is also wanted by only or prefer"),
+        ('"legacy source never leaves the house"', '"explanations go to a small model"', "r.toml:30: rules[1].name: "),
+        ("usd_per_day = 5.00", "usd_per_day = -1", "r.toml:35: budgets.planner.usd_per_day: -1 should be greater than or equal to 0"),
+        ("usd_per_day = 5.00", "usd_per_month = 5", "r.toml:35: budgets.planner.usd_per_month: unknown key; did you mean 'usd_per_day'?"),
+        ("[budgets.planner]", "[budgts.planner]", "r.toml:34: budgts: unknown key; did you mean 'budgets'?"),
+        ("[targets.local]", "[targets.mini]", "r.toml:13: not valid TOML: Cannot declare ('targets', 'mini') twice"),
+        ("[targets.local]", '[targets."a/b"]', "r.toml:13: targets.a/b: 'a/b' is no usable name"),
+        ("[pools.coding]", "[pools.coding", "r.toml:17: not valid TOML"),
+        ("[ledger]", "[ledger]\nstore_text = 1", "r.toml:41: ledger.store_text: 1 should be a valid boolean"),
+        ("[ledger]", "[timeouts]\nconnect_s = 0\n[ledger]", "r.toml:41: timeouts.connect_s: 0 should be greater than 0"),
+    ],
+)
+def test_a_mistake_is_told_with_line_key_value_and_remedy(old: str, new: str, told: str) -> None:
+    assert told in refusal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"env:RK_TEST_KEY"', f'"{KEY}"'),
+        ('"env:RK_TEST_KEY"', f'["{KEY}"]'),
+        ('"env:RK_TEST_KEY"', f'{{ value = "{KEY}" }}'),
+        ("api_key =", f'token = "{KEY}"\napi_key ='),
+        ("http://127.0.0.1:9/v1", f"http://user:{KEY}@127.0.0.1:9/v1"),
+        ("http://127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={KEY}"),
+        ("api_key =", f'headers = {{ x-api-key = "{KEY}" }}\napi_key ='),
+        ('kind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\napi_key = "env:RK_TEST_KEY"', f'kind = "a.b:C"\nmy_token = "{KEY}"'),
+        ('model = "gpt-mini"', f'model = ["{KEY}"]'),
+    ],
+)
+def test_a_literal_key_is_refused_and_never_shown(old: str, new: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD.replace(old, new, 1))
+    chain, shown = caught.value, ""
+    while chain is not None:
+        shown += f"{chain} {chain.args}"
+        chain = None if chain.__suppress_context__ else (chain.__cause__ or chain.__context__)  # type: ignore[assignment]
+    assert KEY not in shown
+
+
+def test_further_problems_are_counted_and_the_first_line_comes_first() -> None:
+    with pytest.raises(ConfigError, match=r"^r\.toml:9: targets\.mini\.context_tokens: .* \(\+2 more\)$"):
+        parse(GOOD.replace("400_000", "0").replace("usd_per_day = 5.00", "usd_per_day = -1").replace("0.70", "7"), "r.toml")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "[providers.x]\nkind = 'local'\n"])
+def test_a_file_without_a_pool_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="pools: no pool is defined; add one"):
+        parse(text)
+
+
+def test_lines_are_found_under_quoted_and_dotted_keys_and_after_multiline_text() -> None:
+    text = GOOD + '[targets."odd.name"]\nprovider = "openai"\nextra.note = """\nmodel = 1\n[targets.mini]\n"""\nmodel = 7\n'
+    with pytest.raises(ConfigError, match=r"r\.toml:48: targets\.odd\.name\.model: 7 should be"):
+        parse(text, "r.toml")
+
+
+def test_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: no such file; write a first one with `routerkit init`"):
+        read(tmp_path / "none.toml")
+
+
+def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(ConfigError, match=r"r\.toml: not UTF-8 text \(byte 8\)"):
+        read(tmp_path / "r.toml")
+
+
+def test_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read(tmp_path)
+
+
+def test_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert {"coding"} == set(read(tmp_path / "r.toml").pools)
+
+
+def test_unset_key_stops_the_start_and_names_variable_and_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RK_TEST_KEY")
+    with pytest.raises(ConfigError, match=r"routerkit\.toml:4: providers\.openai\.api_key: environment variable RK_TEST_KEY is not set"):
+        load(file)
+
+
+def test_unset_key_of_an_unused_provider_does_not_stop_the_start(tmp_path: Path) -> None:
+    config = parse(GOOD + '[providers.spare]\nkind = "openai"\napi_key = "env:RK_TEST_UNSET"\n')
+    assert {"openai"} == set(build_state(config, tmp_path).providers)
+
+
+def test_key_file_is_found_beside_the_configuration(file: Path) -> None:
+    file.write_text(GOOD.replace("env:RK_TEST_KEY", "file:key"))
+    (file.parent / "key").write_text(KEY + "\n")
+    load(file).close()
+
+
+@pytest.mark.parametrize(
+    ("can", "expected"),
+    [
+        ('["json_schema"]', {"json_schema": True, "json_mode": True, "tools": False, "vision": False}),
+        ("{ tools = false }", {"tools": False, "vision": True, "json_schema": True}),
+        ("{ parallel_tools = true }", {"parallel_tools": True, "tools": True, "vision": True}),
+        ("{ json_schema = true, json_mode = false }", {"json_schema": True, "json_mode": False}),
+    ],
+)
+def test_a_list_of_capabilities_is_complete_and_a_table_only_corrects(can: str, expected: dict[str, bool]) -> None:
+    text = GOOD.replace('"gpt-mini"', '"gpt-5-mini"').replace('["tools", "json_schema"]', can)
+    (mini, _) = plan(text).pools["coding"].targets
+    assert expected == {capability: mini.can.get(capability) for capability in expected}
+
+
+def test_what_the_file_leaves_out_comes_from_the_price_list() -> None:
+    text = GOOD.replace('"llama"', '"gpt-5-mini"')
+    (_, target) = plan(text).pools["coding"].targets
+    assert Price(0.25, 2.0, 0.025, None, "snapshot 2026-11-22") == target.price
+    assert 272_000 == target.context_tokens
+    assert target.can["tools"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("{ output = 3 }", Price(0.25, 3.0, 0.025, None, "config over snapshot 2026-11-22")),
+        ("{ input = 1 }", Price(1.0, 2.0, None, None, "config over snapshot 2026-11-22")),
+        ("{ input = 0, output = 0 }", Price(0.0, 0.0, None, None, "config")),
+    ],
+)
+def test_the_files_prices_win_over_the_lists(given: str, expected: Price) -> None:
+    text = GOOD.replace('"llama"', f'"gpt-5-mini"\nusd_per_mtok = {given}')
+    assert expected == plan(text).pools["coding"].targets[1].price
+
+
+def test_half_a_price_of_an_unlisted_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"r\.toml:16: targets\.local\.usd_per_mtok: output is missing and the price map does not know"):
+        plan_state(parse(GOOD.replace('"llama"', '"llama"\nusd_per_mtok = { input = 1 }'), "r.toml"), Path())
+
+
+def test_in_process_model_costs_nothing_and_says_what_is_left_out() -> None:
+    text = GOOD + '[providers.here]\nkind = "local"\n[targets.tiny]\nprovider = "here"\nmodel = "smollm2"\n[pools.p]\ntargets = ["tiny"]\n'
+    assert Price(0.0, 0.0, version="local: electricity not counted") == plan(text).pools["p"].targets[0].price
+
+
+def test_scorecard_and_stated_prior_are_loaded(file: Path) -> None:
+    (file.parent / "scorecard.json").write_text(Scorecard((Cell("mini", "explain", 10, 9.0),), prior_quality=0.5).to_json())
+    state = plan(GOOD.replace('path = "scorecard.json"', 'path = "scorecard.json"\nprior_quality = 0.3'), file.parent)
+    assert 10 == state.scorecard.estimate("mini", "explain").n_samples
+    assert (0.3, 4.0) == (state.scorecard.prior_quality, state.scorecard.prior_n)
+
+
+def test_broken_scorecard_stops_the_start(file: Path) -> None:
+    (file.parent / "scorecard.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"scorecard\.json: not a scorecard"):
+        load(file)
+
+
+def test_missing_scorecard_is_said_and_means_unmeasured(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), load(file) as router:
+        assert "" == router.state.scorecard.revision
+    assert "scorecard.json: no scorecard there, so every target counts as unmeasured" in caplog.text
+
+
+def test_key_sent_in_clear_to_another_machine_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        build_state(parse(GOOD.replace("127.0.0.1:9", "gpu.example:9").split("[scorecard]")[0]), tmp_path)
+    assert "http://gpu.example:9/v1: its key is sent unencrypted" in caplog.text
+
+
+class Greeter(ScriptedProvider):
+    """A provider of somebody's own."""
+
+    def __init__(self, greeting: str, api_key: str, cheerful: bool = False) -> None:
+        if cheerful:
+            raise ValueError(f"too cheerful with {api_key}")
+        super().__init__([make_reply(f"{greeting} {len(api_key)}")])
+
+
+@pytest.fixture
+def own_class(monkeypatch: pytest.MonkeyPatch) -> str:
+    module = ModuleType("my_models")
+    vars(module).update(Greeter=Greeter, Mute=dict)
+    monkeypatch.setitem(sys.modules, "my_models", module)
+    kept = GOOD.replace('kind = "openai"\nbase_url = "http://127.0.0.1:9/v1"', 'kind = "my_models:Greeter"\ngreeting = "hello"')
+    return kept.split("[scorecard]")[0]
+
+
+def test_own_class_gets_its_settings_and_its_secret(own_class: str, tmp_path: Path) -> None:
+    reply = Router(build_state(parse(own_class), tmp_path)).complete(Request(model="coding", messages=({"role": "user", "content": "hi"},)))
+    assert f"hello {len(KEY)}" == reply.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("my_models:Greeter", "no_models:Greeter", "cannot be imported (No module named 'no_models')"),
+        ("my_models:Greeter", "my_models:Nobody", "module 'my_models' has no 'Nobody'"),
+        ("my_models:Greeter", "my_models:Mute", "'my_models:Mute' is no provider: it lacks complete, acomplete, stream, astream"),
+        ('greeting = "hello"', "cheerful = true", "refuses these settings (TypeError:"),
+        ('greeting = "hello"', 'greeting = "hello"\ncheerful = true', "refuses these settings (ValueError: too cheerful with ***)"),
+    ],
+)
+def test_own_class_that_cannot_be_used_is_told_without_its_key(own_class: str, tmp_path: Path, old: str, new: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_state(parse(own_class.replace(old, new), "r.toml"), tmp_path)
+    assert told in str(caught.value)
+    assert str(caught.value).startswith("r.toml:1: providers.openai: ")
+    assert KEY not in str(caught.value)
+
+
+def test_routers_nest_by_file(own_class: str, tmp_path: Path) -> None:
+    (tmp_path / "inner.toml").write_text(own_class)
+    (tmp_path / "outer.toml").write_text(NESTING.format(path="inner.toml", model="coding"))
+    with load(tmp_path / "outer.toml") as router:
+        reply = router.complete(Request(model="p", messages=({"role": "user", "content": "hi"},)))
+    assert f"hello {len(KEY)}" == reply.text
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b"), ("a", "b", "c")])
+def test_a_router_that_contains_itself_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name, inner in zip(names, (*names[1:], names[0]), strict=True):
+        (tmp_path / f"{name}.toml").write_text(NESTING.format(path=f"./{inner}.toml", model="p"))
+    with pytest.raises(ConfigError, match="is already being loaded, so the router would call itself"):
+        load(tmp_path / "a.toml")
+
+
+def test_reload_puts_new_contents_in_force(file: Path) -> None:
+    with load(file) as router:
+        file.write_text(GOOD.replace("usd_per_day = 5.00", "usd_per_day = 7.00"))
+        reload(router, file)
+        assert {"planner": 7.0} == router.state.budgets
+
+
+@pytest.mark.parametrize("broken", ["pools = 1", GOOD.replace("0.70", "70"), GOOD.replace("RK_TEST_KEY", "RK_TEST_UNSET")])
+def test_failed_reload_keeps_the_old_state(file: Path, broken: str) -> None:
+    with load(file) as router:
+        before = router.state
+        file.write_text(broken)
+        with pytest.raises(ConfigError):
+            reload(router, file)
+        assert before is router.state
