@@ -5,7 +5,6 @@ Importing it loads the standard library only; `routerkit.load` brings in configu
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from routerkit.catalog import CAPABILITIES, Pool, Price, Target
@@ -35,11 +34,6 @@ from routerkit.settings import PolicySettings
 if TYPE_CHECKING:
     from os import PathLike
 
-try:
-    __version__ = version("routerkit")
-except PackageNotFoundError:  # running from a checkout that was never installed
-    __version__ = "0+unknown"
-
 
 def load(path: str | PathLike[str] = "routerkit.toml") -> Router:
     """Router as a TOML file describes it, with its ledger switched on.
@@ -50,6 +44,18 @@ def load(path: str | PathLike[str] = "routerkit.toml") -> Router:
     from routerkit.config import load as load_config  # pydantic, which most of our import budget could not pay for
 
     return load_config(path)
+
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version  # its email and zip readers take longer to import than all of us
+
+    try:
+        return version("routerkit")
+    except PackageNotFoundError:  # running from a checkout that was never installed
+        return "0+unknown"
 
 
 __all__ = [

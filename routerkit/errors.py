@@ -15,7 +15,6 @@ like any other provider.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ class UnknownModelError(ProviderError):
     """The request addresses a pool or target that does not exist."""
 
     def __init__(self, model: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches  # 3 ms that only a typo should cost
+
         names = sorted(known)
         close = get_close_matches(model, names, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"

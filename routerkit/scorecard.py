@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from routerkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCHEMA: Final = "rk-scorecard/1"
 PRIOR_QUALITY: Final = 0.5
@@ -81,8 +81,7 @@ class Scorecard:
     """Short hash of the contents; empty for the empty scorecard."""
 
     def __post_init__(self) -> None:
-        text = json.dumps([asdict(c) for c in self.cells] + [self.prior_quality, self.prior_n], sort_keys=True)
-        object.__setattr__(self, "revision", hashlib.sha256(text.encode()).hexdigest()[:8] if self.cells else "")
+        object.__setattr__(self, "revision", _fingerprint(self) if self.cells else "")
 
     def estimate(self, target: str, kind: str | None) -> Estimate:
         """Posterior for a target on a kind, shrunk toward the target's other kinds and a stated prior; never missing."""
@@ -90,6 +89,8 @@ class Scorecard:
 
     def to_json(self) -> str:
         """Text of `scorecard.json`."""
+        import json  # as in `_fingerprint`
+
         made_at = self.made_at.isoformat() if self.made_at else None
         body = {
             "schema": SCHEMA,
@@ -108,6 +109,8 @@ class Scorecard:
         Raises:
             ConfigError: not JSON, another schema, or a cell with an impossible value; the message says which.
         """
+        import json  # as in `_fingerprint`
+
         try:
             body = json.loads(text)
             if body.get("schema") != SCHEMA:
@@ -208,6 +211,14 @@ def _estimate(card: Scorecard, target: str, kind: str | None) -> Estimate:
 def _mean(cells: list[Cell], values: Iterable[float | None]) -> float | None:
     known = [(v, c.n) for v, c in zip(values, cells, strict=True) if v is not None and c.n]
     return sum(v * n for v, n in known) / sum(n for _, n in known) if known else None
+
+
+def _fingerprint(card: Scorecard) -> str:
+    import hashlib  # loads OpenSSL; with json a tenth of our import time, and a router without a scorecard needs neither
+    import json
+
+    text = json.dumps([asdict(c) for c in card.cells] + [card.prior_quality, card.prior_n], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _checked(cell: Cell, where: str) -> Cell:
