@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
     MessageRole,
 )
-from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_validator
+from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
@@ -50,6 +50,8 @@ class RouterLLM(FunctionCallingLLM):
         ConfigError: neither or both of `config` and `router`, or the file is wrong.
         UnknownModelError: `model` names neither a pool nor a target.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # an error must not repeat what may be a key
 
     model: str = Field(description="Pool to route over, or one of its targets as `pool/target`.")
     config: str | None = Field(default=None, description="Path of the configuration file; None if a router was given.")

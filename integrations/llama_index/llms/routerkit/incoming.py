@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from llama_index.llms.routerkit.parts import merge, to_return
 from routerkit import Chunk, Json, Reply, ToolCall, Usage
 
 Object: TypeAlias = dict[str, Json]
@@ -28,7 +29,7 @@ def to_response(reply: Reply) -> ChatResponse:
     text = reply.text or reply.refusal  # LlamaIndex has no word for refusals; an empty answer would hide it
     facts = _facts(reply)
     message = _message(text, reply.reasoning, [_finished_block(c) for c in reply.tool_calls], reply.tool_calls)
-    message.additional_kwargs["routerkit"] = facts
+    message.additional_kwargs["routerkit"] = _remembered(facts, reply.extra)
     raw = _raw(reply.model, reply.finish_reason, reply.usage) | {"id": reply.record_id, "refusal": reply.refusal or None, **_extra(reply)}
     return ChatResponse(message=message, raw=raw, additional_kwargs={**_token_counts(reply.usage), "routerkit": facts})
 
@@ -81,12 +82,12 @@ class Growing:
         self.model = chunk.model or self.model
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.usage = chunk.usage or self.usage
-        self.extra.update(chunk.extra)
+        merge(self.extra, chunk.extra)
 
     def _last(self, chunk: Chunk) -> ChatResponse:
         facts = _facts(chunk)
         message = self._so_far([_finished_block(c) for c in self.calls.values()])
-        message.additional_kwargs["routerkit"] = facts
+        message.additional_kwargs["routerkit"] = _remembered(facts, self.extra)
         raw = _raw(self.model, self.finish_reason or "stop", self.usage) | {"id": chunk.record_id, **_extra(self)}
         return ChatResponse(message=message, delta="", raw=raw, additional_kwargs={**_token_counts(self.usage), "routerkit": facts})
 
@@ -159,3 +160,9 @@ def _facts(answer: Reply | Chunk) -> Object:
         "cost_usd": answer.cost_usd,
         "reason": answer.reason,
     }
+
+
+def _remembered(facts: Object, extra: Mapping[str, Json]) -> Object:
+    """What stays with the message, for the day it goes back to its writer."""
+    parts = to_return(extra)
+    return {**facts, "parts": parts} if parts else facts

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from llama_index.core.base.llms.types import (
     AudioBlock,
+    CachePoint,
     ChatMessage,
     CitableBlock,
     CitationBlock,
@@ -15,6 +16,7 @@ from llama_index.core.base.llms.types import (
     ImageBlock,
     MessageRole,
     TextBlock,
+    ThinkingBlock,
     ToolCallBlock,
     VideoBlock,
 )
@@ -23,7 +25,7 @@ from routerkit import Json, Message
 
 _ROLES: Final[Mapping[MessageRole, str]] = {
     MessageRole.SYSTEM: "system",
-    MessageRole.DEVELOPER: "system",  # the newer word is refused by most servers, the older one by none
+    MessageRole.DEVELOPER: "developer",
     MessageRole.USER: "user",
     MessageRole.ASSISTANT: "assistant",
     MessageRole.CHATBOT: "assistant",
@@ -34,25 +36,8 @@ _ROLES: Final[Mapping[MessageRole, str]] = {
 
 
 def to_wire(messages: Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """Messages as a request carries them.
-
-    Media in tool results, which the format has no place for, follow the results in a user message. Reasoning is left out: signed
-    reasoning is valid only at the endpoint that wrote it.
-    """
-    wire: list[Message] = []
-    media: list[Json] = []
-    for message in messages:
-        role = _ROLES[message.role]
-        if media and role != "tool":
-            wire.append({"role": "user", "content": media})
-            media = []
-        if role == "tool":
-            wire.append(_tool_result(message, media))
-        else:
-            wire.append(_assistant(message) if role == "assistant" else _said(message, role))
-    if media:
-        wire.append({"role": "user", "content": media})
-    return tuple(wire)
+    """Messages as a request carries them; the router makes them acceptable to the target it chooses."""
+    return tuple(_message(message) for message in messages)
 
 
 def has_remote_media(messages: Sequence[ChatMessage]) -> bool:
@@ -64,27 +49,35 @@ def has_remote_media(messages: Sequence[ChatMessage]) -> bool:
     )
 
 
-def _said(message: ChatMessage, role: str) -> Message:
-    parts = _parts(message.blocks)
-    content: Json = parts if role == "user" and any(p["type"] != "text" for p in parts) else _joined(parts)
+def _message(message: ChatMessage) -> Message:
+    role = _ROLES[message.role]
+    if role == "assistant":
+        return _assistant(message)
+    content = _content(_parts(message.blocks))
+    if role == "tool":
+        call_id = message.additional_kwargs.get("tool_call_id") or message.additional_kwargs.get("name") or ""
+        return {"role": role, "tool_call_id": str(call_id), "content": content}
     return _named({"role": role, "content": content}, message)
 
 
 def _assistant(message: ChatMessage) -> Message:
     text = _joined(_parts(message.blocks))
-    calls = _tool_calls(message)
-    if not calls:
-        return _named({"role": "assistant", "content": text}, message)
-    return _named({"role": "assistant", "content": text or None, "tool_calls": calls}, message)
+    wire: dict[str, Json] = {"role": "assistant", "content": text}
+    if calls := _tool_calls(message):
+        wire |= {"content": text or None, "tool_calls": calls}
+    return _named({**wire, **_own_parts(message, is_calling=bool(calls))}, message)
 
 
-def _tool_result(message: ChatMessage, media: list[Json]) -> Message:
-    parts = _parts(message.blocks)
-    found: list[Json] = [p for p in parts if p["type"] != "text"]
-    media.extend(found)
-    text = _joined(parts) or ("(shown below)" if found else "")
-    call_id = message.additional_kwargs.get("tool_call_id") or message.additional_kwargs.get("name") or ""
-    return {"role": "tool", "tool_call_id": str(call_id), "content": text}
+def _own_parts(message: ChatMessage, *, is_calling: bool) -> dict[str, Json]:
+    """What only the writer of this turn may see, and who that was (`origin`); the router drops both for everybody else."""
+    facts = message.additional_kwargs.get("routerkit")
+    if not isinstance(facts, Mapping) or not facts.get("target"):
+        return {}
+    parts = dict(facts.get("parts") or {})
+    thought = next((b.content for b in message.blocks if isinstance(b, ThinkingBlock) and b.content), None)
+    if thought and is_calling and "thinking_blocks" not in parts:
+        parts["reasoning_content"] = thought  # some models refuse to go on with a tool loop without it
+    return {**parts, "origin": facts["target"]} if parts else {}
 
 
 def _named(wire: dict[str, Json], message: ChatMessage) -> Message:
@@ -92,6 +85,13 @@ def _named(wire: dict[str, Json], message: ChatMessage) -> Message:
     if isinstance(name, str) and name:
         wire["name"] = name
     return wire
+
+
+def _content(parts: list[dict[str, Json]]) -> Json:
+    """Plain text where that is all there is, which even the plainest server takes."""
+    if all(p.keys() == {"type", "text"} for p in parts):
+        return _joined(parts)
+    return list(parts)
 
 
 def _joined(parts: Iterable[Mapping[str, Json]]) -> str:
@@ -121,7 +121,14 @@ def _call(call_id: str | None, name: str, arguments: object) -> Json:
 
 
 def _parts(blocks: Iterable[object]) -> list[dict[str, Json]]:
-    return [part for block in blocks if (convert := _CONVERTERS.get(type(block))) for part in convert(block)]
+    parts: list[dict[str, Json]] = []
+    for block in blocks:
+        if isinstance(block, CachePoint):
+            if parts:
+                parts[-1]["cache_control"] = {"type": block.cache_control.type, "ttl": block.cache_control.ttl}
+        elif convert := _CONVERTERS.get(type(block)):
+            parts.extend(convert(block))
+    return parts
 
 
 def _text(block: TextBlock) -> list[dict[str, Json]]:
@@ -173,4 +180,4 @@ _CONVERTERS: Final[Mapping[type, Callable[[Any], list[dict[str, Json]]]]] = {
     CitableBlock: _citable,
     CitationBlock: _citation,
 }
-"""Blocks that become content; thinking, tool calls and cache points do not."""
+"""Blocks that become content; thinking and tool calls do not."""
