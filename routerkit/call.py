@@ -32,16 +32,19 @@ class Call:
         self.finish_reason: str | None = None
         self.output_text: str | None = None
         self._open: Open | None = None
-        self._opened_at = self._first_at = 0.0
+        self._opened_at = 0.0
+        self._first_at: float | None = None
         self._chars = 0
-        self._chunk_usage: Usage | None = None
+        self._usage: Usage | None = None
+        self._stated_usd: float | None = None
         self._model = ""
         self._normalised: tuple[str, ...] = ()
         self._record: Record | None = None
 
     def opening(self, step: Open) -> Request:
         """Note the start of an attempt; returns the request to send."""
-        self._open, self._opened_at, self._first_at, self._chars, self._chunk_usage, self._model = step, self._clock(), 0.0, 0, None, ""
+        self._open, self._opened_at, self._first_at, self._chars = step, self._clock(), None, 0
+        self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
         sent = normalise(addressed(self.request, step), step.target)
         self._normalised = sent.notes
         return sent.request
@@ -52,30 +55,32 @@ class Call:
             self._chars += len(chunk.text)
         elif chunk.tool_calls:
             self._chars += sum(len(d.arguments) for d in chunk.tool_calls)
-        if not self._first_at and chunk.has_content():
+        if self._first_at is None and chunk.has_content():
             self._first_at = self._clock()
         if chunk.usage is not None:
-            self._chunk_usage = chunk.usage
+            self._usage = chunk.usage
         if chunk.finish_reason is not None:
             self.finish_reason = chunk.finish_reason
         if chunk.model:
             self._model = chunk.model
+        if chunk.cost_usd is not None:
+            self._stated_usd = chunk.cost_usd
 
     def replied(self, reply: Reply) -> None:
         """The running attempt ended with a whole answer."""
-        self._chars = len(reply.text)
+        self._chars = len(reply.text) + sum(len(c.arguments) for c in reply.tool_calls)
         self.finish_reason, self.output_text, self._model = reply.finish_reason, reply.text, reply.model
-        self._close(reply.usage, None)
-        self.status = "ok"
+        self._usage, self._stated_usd = reply.usage, reply.cost_usd
+        self.streamed()
 
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
-        self._close(self._chunk_usage or self._estimated_usage(), None)
+        self._close(self._known_usage(), None)
         self.status = "ok"
 
     def failed(self, error: ProviderError) -> None:
         """The running attempt failed; what may have been billed is counted as an estimate."""
-        self._close(self._chunk_usage or (self._estimated_usage() if error.maybe_billed else _NO_USAGE), error)
+        self._close(self._known_usage() if self._usage or error.maybe_billed else _NO_USAGE, error)
 
     @property
     def latency_s(self) -> float:
@@ -99,9 +104,11 @@ class Call:
 
     def signed(self, reply: Reply) -> Reply:
         """The answer as the caller sees it: with target, record id, cost, attempts and reason."""
+        last = self.attempts[-1]
         return replace(
             reply,
-            target=self.attempts[-1].target,
+            model=last.model,
+            target=last.target,
             record_id=self.decision.id,
             cost_usd=self.cost_usd(),
             attempts=len(self.attempts),
@@ -122,10 +129,7 @@ class Call:
 
     def _finish(self) -> Record:
         if self._open is not None:
-            self._close(
-                self._chunk_usage or self._estimated_usage(),
-                ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True),
-            )
+            self.failed(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
         last = self.attempts[-1] if self.attempts else None
         usage = _NO_USAGE
         if len(self.attempts) == 1 and last:
@@ -172,9 +176,9 @@ class Call:
                 model=self._model or step.target.model,
                 offset_s=self._opened_at - self.started,
                 latency_s=now - self._opened_at,
-                first_token_s=self._first_at - self._opened_at if self._first_at else None,
+                first_token_s=None if self._first_at is None else self._first_at - self._opened_at,
                 usage=usage,
-                cost_usd=0.0 if nothing_used else price.cost_usd(usage) if price else None,
+                cost_usd=0.0 if nothing_used else price.cost_usd(usage) if price else self._stated_usd,
                 error=None if error is None else str(error),
                 error_kind=None if error is None else error.kind,
                 error_code=None if error is None else error.code,
@@ -185,7 +189,10 @@ class Call:
             )
         )
 
-    def _estimated_usage(self) -> Usage:
+    def _known_usage(self) -> Usage:
+        """What the provider reported, else an estimate: no prompt has no tokens, so zero means that nobody counted."""
+        if self._usage and (self._usage.input_tokens or self._usage.output_tokens):
+            return self._usage
         return Usage(self.decision.features.input_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
 
 

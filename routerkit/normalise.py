@@ -7,7 +7,7 @@ back to it; cache marks, tool-call ids, media in tool results and late system me
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -57,7 +57,7 @@ def normalise(request: Request, target: Target) -> Normalised:
     if _is_fine(request, habits):
         return Normalised(request)
     notes: dict[str, None] = {}  # a set that keeps its order
-    own_ids = {i for m in request.messages if _wrote(target, m, request) for i in _call_ids(m)}
+    own_ids = frozenset(i for m in request.messages if _wrote(target, m, request) for i in _call_ids(m))
     messages = _own_parts(request, target, habits, notes)
     messages = _with_valid_ids(messages, own_ids, target, notes)
     messages = _settled(messages, habits, notes)
@@ -157,7 +157,7 @@ def _without_mark(part: Mapping[str, Json], notes: dict[str, None]) -> Mapping[s
     return {name: value for name, value in part.items() if name != "cache_control"}
 
 
-def _with_valid_ids(messages: Sequence[Message], keep: Set[str], target: Target, notes: dict[str, None]) -> list[Message]:
+def _with_valid_ids(messages: Sequence[Message], keep: frozenset[str], target: Target, notes: dict[str, None]) -> list[Message]:
     """Both halves of every tool call under an id the target takes; it takes those it gave out itself."""
     form = _habits(target.model).id_form
     bad = {i for m in messages for i in _call_ids(m) if i not in keep and not form.fullmatch(i)}
