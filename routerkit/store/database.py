@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CATALOG: Final = "ledger"
 """Name under which the file is attached."""
 
+RETRY_S: Final = 0.03
+"""Longest pause before a busy file is tried again."""
+
 _SETTINGS: Final = {
     "threads": "2",  # short queries on a host that has other work
     "autoinstall_known_extensions": "false",  # never the network
@@ -98,20 +101,19 @@ def _attach(path: Path, options: str, wait_s: float) -> duckdb.DuckDBPyConnectio
     import duckdb  # loaded here, see open_memory
 
     until = time.monotonic() + wait_s
+    attach = f"ATTACH '{_literal(path)}' AS {CATALOG}" + (f" ({options})" if options else "")
+    connection = open_memory()
     while True:
-        connection = open_memory()
         try:
-            connection.execute(f"ATTACH '{_literal(path)}' AS {CATALOG}" + (f" ({options})" if options else ""))
+            return connection.execute(attach)
         except duckdb.Error as exc:
+            if _is_busy(exc) and time.monotonic() < until:
+                # Not in step with another process that waits too.
+                time.sleep(random.uniform(0.02, RETRY_S))
+                continue
             connection.close()
-            if not _is_busy(exc):
-                raise StoreError(f"cannot open {path}: {one_line(exc)}") from exc
-            if time.monotonic() >= until:
-                raise StoreBusyError(f"{path} is held open: {one_line(exc)}") from exc
-        else:
-            return connection
-        # Not in step with another process that waits too.
-        time.sleep(random.uniform(0.02, 0.03))
+            kind, what = (StoreBusyError, f"{path} is held open") if _is_busy(exc) else (StoreError, f"cannot open {path}")
+            raise kind(f"{what}: {one_line(exc)}") from exc
 
 
 def _is_busy(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from routerkit.errors import StoreError
-from routerkit.store.database import StoreBusyError, database_path, one_line, open_writing
+from routerkit.store.database import RETRY_S, StoreBusyError, database_path, one_line, open_writing
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
 from routerkit.store.segment_file import close_orphans, list_closed, quarantine, segment_id, stream_of
 from routerkit.store.tables import insert_segment, prepare_table
@@ -110,6 +110,8 @@ def _ingest_all(folder: Path, schemas: Sequence[StreamSchema], wait_s: float) ->
         except StoreBusyError as exc:
             return _plus(result, IngestResult(note=f"{len(waiting)} segments wait: {exc}"))
         result = _plus(result, batch)
+        if waiting:
+            time.sleep(2 * RETRY_S)  # long enough for a waiting reader to try
     return result
 
 
