@@ -1,0 +1,51 @@
+"""What the demo needs before it can start: a configuration, and models to measure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from routerkit.errors import ConfigError
+
+_POLICY = """\
+# Local models cost nothing but time, so the demo weighs measured quality against seconds.
+[policies.bang_for_buck]
+value_usd = 0.05         # what one right answer is worth
+usd_per_second = 0.001   # what waiting costs
+"""
+
+
+def ensure_config(folder: Path) -> Path:
+    """The demo's configuration file, written from what this machine has if it is not there yet."""
+    path = folder / "routerkit.toml"
+    if path.exists():
+        print(f"going on with {path}")
+        return path
+    from routerkit.config.discovery import discover
+    from routerkit.config.init import render
+
+    found = discover(os.environ)
+    for provider in found:
+        print(f"{provider.name}: {provider.why} -> {', '.join(m.model for m in provider.models)}")
+    text = render(found).replace('path = "routerkit-data"', 'path = "data"')
+    if all(provider.kind == "local" for provider in found):
+        text = text.replace('policy = "cheapest_adequate"', 'policy = "bang_for_buck"', 1) + "\n" + _POLICY
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --folder") from exc
+    print(f"wrote {path}")
+    return path
+
+
+def ensure_models(path: Path) -> bool:
+    """Download the local models that a configuration names; returns whether all of its targets are local."""
+    from routerkit.cli.local import pull_one  # rich progress bars, only needed here
+    from routerkit.config import read
+
+    config = read(path)
+    local = [section for section in config.providers.values() if section.kind == "local"]
+    for section in local:
+        pull_one(str(section.model))
+    return len(local) == len(config.providers)
