@@ -116,7 +116,12 @@ def _local(section: LocalSection, models: tuple[str, ...]) -> Provider:
         raise ConfigError(
             f"a local provider runs one model, but its targets name {len(models)} ({', '.join(models)}); make one provider for each"
         )
-    return Local(section.model or models[0])
+    return Local(
+        section.model or next(iter(models)),
+        context_tokens=section.context_tokens,
+        n_parallel=section.n_parallel,
+        n_threads=section.n_threads,
+    )
 
 
 def _construct(dotted: str, options: Mapping[str, Json], secrets: Mapping[str, Secret]) -> Provider:

@@ -47,7 +47,6 @@ class TimeoutsSection(Section):
 
 
 class _Keyed(Section):
-    base_url: str | None = None
     api_key: str | None = None
 
     @field_validator("api_key")
@@ -77,15 +76,19 @@ class LiteLLMSection(_Keyed):
     """Whatever the litellm library can call."""
 
     kind: Literal["litellm"]
+    base_url: str | None = None
     custom_llm_provider: str | None = None
 
 
 class LocalSection(Section):
-    """A model that runs inside this process."""
+    """A small model that runs on this machine's CPU."""
 
     kind: Literal["local"]
     model: str | None = None
-    """None = each target's own `model`."""
+    """None = the `model` of its target."""
+    context_tokens: Count = 2048
+    n_parallel: Count = 2
+    n_threads: Count = 1
 
 
 class ReplaySection(Section):

@@ -8,11 +8,11 @@ from typing import Final
 
 from routerkit.catalog import CAPABILITIES, Price, Target
 from routerkit.config.prices import ModelFacts, Wanted, wanted_of
-from routerkit.config.schema import LiteLLMSection, PriceSection, ProviderSection, TargetSection
+from routerkit.config.schema import LiteLLMSection, LocalSection, PriceSection, ProviderSection, TargetSection
 from routerkit.errors import ConfigError
 
 LOCAL_PRICE: Final = Price(0.0, 0.0, version="local: electricity not counted")
-"""What a model inside this process costs."""
+"""What a model on this machine costs."""
 _IMPLIES: Final = (("json_schema", "json_mode"), ("parallel_tools", "tools"))
 """Who can the first can the second, unless the file says otherwise."""
 
@@ -22,7 +22,7 @@ def wanted(target: TargetSection, provider: ProviderSection) -> Wanted | None:
     price = target.usd_per_mtok
     has_price = price is not None and price.input is not None and price.output is not None
     if provider.kind in {"local", "router"}:
-        return None  # in-process models are not in any price list, and a nested router prices its own targets
+        return None  # models on this machine are not in any price list, and a nested router prices its own targets
     if has_price and target.context_tokens is not None and isinstance(target.can, tuple):
         return None
     custom = provider.custom_llm_provider if isinstance(provider, LiteLLMSection) else None
@@ -35,7 +35,7 @@ def build_target(name: str, section: TargetSection, provider: ProviderSection, k
     Raises:
         ConfigError: only one of the two prices is given and the map does not know the other.
     """
-    facts = known or ModelFacts()
+    facts = _local_facts(provider) if isinstance(provider, LocalSection) else known or ModelFacts()
     return Target(
         name=name,
         provider=section.provider,
@@ -43,10 +43,14 @@ def build_target(name: str, section: TargetSection, provider: ProviderSection, k
         context_tokens=section.context_tokens or facts.context_tokens,
         max_output_tokens=section.max_output_tokens or facts.max_output_tokens,
         can=_capabilities(section, facts),
-        price=_price(section.usd_per_mtok, LOCAL_PRICE if provider.kind == "local" else facts.price),
+        price=_price(section.usd_per_mtok, facts.price),
         tags=section.tags,
         extra=section.extra,
     )
+
+
+def _local_facts(provider: LocalSection) -> ModelFacts:
+    return ModelFacts(LOCAL_PRICE, provider.context_tokens)
 
 
 def _capabilities(section: TargetSection, facts: ModelFacts) -> dict[str, bool]:
