@@ -43,9 +43,10 @@ def ensure_models(path: Path) -> bool:
     """Download the local models that a configuration names; returns whether all of its targets are local."""
     from routerkit.cli.local import pull_one  # rich progress bars, only needed here
     from routerkit.config import read
+    from routerkit.config.schema import LocalSection
 
     config = read(path)
-    local = [section for section in config.providers.values() if section.kind == "local"]
+    local = [section for section in config.providers.values() if isinstance(section, LocalSection)]
     for section in local:
-        pull_one(str(section.model))
+        pull_one(section.model)
     return len(local) == len(config.providers)
