@@ -1,0 +1,50 @@
+"""Showing how a run goes: a bar on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from routerkit import format_usd
+from routerkit_evals.runner import Progress
+
+_EVERY_S: Final = 5.0
+
+
+@contextmanager
+def showing() -> Iterator[Callable[[Progress], None]]:
+    """A function to call after each sample; writes to standard error, so that results can be piped."""
+    if not sys.stderr.isatty():
+        yield _plain()
+        return
+    from rich.console import Console  # rich takes 50 ms, and only a terminal needs it
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda progress: bar.update(task, completed=progress.n_done, total=progress.n_total, description=describe(progress))
+
+
+def describe(progress: Progress) -> str:
+    """One line: what came last, and the money so far."""
+    sample = progress.sample
+    money = f", {format_usd(progress.spent_usd)} so far" if progress.spent_usd else ""
+    return f"{sample.target} {sample.task_id} {sample.verdict}{money}"
+
+
+def _plain() -> Callable[[Progress], None]:
+    last_s = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        if now_s - last_s >= _EVERY_S or progress.n_done == progress.n_total:
+            last_s = now_s
+            print(f"{progress.n_done}/{progress.n_total} {describe(progress)}", file=sys.stderr, flush=True)  # noqa: T201  command line
+
+    return show

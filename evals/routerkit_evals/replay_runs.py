@@ -1,0 +1,189 @@
+"""Grading recorded answers of real models again: what the sandbox and the graders are checked against."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from routerkit import Json, Pool, Reply, Request, Router, RouterState, Target, Usage
+
+# The replay provider has no name in the front door; this is the one place that needs it.
+from routerkit.providers.replay import Recording, Replay
+from routerkit_evals.errors import EvalError
+from routerkit_evals.grade import Grader
+from routerkit_evals.runner import Cell, Progress, Run, RunResult
+from routerkit_evals.solver import OneShot
+from routerkit_evals.store import SampleLog
+from routerkit_evals.suite import sandbox_for
+from routerkit_evals.task import Task
+
+_POOL: Final = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """One line of a file of recorded runs."""
+
+    model: str
+    task_id: str
+    prompt: str
+    completion: str
+    passed: bool | None
+    """What the recording says about it; None = nothing."""
+    latency_s: float | None
+    usage: Usage
+    epoch: int
+    """Number among the runs of this model on this prompt, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How one model's recorded answers were graded here."""
+
+    model: str
+    n: int
+    passed: int
+    agreement: float | None
+    """Share of runs graded as recorded, 0..1; None when the recording holds no verdicts."""
+    disagreements: tuple[str, ...] = ()
+    """`task, run: recorded …, here …` of each run graded otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A whole file, graded again."""
+
+    models: tuple[Agreement, ...]
+    run: RunResult
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON form: per model `n`, `passed`, `agreement`."""
+        return {m.model: {"n": m.n, "passed": m.passed, "agreement": m.agreement} for m in self.models}
+
+
+def replay_runs(
+    path: Path,
+    tasks: Sequence[Task],
+    *,
+    folder: Path,
+    workers: int = 2,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Replayed:
+    """Send every recorded run through router, replay provider, extraction and sandbox, and compare the verdicts.
+
+    Args:
+        path: JSON lines, gzipped if the name ends in `.gz`: `model, task_id, prompt, completion` and optionally `passed, latency_s`.
+        tasks: The tasks the runs belong to.
+        folder: Where samples are stored.
+        workers: Runs at a time.
+        on_progress: Called after each run.
+
+    Raises:
+        EvalError: the file is wrong, or names tasks that are not there.
+    """
+    runs = read_runs(path)
+    plan = _plan(runs, {task.id: task for task in tasks})
+    targets = {model: Target(model, "replay", model) for model in dict.fromkeys(run.model for run in runs)}
+    sandbox = sandbox_for([cell.task for cell in plan])
+    try:
+        with _router(runs, tuple(targets.values())) as router, SampleLog(folder) as log:
+            # A recorded answer may have taken longer than anybody would wait today; it came, so it is graded.
+            slowest_s = max(run.latency_s or 0.0 for run in runs)
+            solver = OneShot(router, _POOL, epoch_key="sample", timeout_s=slowest_s + 60.0)
+            result = Run(solver, Grader(sandbox), log, targets, on_progress=on_progress).execute(plan, workers=workers)
+    finally:
+        if sandbox is not None:
+            sandbox.close()
+    return Replayed(tuple(_agreements(runs, result)), result)
+
+
+def read_runs(path: Path) -> tuple[RecordedRun, ...]:
+    """Recorded runs of a file.
+
+    Raises:
+        EvalError: it cannot be read, or a line is wrong; the message says which.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    runs: list[RecordedRun] = []
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                key = (row["model"], row["prompt"])
+                runs.append(_run(row, seen[key]))
+                seen[key] += 1
+    except OSError as exc:
+        raise EvalError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
+    except (ValueError, KeyError, TypeError, EOFError) as exc:
+        raise EvalError(f"{path}:{len(runs) + 1}: not a recorded run ({type(exc).__name__}: {exc})") from exc
+    if not runs:
+        raise EvalError(f"{path}: holds no runs")
+    return tuple(runs)
+
+
+def _run(row: Mapping[str, Json], epoch: int) -> RecordedRun:
+    passed, latency_s = row.get("passed"), row.get("latency_s")
+    n_input, n_output = row.get("prompt_tokens"), row.get("completion_tokens")
+    return RecordedRun(
+        model=str(row["model"]),
+        task_id=str(row["task_id"]),
+        prompt=str(row["prompt"]),
+        completion=str(row["completion"]),
+        passed=passed if isinstance(passed, bool) else None,
+        latency_s=float(latency_s) if isinstance(latency_s, int | float) else None,
+        usage=Usage(n_input if isinstance(n_input, int) else 0, n_output if isinstance(n_output, int) else 0),
+        epoch=epoch,
+    )
+
+
+def _plan(runs: Iterable[RecordedRun], tasks: Mapping[str, Task]) -> list[Cell]:
+    cells = []
+    for run in runs:
+        task = tasks.get(run.task_id)
+        if task is None:
+            raise EvalError(f"recorded run of unknown task {run.task_id!r}; name the task source it belongs to with --tasks")
+        # The recorded prompt is what was answered; it may be worded otherwise than ours.
+        cells.append(Cell(replace(task, prompt=run.prompt, is_raw_prompt=True), run.model, run.epoch))
+    return cells
+
+
+@contextmanager
+def _router(runs: Iterable[RecordedRun], targets: tuple[Target, ...]) -> Iterator[Router]:
+    """A router whose only provider replays these runs."""
+    with tempfile.TemporaryDirectory(prefix="routerkit-replay-") as folder:
+        path = Path(folder, "runs.jsonl")
+        with Recording(path) as recording:
+            for run in runs:
+                request = Request(model=run.model, messages=({"role": "user", "content": run.prompt},))
+                recording.add(request, Reply(run.completion, usage=run.usage), latency_s=run.latency_s)
+        state = RouterState({_POOL: Pool(_POOL, targets)}, {"replay": Replay(path)})
+        with Router(state) as router:
+            yield router
+
+
+def _agreements(runs: Sequence[RecordedRun], result: RunResult) -> Iterator[Agreement]:
+    verdicts = {(s.target, s.task_id, s.epoch): s for s in result.rows}
+    for model in dict.fromkeys(run.model for run in runs):
+        own = [run for run in runs if run.model == model]
+        graded = {run: verdicts.get((model, run.task_id, run.epoch)) for run in own}
+        passed = sum(s is not None and s.is_solved for s in graded.values())
+        judged = [(run, s) for run, s in graded.items() if run.passed is not None]
+        wrong = [(run, s) for run, s in judged if s is None or s.is_solved != run.passed]
+        yield Agreement(
+            model,
+            len(own),
+            passed,
+            1.0 - len(wrong) / len(judged) if judged else None,
+            tuple(
+                f"{run.task_id}, run {run.epoch}: recorded {'pass' if run.passed else 'fail'}, here "
+                + (f"{s.verdict} {s.why}".strip() if s else "not graded")
+                for run, s in wrong
+            ),
+        )

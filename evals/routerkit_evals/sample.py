@@ -1,0 +1,124 @@
+"""One sample: a task answered once by a target, and what that was worth. The unit of record; never changed once written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, cast
+
+from routerkit import Json
+from routerkit.store import StreamSchema
+from routerkit_evals.execution import Verdict
+
+HARNESS: Final = "1"
+"""Version of everything that shapes a prompt or a verdict; part of each sample's id, so a change of rules measures anew."""
+
+INFRA: Final = frozenset({"infra_provider", "infra_sandbox", "skipped_no_sandbox", "invalid_task"})
+"""Verdicts that say nothing about the model: never in a quality score, and tried again by the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer and its grade."""
+
+    sample_id: str
+    """Hash of task version, target, model, epoch, prompt and harness: the same work has the same id."""
+    run_id: str
+    started_at: datetime
+    """UTC."""
+    task_id: str
+    task_version: str
+    source: str
+    kind: str
+    """Task kind."""
+    cluster: str
+    target: str
+    model: str
+    epoch: int
+    """0-based repetition."""
+    prompt_sha256: str
+    harness: str
+    verdict: Verdict
+    why: str = ""
+    """One line; empty for a pass."""
+    latency_s: float | None = None
+    """Wait for the whole answer; None when there was none."""
+    input_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    output_tokens: int | None = None
+    usage_estimated: bool = False
+    cost_usd: float | None = None
+    """Failed attempts included; None = unknown."""
+    price_version: str | None = None
+    record_id: str | None = None
+    """The routed call behind it."""
+    finish_reason: str | None = None
+    error_code: str | None = None
+    tests_passed: int = 0
+    tests_total: int = 0
+    grade_s: float = 0.0
+    sandbox: str = ""
+    """Level of the sandbox; empty when nothing was run."""
+    answer: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says something about the model."""
+        return self.verdict not in INFRA
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the answer was right."""
+        return self.verdict == "pass"
+
+    def row(self) -> Mapping[str, Json]:
+        """As it is stored."""
+        at = self.started_at.replace(tzinfo=None).isoformat()
+        return cast("Mapping[str, Json]", {**asdict(self), "started_at": at})  # every other field is JSON already
+
+
+SAMPLES: Final = StreamSchema(
+    name="samples",
+    table="samples",
+    key="sample_id",
+    columns={
+        "sample_id": "VARCHAR",
+        "run_id": "VARCHAR",
+        "started_at": "TIMESTAMP",
+        "task_id": "VARCHAR",
+        "task_version": "VARCHAR",
+        "source": "VARCHAR",
+        "kind": "VARCHAR",
+        "cluster": "VARCHAR",
+        "target": "VARCHAR",
+        "model": "VARCHAR",
+        "epoch": "INTEGER",
+        "prompt_sha256": "VARCHAR",
+        "harness": "VARCHAR",
+        "verdict": "VARCHAR",
+        "why": "VARCHAR",
+        "latency_s": "DOUBLE",
+        "input_tokens": "BIGINT",
+        "cached_input_tokens": "BIGINT",
+        "output_tokens": "BIGINT",
+        "usage_estimated": "BOOLEAN",
+        "cost_usd": "DOUBLE",
+        "price_version": "VARCHAR",
+        "record_id": "VARCHAR",
+        "finish_reason": "VARCHAR",
+        "error_code": "VARCHAR",
+        "tests_passed": "INTEGER",
+        "tests_total": "INTEGER",
+        "grade_s": "DOUBLE",
+        "sandbox": "VARCHAR",
+        "answer": "VARCHAR",
+    },
+)
+"""Table `samples`: one row per answer; a sample that was tried again has several, the newest counts."""
+
+
+def digest(*parts: str, length: int = 16) -> str:
+    """Short hash of texts, each kept apart from the next."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:length]
