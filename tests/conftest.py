@@ -1,5 +1,10 @@
 """Fixtures for all tests."""
 
-from tests.servers.fixtures import openai_server
+import pytest
 
-__all__ = ["openai_server"]
+pytest.register_assert_rewrite("tests.contracts.colours", "tests.contracts.provider", "tests.contracts.provider_faults")
+
+from tests.contracts.fixtures import call, stream_call, whole_call  # noqa: E402 - after the rewriting of asserts is asked for
+from tests.servers.fixtures import openai_server  # noqa: E402 - as above
+
+__all__ = ["call", "openai_server", "stream_call", "whole_call"]

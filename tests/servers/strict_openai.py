@@ -98,6 +98,7 @@ class StrictOpenAI:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
 
+        self.wait_until_idle()  # a client may have its answer before the server has counted it as given
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(5)
 
     def start(self) -> Self:

@@ -1,12 +1,10 @@
-"""Fixtures of the contracts."""
+"""Fixtures that run a test once per colour; tests get them through `tests/conftest.py`."""
 
 from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts.colours", "tests.contracts.provider", "tests.contracts.provider_faults")
-
-from tests.contracts.colours import COLOURS, Call, Colour  # noqa: E402 - after the rewriting of asserts is asked for
+from tests.contracts.colours import COLOURS, Call, Colour
 
 
 @pytest.fixture(params=COLOURS)
