@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from select import POLLIN, poll
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from routerkit.errors import ProviderError
 from routerkit.providers.http1 import Exchange, Origin
@@ -47,8 +47,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class, though it is by its methods
 
     def data_received(self, data: bytes) -> None:
         """Feed the exchange and wake whoever waits for it."""

@@ -61,7 +61,7 @@ class StreamDecoder:
         self._has_events = True
         if parsed.get("error") or parsed.get("object") == "error":
             raise error_event(self._upstream, parsed)
-        self._has_choices = self._has_choices or openai_format.has_choices(parsed)
+        self._has_choices = self._has_choices or bool(parsed.get("choices"))
         piece = openai_format.chunk(parsed)
         if piece.tool_calls:
             piece = replace(piece, tool_calls=self._calls.place(piece.tool_calls))
@@ -78,7 +78,7 @@ class StreamDecoder:
             if is_last:  # the connection was closed within an event
                 raise self._truncated() from exc
             raise
-        if not isinstance(parsed, Mapping):
+        if not isinstance(parsed, dict):
             raise openai_format.malformed(f"a stream event holds a JSON {type(parsed).__name__} instead of an object")
         return parsed
 
@@ -86,9 +86,10 @@ class StreamDecoder:
         self._model = piece.model or self._model
         self._finish = piece.finish_reason or self._finish
         self._has_text = self._has_text or bool(piece.text.strip())
-        self._has_other = self._has_other or bool(piece.tool_calls or piece.refusal)
         self._n_chars += len(piece.text) + len(piece.reasoning) + len(piece.refusal)
-        self._n_chars += sum(len(c.name or "") + len(c.arguments) for c in piece.tool_calls)
+        if piece.tool_calls or piece.refusal:
+            self._has_other = True
+            self._n_chars += sum(len(c.name or "") + len(c.arguments) for c in piece.tool_calls)
 
     def _end(self, *, is_marked: bool) -> Chunk:
         self.is_done = True
