@@ -90,14 +90,14 @@ def probe(target: Target, provider: Provider) -> Finding:
     )
     begin = time.monotonic()
     try:
-        reply = provider.complete(request)
+        provider.complete(request)
     except ProviderError as exc:
         remedy = _REMEDY.get(exc.code, "see the message").format(target=target.name, provider=target.provider)
         return _failed(target, time.monotonic() - begin, error=exc, code=exc.code, remedy=remedy)
     except Exception as exc:  # noqa: BLE001  a provider may be foreign code; its fault must not hide what the others said
         remedy = f"provider {target.provider!r} raised what is not a ProviderError: correct its code"
         return _failed(target, time.monotonic() - begin, error=exc, code=None, remedy=remedy)
-    return Finding(target.name, target.provider, reply.model or target.model, True, time.monotonic() - begin)
+    return Finding(target.name, target.provider, target.model, True, time.monotonic() - begin)
 
 
 def _failed(target: Target, latency_s: float, *, error: Exception, code: str | None, remedy: str) -> Finding:

@@ -73,7 +73,7 @@ def _make(
         case OpenAISection():
             return _openai(section, timeouts, secrets)
         case LiteLLMSection():
-            return _litellm(section, secrets)
+            return _litellm(section, timeouts, secrets)
         case LocalSection():
             return _local(section, models)
         case ReplaySection():
@@ -103,10 +103,16 @@ def _openai(section: OpenAISection, timeouts: TimeoutsSection, secrets: Mapping[
     )
 
 
-def _litellm(section: LiteLLMSection, secrets: Mapping[str, Secret]) -> Provider:
+def _litellm(section: LiteLLMSection, timeouts: TimeoutsSection, secrets: Mapping[str, Secret]) -> Provider:
     from routerkit.providers.litellm import LiteLLM
+    from routerkit.providers.timers import Timers
 
-    return LiteLLM(api_key=_revealed(secrets, "api_key"), base_url=section.base_url, custom_llm_provider=section.custom_llm_provider)
+    return LiteLLM(
+        api_key=_revealed(secrets, "api_key"),
+        base_url=section.base_url,
+        custom_llm_provider=section.custom_llm_provider,
+        timers=Timers(**timeouts.model_dump()),
+    )
 
 
 def _local(section: LocalSection, models: tuple[str, ...]) -> Provider:

@@ -14,6 +14,7 @@ from routerkit.config import build_state, load, parse, plan_state, prices, reloa
 from routerkit.config.prices import find_facts
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
+from routerkit.providers.timers import Timers
 from routerkit.router import Router, RouterState
 from routerkit.scorecard import Cell, Scorecard
 from routerkit.testing import ScriptedProvider, make_reply
@@ -137,6 +138,24 @@ def test_key_sent_in_clear_to_another_machine_is_warned_about(tmp_path: Path, ca
     with caplog.at_level(logging.WARNING):
         build_state(parse(GOOD.replace("127.0.0.1:9", "gpu.example:9").split("[scorecard]")[0]), tmp_path)
     assert "http://gpu.example:9/v1: its key is sent unencrypted" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "name"), [("openai", "openai_compatible", "OpenAICompatible"), ("litellm", "litellm", "LiteLLM")]
+)
+def test_stated_timeouts_and_key_reach_the_provider(
+    kind: str, module: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    def capture(base_url: str = "", api_key: str = "", **settings: object) -> object:
+        given.update(settings, base_url=base_url, api_key=api_key)
+        return ScriptedProvider([])
+
+    monkeypatch.setattr(f"routerkit.providers.{module}.{name}", capture)
+    text = GOOD.replace('kind = "openai"', f'kind = "{kind}"').split("[scorecard]")[0]
+    build_state(parse(text + "[timeouts]\nfirst_token_s = 7\n"), tmp_path)
+    assert (Timers(5.0, 7.0, 30.0), KEY, "http://127.0.0.1:9/v1") == (given["timers"], given["api_key"], given["base_url"])
 
 
 class Greeter(ScriptedProvider):
