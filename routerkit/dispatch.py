@@ -20,6 +20,9 @@ _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "conn
 _FIRST_BYTE_SHARE: Final = 0.6
 """Share of the remaining time that a target may spend silent while others are waiting: a hanging one must leave them enough."""
 
+_SPREAD: Final = 1.25
+"""A wait that a provider asked for is lengthened by up to a quarter, so that those who wait do not return in step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Open:
@@ -55,7 +58,7 @@ class Retry:
     def wait_s(self, n: int, error: ProviderError, rng: random.Random) -> float:
         """Pause before repetition `n` (0-based): what the provider asked for plus up to a quarter, else full jitter."""
         if error.retry_after_s is not None:
-            return error.retry_after_s * rng.uniform(1.0, 1.25)
+            return error.retry_after_s * rng.uniform(1.0, _SPREAD)
         if error.code == "connect" and n == 0:
             return 0.0  # nothing was processed, and most resets pass at once
         return rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0**n))
@@ -73,7 +76,7 @@ class Surroundings:
 def attempts(
     targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    """Try each target once in order, then repeat those that may recover while time is left.
+    """Try each target once in order, passing over those that are rate limited by now, then repeat those that may recover while time is left.
 
     Returns:
         None after a success, else the failure to report. No sleep ever follows the last attempt.
@@ -88,8 +91,8 @@ def attempts(
             return None
         failed.append((target, error))
         if error.code == "context_length":
-            window = target.context_tokens or 0
-        elif error.kind == "invalid" or error.code == "deadline":
+            window = max(window, target.context_tokens or 0)
+        elif _ends_call(error):
             return error
     return (yield from _repeat(failed, deadline, retry, around))
 
@@ -112,27 +115,28 @@ def _repeat(
         if error is None:
             return None
         failed[i], last = (target, error), error
-        if error.kind == "invalid":
+        if _ends_call(error):
             break
     return last
+
+
+def _ends_call(error: ProviderError) -> bool:
+    """Whether no other target could do better. What an inner router has no target for, one outside it may still take."""
+    return error.code == "deadline" or (error.kind == "invalid" and error.code != "no_candidate")
 
 
 def _try(
     target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    now = around.clock()
-    ready_at = around.health.limited_until(target.name)
-    if ready_at >= deadline:
-        return ProviderError(
-            f"target {target.name!r} is rate limited for another {ready_at - now:.1f} s, longer than the deadline",
-            code="rate_limit",
-            status=429,
-            retry_after_s=ready_at - now,
-        )
-    if ready_at > now:
-        yield Sleep(ready_at - now)
-        now = around.clock()
-    left_s = deadline - now
+    limited_s = around.health.limited_until(target.name) - around.clock()
+    if limited_s > 0:
+        wait_s = limited_s * around.rng.uniform(1.0, _SPREAD)
+        if are_others_waiting or around.clock() + wait_s >= deadline:
+            why = "others are free" if are_others_waiting else "longer than the deadline allows"
+            text = f"target {target.name!r} is rate limited for another {limited_s:.1f} s; {why}"
+            return ProviderError(text, code="rate_limit", status=429, retry_after_s=limited_s)
+        yield Sleep(wait_s)
+    left_s = deadline - around.clock()
     if left_s <= 0:
         return ProviderError("the deadline of the call has passed", code="deadline")
     around.health.starting(target.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Final, NamedTuple, TypeVar
 
 from routerkit.call import Call
@@ -110,14 +110,16 @@ async def aprime(chunks: AsyncIterator[Chunk], call: Call) -> AOpened:
 
 def close(chunks: Iterator[Chunk]) -> None:
     """Close a stream, which closes its upstream."""
-    if isinstance(chunks, Generator):
-        chunks.close()
+    closing = getattr(chunks, "close", None)
+    if closing is not None:
+        closing()
 
 
 async def aclose(chunks: AsyncIterator[Chunk]) -> None:
     """Async twin of `close`."""
-    if isinstance(chunks, AsyncGenerator):
-        await chunks.aclose()
+    closing = getattr(chunks, "aclose", None)
+    if closing is not None:
+        await closing()
 
 
 async def async_sleep(seconds: float) -> None:

@@ -99,7 +99,7 @@ class HealthBoard:
             return
         now = self._clock()
         with self._lock:
-            cell = self._cells[target]
+            cell = self._cells.setdefault(target, _Cell())  # another thread's success may have removed it meanwhile
             cell.in_a_row, cell.probe_since, cell.open_until, cell.disabled_until = 0, None, 0.0, 0.0
             cell.outcomes.append((now, True))
             if cell.limited_until <= now and not any(not ok and now - at < WINDOW_S for at, ok in cell.outcomes):
@@ -114,9 +114,9 @@ class HealthBoard:
                 wait_s = DEFAULT_LIMIT_S if error.retry_after_s is None else min(error.retry_after_s, MAX_RETRY_AFTER_S)
                 # max: a second 429 must never shorten the wait that the first one asked for
                 cell.limited_until = max(cell.limited_until, now + wait_s)
-            elif error.kind == "auth":
+            elif error.kind == "auth" and error.code != "all_failed":  # an inner router disables its own targets
                 cell.disabled_until, cell.disabled_why = now + DISABLED_S, f"{error.code}: {error}"
-            if error.code in _NOT_ILL:
+            if error.kind == "invalid" or error.code in _NOT_ILL:
                 cell.probe_since = None
             else:
                 self._count_failure(cell, now, error)

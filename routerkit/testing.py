@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
 from routerkit.catalog import Pool, Price, Target
 from routerkit.errors import ProviderError
-from routerkit.messages import Chunk, Reply, Request, Usage
+from routerkit.messages import Chunk, Reply, Request, ToolCallDelta, Usage
 from routerkit.observe import Observer
 from routerkit.policy import Policy
 from routerkit.record import Record, Report
@@ -66,8 +66,11 @@ class ScriptedProvider:
             yield from (Chunk(text=f"part{i} ") for i in range(self.break_after))
             raise outcome
         yield Chunk(model=outcome.model)
-        for word in outcome.text.split(" "):
-            yield Chunk(text=word)
+        first, *words = outcome.text.split(" ")
+        for text in (first, *(f" {word}" for word in words)):
+            yield Chunk(text=text)
+        for i, call in enumerate(outcome.tool_calls):
+            yield Chunk(tool_calls=(ToolCallDelta(i, call.id, call.name, call.arguments),))
         yield Chunk(finish_reason=outcome.finish_reason, usage=outcome.usage)
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:

@@ -1,0 +1,66 @@
+"""Runs one behaviour in all four forms of a call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from routerkit import Chunk, Reply, Request
+from routerkit.provider import Provider
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller has in hand after a call, whichever form it took."""
+
+    text: str
+    finish_reason: str | None
+    target: str
+    record_id: str
+    cost_usd: float | None
+
+
+Call = Callable[[Provider, Request], Answer]
+
+
+@pytest.fixture(params=["complete", "acomplete", "stream", "astream"])
+def call(request: pytest.FixtureRequest) -> Call:
+    """Run a request as `complete`, `acomplete`, `stream` and `astream`; the same assertions must hold."""
+    return {"complete": _complete, "acomplete": _acomplete, "stream": _stream, "astream": _astream}[request.param]
+
+
+def _complete(provider: Provider, request: Request) -> Answer:
+    return _whole(provider.complete(request))
+
+
+def _acomplete(provider: Provider, request: Request) -> Answer:
+    return _whole(asyncio.run(_awaited(provider, request)))
+
+
+def _stream(provider: Provider, request: Request) -> Answer:
+    return _pieces(list(provider.stream(request)))
+
+
+def _astream(provider: Provider, request: Request) -> Answer:
+    return _pieces(asyncio.run(_collected(provider, request)))
+
+
+async def _awaited(provider: Provider, request: Request) -> Reply:
+    return await provider.acomplete(request)
+
+
+async def _collected(provider: Provider, request: Request) -> list[Chunk]:
+    return [chunk async for chunk in provider.astream(request)]
+
+
+def _whole(reply: Reply) -> Answer:
+    return Answer(reply.text, reply.finish_reason, reply.target, reply.record_id, reply.cost_usd)
+
+
+def _pieces(chunks: list[Chunk]) -> Answer:
+    reasons = [c.finish_reason for c in chunks if c.finish_reason]
+    last = chunks[-1]
+    return Answer("".join(c.text for c in chunks), reasons[-1] if reasons else None, last.target, last.record_id, last.cost_usd)
