@@ -19,12 +19,16 @@ class Provider(Protocol):
 
     def complete(self, request: Request) -> Reply:
         """Whole answer, blocking."""
+        ...
 
     async def acomplete(self, request: Request) -> Reply:
         """Whole answer."""
+        ...
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking."""
+        ...
 
     def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer in pieces."""
+        ...

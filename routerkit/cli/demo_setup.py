@@ -48,5 +48,6 @@ def ensure_models(path: Path) -> bool:
     config = read(path)
     local = [section for section in config.providers.values() if isinstance(section, LocalSection)]
     for section in local:
-        pull_one(section.model)
+        if section.model:  # left out, it is the target's model id
+            pull_one(section.model)
     return len(local) == len(config.providers)
