@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from routerkit.messages import TASK_KINDS, Json, Message, Request, text_of
@@ -88,7 +88,8 @@ class Features:
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form."""
-        return {**asdict(self), "needs": sorted(self.needs), "tags": list(self.tags)}
+        facts: dict[str, Json] = {name: getattr(self, name) for name in self.__slots__}
+        return facts | {"needs": sorted(self.needs), "tags": list(self.tags)}
 
 
 def features(request: Request) -> Features:

@@ -1,0 +1,72 @@
+"""What the ledger costs: appending on the hot path, writing, loading, asking.
+
+Usage: python benchmarks/ledger.py [ROWS]
+"""
+
+import contextlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from routerkit.ledger import Ledger
+from routerkit.record import Record
+from routerkit.store import Pace, ingest, query
+from routerkit.testing import Recorder, ScriptedProvider, make_reply, make_request, make_router
+
+
+def make_record() -> Record:
+    recorder = Recorder()
+    router = make_router({f"target{n}": ScriptedProvider([make_reply()]) for n in range(4)}, observers=[recorder])
+    router.complete(make_request("explain this function\n" + "x = 1\n" * 200))
+    return recorder.records[0]
+
+
+def share(values: list[int], at: float) -> int:
+    return sorted(values)[int(len(values) * at)]
+
+
+def appending(record: Record, n: int = 5_000) -> str:
+    """Time of one `observe` at 1,000 rows per second, so that the writer's thread runs as well."""
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder)) as ledger:
+        took = []
+        for i in range(n):
+            start = time.perf_counter_ns()
+            ledger.observe(record)
+            took.append(time.perf_counter_ns() - start)
+            if i % 10 == 0:
+                time.sleep(0.01)
+        clock = min(-(time.perf_counter_ns() - time.perf_counter_ns()) for _ in range(1000))
+        return f"append p50 {share(took, 0.5)} ns, p99 {share(took, 0.99)} ns (of which the clock {clock} ns), dropped {ledger.dropped}"
+
+
+def loading(record: Record, n: int) -> list[str]:
+    """Write one segment of n rows, load it, ask it."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        pace = Pace(tick_s=3600, rotate_s=1e9, rotate_rows=2 * n, capacity=2 * n)
+        ledger = stack.enter_context(Ledger(Path(folder), pace=pace))
+        ledger.observe(record)
+        ledger.flush()
+        for _ in range(n - 1):
+            ledger.observe(record)
+        start = time.perf_counter()
+        ledger.flush(600)
+        wrote_s = time.perf_counter() - start
+        ledger.close()
+        size = sum(p.stat().st_size for p in (Path(folder) / "hot").iterdir())
+        start = time.perf_counter()
+        result = ingest(Path(folder))
+        loaded_s = time.perf_counter() - start
+        start = time.perf_counter()
+        query(Path(folder), "SELECT target, count(*), quantile_cont(latency_s, 0.95) FROM calls GROUP BY ALL")
+        asked_s = time.perf_counter() - start
+    return [
+        f"write {n / wrote_s:,.0f} rows/s ({size / n:,.0f} bytes a row, decision of 4 targets included)",
+        f"load {result.n_rows:,} rows in one segment: {loaded_s:.2f} s",
+        f"p95 latency by target over them: {asked_s * 1e3:.0f} ms",
+    ]
+
+
+if __name__ == "__main__":
+    one = make_record()
+    print("\n".join([appending(one), *loading(one, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)]))
