@@ -1,6 +1,7 @@
 """`routerkit eval …` and `routerkit scores …`."""
 
-# ruff: noqa: FBT002, T201  command line flags are booleans, and a command line prints
+# Flags are booleans, a command has as many parameters as options, and a command line prints.
+# ruff: noqa: FBT002, PLR0913, PLR0917, T201
 
 from __future__ import annotations
 
@@ -25,8 +26,14 @@ if TYPE_CHECKING:
 
 # What runs a suite brings pydantic and duckdb, so each command imports it only when it runs.
 
-eval_app: Final = typer.Typer(help="Measure models on tasks.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-scores_app: Final = typer.Typer(help="Measured scores.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+def _app(text: str) -> typer.Typer:
+    # Typer's pretty tracebacks print local variables, and those may be keys.
+    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+eval_app: Final = _app("Measure models on tasks.")
+scores_app: Final = _app("Measured scores.")
 
 _DEFAULT_CONFIG: Final = Path("routerkit.toml")
 _DEFAULT_DATA: Final = Path("routerkit-data")

@@ -33,9 +33,11 @@ class Launch(Protocol):
     @property
     def level(self) -> str:
         """What it stands for, as stored with every sample."""
+        ...
 
     def start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         """Start one supervisor; it reads jobs from its standard input."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class Run:
             todo.popleft()
         if not todo:
             return None
-        key, cell = todo[0]
+        cell = todo[0][1]
         reserved = spend.reserve(cell.target, len(self.solver.prompt(cell.task)))
         # Without room it stays first in line: what is running may turn out cheaper than what was set aside for it.
         return None if reserved is None else pool.submit(self._one, *todo.popleft(), spend, reserved)

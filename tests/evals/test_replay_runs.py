@@ -1,0 +1,61 @@
+"""Grading recorded answers again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from routerkit_evals import EvalError, Sandbox
+from routerkit_evals.replay_runs import replay_runs
+from routerkit_evals.sources import human_eval_task
+
+TASK = human_eval_task(
+    {
+        "task_id": "T/0",
+        "prompt": 'from math import sqrt\n\n\ndef root(x):\n    """Square root."""\n',
+        "entry_point": "root",
+        "test": "def check(candidate):\n    assert candidate(4) == 2\n",
+        "canonical_solution": "    return sqrt(x)\n",
+    }
+)
+WHOLE = "def root(x):\n    return sqrt(x)\n"
+
+
+def write_runs(path: Path, *completions: tuple[str, bool | None]) -> Path:
+    rows = [{"model": "m", "task_id": "T/0", "prompt": "p", "completion": c, "passed": p, "latency_s": 400.0} for c, p in completions]
+    with gzip.open(path, "wt") as out:
+        out.writelines(json.dumps(row) + "\n" for row in rows)
+    return path
+
+
+def test_answers_that_leave_out_what_the_prompt_shows_pass(sandbox: Sandbox, tmp_path: Path) -> None:
+    runs = write_runs(tmp_path / "r.gz", (WHOLE, True), ("    return sqrt(x)\n", True), ("def root(x):\n    return x\n", False))
+    result = replay_runs(runs, [TASK], folder=tmp_path / "data")
+    assert {"m": {"n": 3, "passed": 2, "agreement": 1.0}} == result.to_dict()
+    assert [400.0] * 3 == [s.latency_s for s in result.run.rows]
+
+
+def test_disagreement_is_counted_and_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    runs = write_runs(tmp_path / "r.gz", (WHOLE, True), (WHOLE, False))
+    (model,) = replay_runs(runs, [TASK], folder=tmp_path / "data").models
+    assert (0.5, ("T/0, run 1: recorded fail, here pass",)) == (model.agreement, model.disagreements)
+
+
+def test_recording_without_verdicts_has_no_agreement(sandbox: Sandbox, tmp_path: Path) -> None:
+    runs = write_runs(tmp_path / "r.gz", (WHOLE, None))
+    assert {"m": {"n": 1, "passed": 1, "agreement": None}} == replay_runs(runs, [TASK], folder=tmp_path / "data").to_dict()
+
+
+def test_run_of_an_unknown_task_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EvalError, match="unknown task 'T/0'"):
+        replay_runs(write_runs(tmp_path / "r.gz", (WHOLE, True)), [], folder=tmp_path / "data")
+
+
+def test_wrong_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"model": "m"}\n')
+    with pytest.raises(EvalError, match=r"r\.jsonl:1: not a recorded run"):
+        replay_runs(path, [TASK], folder=tmp_path)
