@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,3 +86,15 @@ def upstream(tmp_path: Path, openai_server: StrictOpenAI, monkeypatch: pytest.Mo
     """The direct path to one healthy server."""
     monkeypatch.setenv(KEY_NAME, openai_server.api_key)
     yield from open_upstream(tmp_path, openai_server, "openai", "")
+
+
+@pytest.fixture(autouse=True)
+def own_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """LlamaIndex's blocking calls take the thread's event loop, or leave one open; blocking tests give them one that is closed."""
+    if request.node.get_closest_marker("asyncio"):
+        yield
+        return
+    with asyncio.Runner() as runner:
+        asyncio.set_event_loop(runner.get_loop())
+        yield
+    asyncio.set_event_loop(None)

@@ -37,6 +37,7 @@ PATHS = {
     "direct-after-429": ("openai", "429"),
     "direct-after-cut": ("openai", "cut"),
     "litellm-after-503": ("litellm", "503"),
+    "litellm-after-429": ("litellm", "429"),
     "litellm-after-cut": ("litellm", "cut"),
 }
 HELLO = [ChatMessage("Say hello", role="user")]

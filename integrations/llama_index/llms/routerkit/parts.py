@@ -8,7 +8,7 @@ from typing import Final
 from routerkit import Json
 
 _RETURNED: Final = ("thinking_blocks", "reasoning_items", "reasoning_details", "provider_specific_fields", "extra_content")
-"""Anthropic's signed thinking, OpenAI's encrypted reasoning, OpenRouter's form of both, and two places for Gemini's signatures: litellm's, Google's."""
+"""Signed thinking of Anthropic, encrypted reasoning of OpenAI, both as OpenRouter has them, signatures of Gemini via litellm and Google."""
 
 
 def merge(so_far: dict[str, Json], piece: Mapping[str, Json]) -> None:
