@@ -28,7 +28,7 @@ def pull_command(
     """Download models into the user's cache folder; what is there and intact is not fetched again."""
     for name in names:
         try:
-            _pull_one(name)
+            pull_one(name)
         except ConfigError as exc:
             typer.echo(f"error: {exc}", err=True)
             raise typer.Exit(2) from exc
@@ -52,7 +52,8 @@ def _hub_name(path: str) -> str:
     return f"{repo.replace('--', '/', 1)}:{file}"
 
 
-def _pull_one(name: str) -> None:
+def pull_one(name: str) -> None:
+    """Download one model with progress; what is there and intact is not fetched again."""
     model = parse(name)
     if isinstance(model, LocalModel):
         typer.echo(f"{name}: {model.about}; licence: {model.licence} ({model.licence_url})")
