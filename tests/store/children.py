@@ -2,11 +2,12 @@
 
 # ruff: noqa: T201  printing is how these processes talk to the tests
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
-from routerkit.store import Pace, SegmentWriter, StreamSchema, follow
+from routerkit.store import Pace, SegmentWriter, StreamSchema, follow, ingest
 
 SCHEMA = StreamSchema("t", "t", "k", {"k": "VARCHAR", "n": "BIGINT", "pad": "VARCHAR"})
 PACE = Pace(tick_s=0.005, rotate_s=0.1, rotate_rows=400)
@@ -76,6 +77,21 @@ def run_ingester(folder: Path) -> None:
     """Ingest almost without a pause."""
     print("up", flush=True)
     follow(folder, lambda _: time.sleep(0.03) is not None, schemas=(SCHEMA,))
+
+
+def ingest_and_die(folder: Path, when: str) -> None:
+    """Ingest, but be killed between the INSERT and the COMMIT, or between the COMMIT and the removal of the file."""
+
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    ingest(folder, schemas=())  # loads what is needed
+    if when == "before commit":
+        Path.open = die  # the lines are counted after the INSERT
+    else:
+        unlink = Path.unlink
+        Path.unlink = lambda path, **options: die() if path.suffix == ".jsonl" else unlink(path, **options)
+    ingest(folder, schemas=(SCHEMA,))
 
 
 if __name__ == "__main__":

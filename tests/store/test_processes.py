@@ -96,6 +96,17 @@ def assert_all_ingested(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("when", "n_left_to_move"), [("before commit", 1), ("before removal", 0)])
+def test_ingester_killed_around_its_commit_moves_each_row_once(tmp_path, start, when, n_left_to_move):
+    start("write_and_leave", tmp_path, "return").wait(20)
+    assert -signal.SIGKILL == start("ingest_and_die", tmp_path, when).wait(20)
+    assert 1 == len(list((tmp_path / "hot").iterdir()))
+    assert n_left_to_move == ingest(tmp_path, schemas=SCHEMAS).n_rows
+    assert [] == list((tmp_path / "hot").iterdir())
+    assert ["a"] == keys(tmp_path)
+
+
+@pytest.mark.slow
 def test_sigterm_flushes_and_still_kills(tmp_path, start):
     writer = start("write_idle", tmp_path, 500)
     assert "appended\n" == writer.stdout.readline()
