@@ -269,6 +269,7 @@ class Connections:
             yield
         finally:
             self.close()
+            self._guard = None  # it refers to the loop, which nobody should keep alive
             await asyncio.sleep(0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -68,6 +69,7 @@ class OpenAICompatible:
         self._chat = http1.request_head(self._origin, "/chat/completions", sent)
         self._n_idle, self._max_body_bytes = connections, max_body_bytes
         self._sync = http1_sync.Connections(self._origin, n_idle=connections, max_body_bytes=max_body_bytes)
+        self._lock = threading.Lock()
         self._of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, http1_async.Connections] = WeakKeyDictionary()
 
     def __repr__(self) -> str:
@@ -170,10 +172,11 @@ class OpenAICompatible:
     def _new_async(self, loop: asyncio.AbstractEventLoop) -> http1_async.Connections:
         from routerkit.providers import http1_async  # imports asyncio
 
-        for old in [other for other in self._of_loop if other.is_closed()]:
-            self._of_loop.pop(old, None)
         made = http1_async.Connections(self._origin, n_idle=self._n_idle, max_body_bytes=self._max_body_bytes)
-        return self._of_loop.setdefault(loop, made)
+        with self._lock:  # loops of other threads may come and go meanwhile
+            for old in [other for other in self._of_loop if other.is_closed()]:
+                del self._of_loop[old]
+            return self._of_loop.setdefault(loop, made)
 
     def _watch(self, request: Request, first_token_s: float | None) -> Watch:
         first_s = first_token_s if request.first_token_s is None else request.first_token_s

@@ -67,6 +67,8 @@ class StreamDecoder:
             piece = replace(piece, tool_calls=self._calls.place(piece.tool_calls))
         if piece.usage is not None:
             self._usage, piece = piece.usage, replace(piece, usage=None)
+        if piece.finish_reason and self._finish:  # some servers say it again with the usage
+            piece = replace(piece, finish_reason=None)
         self._note(piece)
         if piece.has_content() or piece.finish_reason or piece.extra:
             chunks.append(piece)

@@ -187,6 +187,9 @@ class TestStream:
     def test_unknown_delta_fields_are_kept(self) -> None:
         assert {"signature": "s"} == joined(streamed(event({"signature": "s", "content": "x"}, "stop"))).extra
 
+    def test_finish_reason_that_is_said_twice_is_delivered_once(self) -> None:
+        assert "stop" == joined(streamed(event({"content": "x"}, "stop"), event({}, "stop"))).finish_reason
+
     def test_other_choices_are_ignored(self) -> None:
         other = b'data: {"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]}\n\n'
         assert "yes" == joined(streamed(other, event({"content": "yes"}, "stop"))).text
