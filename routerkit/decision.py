@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from routerkit.features import Features
 from routerkit.messages import Json
 
 _AVAILABILITY = frozenset({"health", "limited", "disabled", "budget"})
 """Filters whose drop says something about the target's state, not about the request."""
+
+RULE_WEIGHT: Final = 1_000.0
+"""Weight of the rules' term: it outweighs every sum of other terms, because what people wrote down comes first."""
 
 
 class Drop(NamedTuple):

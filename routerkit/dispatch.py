@@ -76,7 +76,7 @@ class Surroundings:
 def attempts(
     targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    """Try each target once in order, passing over those that are rate limited by now, then repeat those that may recover while time is left.
+    """Try each target once in order, passing over the ones rate limited by now, then repeat those that may recover while time is left.
 
     Returns:
         None after a success, else the failure to report. No sleep ever follows the last attempt.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from routerkit.decision import Decision
+from routerkit.decision import RULE_WEIGHT, Decision
+
+_LEVEL: Final = RULE_WEIGHT / 2
+"""What lies between targets that rules prefer, say nothing about, and avoid; shares of the traffic are at most 1."""
 
 
 class Pick(NamedTuple):
@@ -43,8 +46,16 @@ def replay(decision: Decision) -> str | None:
 def _shares(ranked: Sequence[tuple[float, str]], picker: str, explore_share: float) -> list[float]:
     n = len(ranked)
     if picker == "weighted":
-        total = sum(minus for minus, _ in ranked)
-        greedy = [minus / total if total else 1.0 / n for minus, _ in ranked]
+        weights = _weights([-minus for minus, _ in ranked])
+        total = sum(weights)
+        greedy = [weight / total for weight in weights]
     else:
         greedy = [1.0] + [0.0] * (n - 1)
     return [(1.0 - explore_share) * share + explore_share / n for share in greedy]
+
+
+def _weights(totals: Sequence[float]) -> list[float]:
+    """What is left of the totals without the rules' term, for the candidates that the rules put level with the first; else 0."""
+    base = totals[0] // _LEVEL * _LEVEL
+    shares = [max(total - base, 0.0) for total in totals]
+    return shares if any(shares) else [1.0 if total == base else 0.0 for total in totals]

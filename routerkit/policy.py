@@ -129,7 +129,18 @@ def _candidate(case: Case, i: int, columns: Columns, latency_s: float | None) ->
     e, cost = case.panel.estimates[i], case.costs_usd[i]
     unmeasured = () if e.n_samples else (f"unmeasured, quality from {e.source}",)
     unpriced = () if cost is not None else ("price unknown",)
+    ailment = case.snapshot.ailments.get(case.panel.names[i])
+    readmitted = (f"readmitted although {ailment.why}",) if ailment else ()
     scores = tuple(Score(c.by, c.values[i], c.weight) for c in columns)
     return Candidate(
-        case.panel.names[i], None, scores, cost, e.mean, e.low, e.high, e.n_samples, latency_s, "; ".join(unmeasured + unpriced)
+        case.panel.names[i],
+        None,
+        scores,
+        cost,
+        e.mean,
+        e.low,
+        e.high,
+        e.n_samples,
+        latency_s,
+        "; ".join(unmeasured + unpriced + readmitted),
     )

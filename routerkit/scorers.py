@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from routerkit.case import Case
+from routerkit.decision import RULE_WEIGHT
 from routerkit.rules import Rule
 
 _HALF_USD: Final = 0.01
@@ -14,8 +16,6 @@ _HALF_S: Final = 10.0
 """Latency at which the latency score is one half."""
 _TIE: Final = 1e-6
 """Weight of a term that only decides between equals."""
-RULE_WEIGHT: Final = 1_000.0
-"""Outweighs every sum of other terms: what people wrote down comes first."""
 _PIN_WEIGHT: Final = 1_000_000.0
 """Outweighs even rules: a tool loop that changes its model halfway loses its reasoning, and often fails."""
 
@@ -58,7 +58,7 @@ def in_order(case: Case) -> Columns:
 def weighted(case: Case) -> Columns:
     """Each target's share of the traffic."""
     weights = [max(case.settings.weights.get(name, 1.0), 0.0) for name in case.panel.names]
-    total = sum(weights) or 1.0
+    total = math.fsum(weights) or 1.0  # fsum: the order of the pool must not show in the last digit
     return (Column("share", 1.0, [w / total for w in weights]),)
 
 
@@ -79,7 +79,7 @@ def bang_for_buck(case: Case) -> Columns:
     targets, which leaves the order untouched.
     """
     value, latencies = case.settings.value_usd, case.latencies_s()
-    most_usd = max([value, *(c for c in case.costs_usd if c is not None)])
+    most_usd = max([_TIE, value, *(c for c in case.costs_usd if c is not None)])
     most_s = max([_TIE, *(s for s in latencies if s is not None)])
     return (
         _quality(case, value),
