@@ -82,6 +82,12 @@ class Call:
         """The running attempt failed; what may have been billed is counted as an estimate."""
         self._close(self._known_usage() if self._usage or error.maybe_billed else _NO_USAGE, error)
 
+    def crashed(self, exc: Exception) -> None:
+        """The call ended with an exception. Only its type is kept if the provider raised it: its text may hold a key."""
+        self.status = "error"
+        if self._open is not None:
+            self.failed(ProviderError(f"the provider raised {type(exc).__name__}, a bug in it", code="server", maybe_billed=True))
+
     @property
     def latency_s(self) -> float:
         """Seconds of the last finished attempt."""

@@ -274,7 +274,7 @@ class _Recording:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(exc, Exception):
-            self._call.status = "error"
+            self._call.crashed(exc)
         self._router._finish(self._call)
 
 
