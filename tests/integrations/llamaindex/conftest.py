@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # as its documentation says
 
 from llama_index.llms.routerkit import RouterLLM
+from tests.integrations.llamaindex.suite import Listener
 from tests.servers.fault import Fault
 from tests.servers.strict_openai import StrictOpenAI
 
@@ -82,10 +84,30 @@ def open_upstream(folder: Path, good: StrictOpenAI, kind: str, failure: str) -> 
 
 
 @pytest.fixture
-def upstream(tmp_path: Path, openai_server: StrictOpenAI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
-    """The direct path to one healthy server."""
+def upstream(
+    request: pytest.FixtureRequest, tmp_path: Path, openai_server: StrictOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Upstream]:
+    """The direct path to one healthy server, unless the test is parametrized with a provider kind and a failure."""
+    kind, failure = getattr(request, "param", ("openai", ""))
     monkeypatch.setenv(KEY_NAME, openai_server.api_key)
-    yield from open_upstream(tmp_path, openai_server, "openai", "")
+    yield from open_upstream(tmp_path, openai_server, kind, failure)
+
+
+@pytest.fixture
+def llm(upstream: Upstream) -> RouterLLM:
+    """A RouterLLM on that upstream."""
+    return upstream.llm()
+
+
+@pytest.fixture
+def events() -> Iterator[Listener]:
+    """What LlamaIndex's dispatcher is told during the test."""
+    root = get_dispatcher("root")
+    listener = Listener()
+    before = list(root.event_handlers)
+    root.add_event_handler(listener)
+    yield listener
+    root.event_handlers = before
 
 
 @pytest.fixture(autouse=True)

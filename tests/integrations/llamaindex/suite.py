@@ -1,0 +1,76 @@
+"""What both halves of the list of 32 share: the paths it runs on, its prompts and tools, and an ear for events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.llms import ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, Field
+
+PATHS = {
+    "direct": ("openai", ""),
+    "litellm": ("litellm", ""),
+    "direct-after-503": ("openai", "503"),
+    "direct-after-429": ("openai", "429"),
+    "direct-after-cut": ("openai", "cut"),
+    "litellm-after-503": ("litellm", "503"),
+    "litellm-after-429": ("litellm", "429"),
+    "litellm-after-cut": ("litellm", "cut"),
+}
+HELLO = [ChatMessage("Say hello", role="user")]
+ANSWER = "You said: Say hello"
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa7\x9a\xa0\xa0\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+
+
+class City(BaseModel):
+    """A city with its population."""
+
+    name: str
+    population: int
+
+
+CITY_PROMPT = PromptTemplate("Describe the city '{name}' with population 2100000")
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+ADD = FunctionTool.from_defaults(add)
+ADD_PROMPT = "Please add 2 and 3 with the add tool"
+
+
+ON_EVERY_PATH = pytest.mark.parametrize("upstream", PATHS.values(), ids=PATHS.keys(), indirect=True)
+"""Mark for a module whose tests all run on every path."""
+
+
+class Listener(BaseEventHandler):
+    """Keeps the events of LlamaIndex's dispatcher."""
+
+    seen: list[Any] = Field(default_factory=list)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "Listener"
+
+    def handle(self, event: Any, **kwargs: Any) -> None:
+        self.seen.append(event)
+
+    def names(self) -> list[str]:
+        return [type(event).__name__ for event in self.seen]
+
+
+def counts(response: Any) -> tuple[int, int]:
+    return response.raw["usage"]["prompt_tokens"], response.raw["usage"]["completion_tokens"]
+
+
+EXPECTED_COUNTS = (3, 5)
+"""Four characters to a token, as the strict server counts `Say hello` and the answer to it."""
