@@ -73,7 +73,7 @@ def test_killed_ingesters_lose_and_double_nothing_while_readers_see_it_grow(tmp_
     writers = {"w": start("write", tmp_path, "w")}
     writers["w"].stdout.readline()
     counts = []
-    for _ in range(5):
+    for _ in range(4):
         ingester = start("run_ingester", tmp_path)
         ingester.stdout.readline()
         time.sleep(chance.uniform(0.0, 0.25))
