@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import math
 import os
 import sys
 import threading
@@ -40,9 +41,9 @@ _IMPORT: Final = threading.Lock()
 class LiteLLM:
     """Provider for the model names of litellm (`anthropic/claude-…`, `gemini/…`, `bedrock/…`).
 
-    litellm is imported with the first call (2 to 4 s). All calls run on one event loop in a thread of this provider's own, so that the
-    blocking methods keep deadlines too, and litellm's work never blocks the caller's loop. Proxies set in the environment are used, as
-    litellm does.
+    litellm is imported with the first call (2 to 4 s). All calls of all these providers run on one event loop in a thread of its own:
+    blocking calls keep deadlines too, litellm's work never blocks the caller's loop, and its global HTTP client, which breaks when loops
+    share it, sees a single one. Proxies set in the environment are used, as litellm does.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class LiteLLM:
         self._fixed = {"api_key": api_key, "base_url": base_url, "custom_llm_provider": custom_llm_provider}
         self._upstream = Upstream(f"litellm {custom_llm_provider or ''}".strip(), (api_key,) if api_key else ())
         self._timers = timers
-        self._thread = LoopThread("routerkit-litellm")
+        self._has_joined = False
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self._fixed.items() if value and name != "api_key")
@@ -76,26 +77,34 @@ class LiteLLM:
 
     def complete(self, request: Request) -> Reply:
         """Whole answer, blocking."""
-        return self._thread.run(self._whole(request))
+        return self._joined().run(self._whole(request))
 
     async def acomplete(self, request: Request) -> Reply:
         """Whole answer."""
-        return await self._thread.arun(self._whole(request))
+        return await self._joined().arun(self._whole(request))
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking; closing the iterator closes the upstream."""
-        yield from self._thread.iterate(self._pieces(request))
+        yield from self._joined().iterate(self._pieces(request))
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer in pieces; closing the iterator closes the upstream."""
-        chunks = self._thread.aiterate(self._pieces(request))
+        chunks = self._joined().aiterate(self._pieces(request))
         async with contextlib.aclosing(chunks):  # type: ignore[type-var]  # an asynchronous generator, declared as an iterator
             async for chunk in chunks:
                 yield chunk
 
     def close(self) -> None:
-        """End the thread; running calls are cancelled."""
-        self._thread.close(_close_clients)
+        """Stop using the thread; it ends, with litellm's connections, when no other provider uses it."""
+        if self._has_joined:
+            self._has_joined = False
+            _SHARED.leave()
+
+    def _joined(self) -> LoopThread:
+        if not self._has_joined:
+            self._has_joined = True
+            _SHARED.join()
+        return _SHARED.thread
 
     async def _whole(self, request: Request) -> Reply:
         watch = self._watch(request, None)
@@ -121,7 +130,7 @@ class LiteLLM:
     async def _ask(self, watch: Watch, call: GuardedCall, asked: dict[str, object]) -> object:
         library = await self._timed(watch, call, asyncio.to_thread(_library))
         watch.sending()
-        limit_s = max(0.0, watch.total_at - asyncio.get_running_loop().time()) + 1.0  # our own timers come first
+        limit_s = _coarse(watch.total_at - asyncio.get_running_loop().time())
         fixed = {name: value for name, value in self._fixed.items() if value is not None}
         ask: Callable[..., Awaitable[object]] = library.acompletion
         work = ask(**asked, **fixed, num_retries=0, max_retries=0, timeout=limit_s, stream_timeout=limit_s, caching=False)
@@ -173,6 +182,33 @@ def _library() -> ModuleType:
         return cast("ModuleType", litellm)  # untyped
 
 
+def _coarse(left_s: float) -> float:
+    """A limit that our own timers always beat; one of few, because litellm keeps an HTTP client for every limit it has seen."""
+    return 2.0 ** math.ceil(math.log2(max(0.0, left_s) + 2.0))
+
+
+class _Shared:
+    """The thread and how many providers use it."""
+
+    def __init__(self) -> None:
+        self.thread: Final = LoopThread("routerkit-litellm")
+        self._lock = threading.Lock()
+        self._n_users = 0
+
+    def join(self) -> None:
+        with self._lock:
+            self._n_users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if not self._n_users:
+                self.thread.close(_close_clients)
+
+
+_SHARED: Final = _Shared()
+
+
 async def _close_clients() -> None:
     """Close the HTTP clients that litellm keeps for this event loop, and make it forget them: another loop may get the same id."""
     library = sys.modules.get("litellm")
@@ -180,6 +216,7 @@ async def _close_clients() -> None:
     mine = str(id(asyncio.get_running_loop()))
     for key in [key for key in kept if key.endswith(mine)]:
         await _close(kept.pop(key))
+    await _close(vars(library).get("module_level_aclient") if library else None)  # opens again when it is used
 
 
 async def _next(upstream: object) -> object | None:

@@ -130,12 +130,29 @@ def test_dropped_connection_is_not_tried_again(openai_server: StrictOpenAI, kind
     assert ("disconnected", 1) == (caught.value.code, openai_server.hits)
 
 
-def test_extra_parameters_reach_the_body_and_never_steer_litellm(provider: LiteLLM, openai_server: StrictOpenAI) -> None:
+def test_extra_parameters_reach_the_body(provider: LiteLLM, openai_server: StrictOpenAI) -> None:
+    provider.complete(ask("Hi.", extra={"seed": 7, "top_p": 0.5}))
+    assert (7, 0.5) == (openai_server.bodies[0]["seed"], openai_server.bodies[0]["top_p"])
+
+
+@pytest.mark.parametrize(
+    "name", ["min_p", "api_base", "base_url", "mock_response", "num_retries", "api_key", "custom_llm_provider", "fallbacks"]
+)
+def test_what_would_steer_litellm_goes_to_the_server_that_refuses_it(provider: LiteLLM, openai_server: StrictOpenAI, name: str) -> None:
     with StrictOpenAI() as other:
-        extra = {"seed": 7, "min_p": 0.1, "api_base": other.base_url, "base_url": other.base_url, "mock_response": "fake", "num_retries": 3}
-        assert "fake" not in provider.complete(ask("Hi.", extra=extra)).text
-        assert 0 == other.hits
-    assert (7, 0.1) == (openai_server.bodies[0]["seed"], openai_server.bodies[0]["min_p"])
+        with pytest.raises(ProviderError, match=f"Unrecognized request argument supplied: {name}"):
+            provider.complete(ask("Hi.", extra={name: other.base_url}))
+        assert (other.base_url, 1, 0) == (openai_server.bodies[0][name], openai_server.hits, other.hits)
+
+
+def test_closing_one_provider_leaves_the_others_working(openai_server: StrictOpenAI) -> None:
+    one, other = over(openai_server), over(openai_server)
+    one.complete(ask("Hi."))
+    chunks = other.stream(ask("Say something longer."))
+    next(chunks)
+    one.close()
+    assert [c.finish_reason for c in chunks if c.finish_reason]
+    other.close()
 
 
 def test_caller_metadata_and_messages_are_not_written_to(provider: LiteLLM) -> None:
