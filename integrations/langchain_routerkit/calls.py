@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from typing import Any, Final, cast
 
 from langchain_core.messages import BaseMessage
@@ -76,6 +77,8 @@ class CallSettings:
 def spelled_out(values: dict[str, Any]) -> dict[str, Any]:
     """Constructor arguments under our names, body parameters gathered in `model_kwargs`."""
     named = {_SYNONYMS.get(name, name): value for name, value in values.items()}
+    if isinstance(named.get("config"), PathLike):
+        named["config"] = fspath(named["config"])
     body = {name: named.pop(name) for name in _BODY_PARAMETERS & named.keys()}
     if body:
         named["model_kwargs"] = {**body, **named.get("model_kwargs", {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
@@ -44,7 +43,7 @@ class ChatRouter(EntryPoints):
 
     model: str = ""
     """A pool, or one target as `pool/target`; may be left out if there is only one pool. Call option `model` overrides it."""
-    config: Path | None = None
+    config: str | None = None
     """Configuration file; default: `ROUTERKIT_CONFIG`, else `routerkit.toml`."""
     router: Router | None = Field(default=None, exclude=True, repr=False)
     """A router to share instead of reading a configuration."""
@@ -87,8 +86,8 @@ class ChatRouter(EntryPoints):
     def _router(self) -> Router:
         if self.router is None:
             if self.config is None:
-                object.__setattr__(self, "config", Path(os.environ.get("ROUTERKIT_CONFIG") or "routerkit.toml"))
-            object.__setattr__(self, "router", pools.shared_router(cast("Path", self.config)))
+                object.__setattr__(self, "config", os.environ.get("ROUTERKIT_CONFIG") or "routerkit.toml")
+            object.__setattr__(self, "router", pools.shared_router(Path(str(self.config))))
         return cast("Router", self.router)
 
     @property
@@ -107,11 +106,6 @@ class ChatRouter(EntryPoints):
         }
 
     @override
-    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        own = json.dumps(self._identifying_params, sort_keys=True, default=str)
-        return f"{own}---{sorted({**kwargs, 'stop': stop}.items())}"
-
-    @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         stops = [self.stop] if isinstance(self.stop, str) else self.stop
         params = super()._get_ls_params(stop=stop or stops, **kwargs)
@@ -122,16 +116,6 @@ class ChatRouter(EntryPoints):
     def _resolve_model_profile(self) -> ModelProfile | None:
         router = self._router()
         return pools.profile_of(pools.targets_of(router, self.model or pools.only_pool(router)))
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether LangChain may write it out; a model built around a live `router` is written without it."""
-        return True
-
-    @classmethod
-    def get_lc_namespace(cls) -> list[str]:
-        """Where LangChain finds the class again."""
-        return ["langchain_routerkit", "chat_model"]
 
     @override
     def get_token_ids(self, text: str) -> list[int]:

@@ -41,7 +41,7 @@ class RouterMiddleware(AgentMiddleware[Any, Any, Any]):  # Any: works with every
     ) -> None:
         super().__init__()
         self.tools = []
-        self.model = ChatRouter(config=None if config is None else Path(config), router=router, model=model, agent=agent)
+        self.model = ChatRouter(config=None if config is None else str(config), router=router, model=model, agent=agent)
         self._kind = kind
 
     def wrap_model_call(

@@ -1,0 +1,54 @@
+"""LangChain's integration suite with every capability switched on, over a pool that a subclass names."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+from langchain_routerkit import ChatRouter
+from routerkit import Router
+from tests.integrations.langchain.pools import OTHER, pool_router
+
+DETAILS = ["reasoning_output", "cache_read_input"]
+
+
+class EveryCapability(ChatModelIntegrationTests):
+    """All flags on, nothing overridden. Subclasses say which pool."""
+
+    path = "direct"
+    fault: str | None = None
+
+    @property
+    def router(self) -> Router:
+        return pool_router(self.path, self.fault)
+
+    @property
+    def chat_model_class(self) -> type[ChatRouter]:
+        return ChatRouter
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"router": self.router, "model": "pool"}
+
+    supports_json_mode = supports_image_inputs = supports_image_urls = supports_pdf_inputs = supports_audio_inputs = True
+    supports_image_tool_message = supports_pdf_tool_message = supports_anthropic_inputs = enable_vcr_tests = True
+    model_override_value = OTHER
+    supported_usage_metadata_details = MappingProxyType({"invoke": DETAILS, "stream": DETAILS})
+
+    def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
+        return self._ask("Think.", stream=stream, reasoning_effort="low")
+
+    def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
+        return self._ask("The same long text. " * 400, stream=stream)
+
+    def _ask(self, prompt: str, *, stream: bool, **options: Any) -> AIMessage:
+        model = ChatRouter(**self.chat_model_params)
+        if not stream:
+            return model.invoke(prompt, **options)
+        merged: Any = None
+        for chunk in model.stream(prompt, **options):
+            merged = chunk if merged is None else merged + chunk
+        return merged
