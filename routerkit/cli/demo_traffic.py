@@ -20,10 +20,10 @@ class _Ask(NamedTuple):
 
 
 _ASKS: Final = (
-    _Ask("synthesize", "Write a Python function `double(n)` that returns two times n. Answer with one fenced code block."),
+    _Ask("synthesize", 'Complete it:\n```\ndef double(n):\n    """Return two times n."""\n```\nAnswer with one fenced code block.'),
     _Ask("bug_fix", "Fix this function, it must add:\n```\ndef plus(a, b):\n    return a - b\n```\nAnswer with one fenced code block."),
     _Ask("explain", "What does len('abcd') return in Python? Answer in one short sentence."),
-    _Ask("translate", "Rewrite in Python: `const f = (x) => x + 1`. Answer with one fenced code block."),
+    _Ask("translate", "Rewrite in Python:\n```\nconst f = (x) => x + 1\n```\nAnswer with one fenced code block."),
 )
 _TOO_LONG: Final = _Ask("explain", "Explain this module:\n" + "\n".join(f"def step_{i}(x):\n    return x + {i}" for i in range(4_000)))
 _ANSWER_TOKENS: Final = 80
