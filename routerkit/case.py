@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from routerkit.catalog import Pool
 from routerkit.features import Features
@@ -43,6 +43,19 @@ class Panel:
     """Dollars per prompt token, dollars per answer token, expected answer tokens; None without a price."""
     smallest_window: float
     """Shortest known context window in tokens; infinite when none is known."""
+    qualities: tuple[float, ...]
+    """Expected share of successes per target."""
+    latencies_s: tuple[float | None, ...]
+    """Measured seconds to a whole answer per target; None where never measured."""
+
+
+class Adequacy(NamedTuple):
+    """How the targets of a panel stand to a quality floor."""
+
+    is_adequate: tuple[float, ...]
+    """1 where the floor is reached with enough confidence, else 0."""
+    chances: tuple[float, ...]
+    """1 where it is, else the probability that the floor is reached."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,14 +70,14 @@ class Case:
     costs_usd: Sequence[float | None]
     """Expected dollars per target; None when the price is unknown."""
 
-    def latencies_s(self) -> list[float | None]:
+    def latencies_s(self) -> Sequence[float | None]:
         """Seconds to a whole answer per target: live if known, else measured, else None."""
-        live = self.snapshot.latencies_s
-        return [live.get(name, e.latency_s) for name, e in zip(self.panel.names, self.panel.estimates, strict=True)]
+        live, measured = self.snapshot.latencies_s, self.panel.latencies_s
+        return [live.get(name, s) for name, s in zip(self.panel.names, measured, strict=True)] if live else measured
 
-    def chances(self) -> tuple[float, ...]:
-        """Probability per target that it reaches the quality floor."""
-        return _chances(self.panel, self.settings.quality_floor)
+    def adequacy(self) -> Adequacy:
+        """How each target stands to the quality floor."""
+        return _adequacy(self.panel, self.settings.quality_floor, self.settings.confidence)
 
 
 def open_case(pool: Pool, features: Features, snapshot: Snapshot, settings: PolicySettings) -> Case:
@@ -89,9 +102,17 @@ def _panel(pool: Pool, kind: str | None, scorecard: Scorecard) -> Panel:
         for t, e in zip(pool.targets, estimates, strict=True)
     )
     windows = [t.context_tokens for t in pool.targets if t.context_tokens is not None]
-    return Panel(tuple(t.name for t in pool.targets), estimates, rates, min(windows, default=float("inf")))
+    return Panel(
+        tuple(t.name for t in pool.targets),
+        estimates,
+        rates,
+        min(windows, default=float("inf")),
+        tuple(e.mean for e in estimates),
+        tuple(e.latency_s for e in estimates),
+    )
 
 
 @lru_cache(maxsize=1024)
-def _chances(panel: Panel, floor: float) -> tuple[float, ...]:
-    return tuple(e.p_at_least(floor) for e in panel.estimates)
+def _adequacy(panel: Panel, floor: float, confidence: float) -> Adequacy:
+    chances = [e.p_at_least(floor) for e in panel.estimates]
+    return Adequacy(tuple(1.0 if p >= confidence else 0.0 for p in chances), tuple(1.0 if p >= confidence else p for p in chances))

@@ -133,12 +133,23 @@ def _measure(request: Request) -> tuple[int, int, dict[str, int]]:
         if not isinstance(content, str):
             _count_media(content, media)
         if calls := message.get("tool_calls"):
-            texts.append(str(calls))
+            texts.extend(_call_texts(calls))
         for text in texts:
             chars += len(text)
             bytes_ += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     tools = len(str(request.tools)) if request.tools else 0
     return chars + tools, bytes_ + tools, media
+
+
+def _call_texts(calls: Json) -> list[str]:
+    """What tool calls add to the prompt: names and arguments, read out, because `str` of long ones takes milliseconds."""
+    if not isinstance(calls, (list, tuple)):
+        return [str(calls)]
+    functions = [call.get("function") if isinstance(call, Mapping) else None for call in calls]
+    parts = [
+        (f.get("name"), f.get("arguments")) if isinstance(f, Mapping) else (str(call),) for f, call in zip(functions, calls, strict=True)
+    ]
+    return [part if isinstance(part, str) else str(part) for texts in parts for part in texts if part]
 
 
 def _count_media(content: Json, media: dict[str, int]) -> None:

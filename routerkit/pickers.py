@@ -57,5 +57,5 @@ def _shares(ranked: Sequence[tuple[float, str]], picker: str, explore_share: flo
 def _weights(totals: Sequence[float]) -> list[float]:
     """What is left of the totals without the rules' term, for the candidates that the rules put level with the first; else 0."""
     base = totals[0] // _LEVEL * _LEVEL
-    shares = [max(total - base, 0.0) for total in totals]
+    shares = [total - base if total > base else 0.0 for total in totals]
     return shares if any(shares) else [1.0 if total == base else 0.0 for total in totals]

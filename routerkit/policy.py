@@ -52,7 +52,10 @@ class Policy:
         pinned = pin_column(case) if features.pin else ()
         columns = pinned + rule_column(case, applied) + SCORERS[self.kind](case)
         sums = totals(columns)
-        ranked = sorted((-total, name) for i, (total, name) in enumerate(zip(sums, case.panel.names, strict=True)) if i not in drops)
+        ranked = sorted([(-total, name) for total, name in zip(sums, case.panel.names, strict=True)])
+        if drops:
+            out = {case.panel.names[i] for i in drops}
+            ranked = [row for row in ranked if row[1] not in out]
         picker = "weighted" if self.kind == "weighted" else "best"
         seed = ticket.seed if self.is_random and not pinned else None
         order, propensity = pick(ranked, picker=picker, explore_share=self.settings.explore_share, seed=seed)
@@ -77,10 +80,9 @@ class Policy:
     def _warning(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
         if self.kind != "cheapest_adequate" or not order:
             return ()
-        confidence = self.settings.confidence
-        if any(p >= confidence for p, name in zip(case.chances(), case.panel.names, strict=True) if name == order[0]):
+        if case.adequacy().is_adequate[case.panel.names.index(order[0])]:
             return ()
-        floor = self.settings.quality_floor
+        floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
 
 

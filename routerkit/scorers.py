@@ -64,12 +64,8 @@ def weighted(case: Case) -> Columns:
 
 def cheapest_adequate(case: Case) -> Columns:
     """Least expected cost among the targets that probably reach the quality floor; the others after them, likeliest first."""
-    chances, confidence = case.chances(), case.settings.confidence
-    return (
-        Column("adequate", 10.0, [1.0 if p >= confidence else 0.0 for p in chances]),
-        Column("p_floor", 1.0, [1.0 if p >= confidence else p for p in chances]),
-        _cost(case, _TIE),
-    )
+    adequacy = case.adequacy()
+    return (Column("adequate", 10.0, adequacy.is_adequate), Column("p_floor", 1.0, adequacy.chances), _cost(case, _TIE))
 
 
 def bang_for_buck(case: Case) -> Columns:
@@ -79,8 +75,8 @@ def bang_for_buck(case: Case) -> Columns:
     targets, which leaves the order untouched.
     """
     value, latencies = case.settings.value_usd, case.latencies_s()
-    most_usd = max([_TIE, value, *(c for c in case.costs_usd if c is not None)])
-    most_s = max([_TIE, *(s for s in latencies if s is not None)])
+    most_usd = max([_TIE, value, *[c for c in case.costs_usd if c is not None]])
+    most_s = max([_TIE, *[s for s in latencies if s is not None]])
     return (
         _quality(case, value),
         Column("cost", most_usd, [0.0 if c is None else 1.0 - c / most_usd for c in case.costs_usd]),
@@ -132,4 +128,4 @@ def _cost(case: Case, weight: float) -> Column:
 
 
 def _quality(case: Case, weight: float) -> Column:
-    return Column("quality", weight, [e.mean for e in case.panel.estimates])
+    return Column("quality", weight, case.panel.qualities)
