@@ -86,12 +86,13 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
 
 def _sort_call(call: ToolCall, calls: list[LangChainToolCall], invalid: list[InvalidToolCall]) -> None:
     """Arguments that are not a JSON object are handed on as written, never guessed."""
+    arguments: object = None
     try:
         arguments = json.loads(call.arguments or "{}")
         error = None if isinstance(arguments, dict) else f"arguments are a JSON {type(arguments).__name__}, not an object"
     except ValueError as exc:
         error = f"arguments are not JSON: {exc}"
-    if error is None:
+    if isinstance(arguments, dict):
         calls.append(LangChainToolCall(name=call.name, args=arguments, id=call.id, type="tool_call"))
     else:
         invalid.append(InvalidToolCall(name=call.name, args=call.arguments, id=call.id, error=error, type="invalid_tool_call"))

@@ -16,6 +16,7 @@ class Dumpable(Protocol):
 
     def model_dump(self, *, exclude_none: bool) -> dict[str, Json]:
         """As JSON-like values."""
+        ...
 
 
 def as_mapping(answer: object) -> Mapping[str, Json]:

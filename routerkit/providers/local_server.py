@@ -36,7 +36,7 @@ def _end_with_parent() -> None:
 def _server(settings: dict[str, object]):  # type: ignore[no-untyped-def]
     import xllamacpp  # 100 MB of native code, wanted only in this process
 
-    params = xllamacpp.CommonParams()
+    params = xllamacpp.CommonParams()  # pyright: ignore[reportAttributeAccessIssue]  defined in native code, unseen by pyright
     params.model.path = settings["path"]
     params.n_ctx = settings["context_tokens"]
     params.n_parallel = settings["n_parallel"]
@@ -52,7 +52,7 @@ def _server(settings: dict[str, object]):  # type: ignore[no-untyped-def]
     if settings["is_base"]:
         params.chat_template = _VERBATIM
         params.force_pure_content_parser = True
-    return xllamacpp.Server(params)
+    return xllamacpp.Server(params)  # pyright: ignore[reportAttributeAccessIssue]  likewise
 
 
 if __name__ == "__main__":

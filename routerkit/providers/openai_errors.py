@@ -119,21 +119,25 @@ def error(upstream: Upstream, status: int, headers: Mapping[str, str], body: byt
 def error_event(upstream: Upstream, parsed: Json) -> ProviderError:
     """Name an error that came as an event of a stream, or as the body of a 200."""
     report = _report(parsed, b"")
-    if report.status is not None:
-        code = _code(report.status, report.words)
-    else:
-        code = next((code for pattern, code in _WORDS if pattern.search(report.words)), "server")
+    code = _first(_WORDS, report.words) or "server" if report.status is None else _code(report.status, report.words)
     failure = _failure(upstream, code, report.status, report.message)
     failure.maybe_billed = True
     failure.retry_after_s = retry_after_s({}, report.raw, report.message)
     return failure
 
 
+def _first(signs: tuple[tuple[re.Pattern[str], ErrorCode], ...], words: str) -> ErrorCode | None:
+    for pattern, code in signs:
+        if pattern.search(words):
+            return code
+    return None
+
+
 def _code(status: int, words: str) -> ErrorCode:
     if status in {400, 403, 429} and _is_quota(status, words):
         return "quota"
     if status in {400, 403, 422}:
-        found = next((code for pattern, code in _IN_REFUSAL if pattern.search(words)), None)
+        found = _first(_IN_REFUSAL, words)
         if found is not None:
             return found
     if status in _OF_STATUS:

@@ -26,6 +26,7 @@ class Mark(Protocol):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until every row before it is written; False when `timeout` seconds passed first."""
+        ...
 
 
 class Writer(Protocol):
