@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.providers.local_models import find, has_chat_template, parse
-from routerkit.providers.local_process import DEFAULT_COMMAND, SERVERS, ServerSettings
+from routerkit.providers.local_process import DEFAULT_COMMAND, SERVERS, Server, ServerSettings
 from routerkit.providers.local_prompt import BasePrompt, base_prompt
 from routerkit.providers.openai_compatible import OpenAICompatible
 from routerkit.providers.timers import Timers
@@ -56,6 +59,7 @@ class Local:
             raise ConfigError("local models need xllamacpp; run: pip install 'routerkit[local]'")
         self._model, self._folder = model, folder
         self._options = (context_tokens, n_parallel, n_threads, tuple(command))
+        self._lock = threading.Lock()
         self._settings: ServerSettings | None = None
         self._client: OpenAICompatible | None = None
         self._client_key = ""
@@ -80,29 +84,18 @@ class Local:
         client, request = self._ready(request)
         prompt = self._prompt(request)
         wrapping = _Wrapping(prompt)
-        chunks = client.stream(prompt.request)
-        try:
+        with contextlib.closing(cast("Generator[Chunk]", client.stream(prompt.request))) as chunks:
             for chunk in chunks:
-                yield from wrapping.around(chunk)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
+                yield wrapping.around(chunk)
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer in pieces."""
         client, request = await asyncio.to_thread(self._ready, request)
         prompt = self._prompt(request)
         wrapping = _Wrapping(prompt)
-        chunks = client.astream(prompt.request)
-        try:
+        async with contextlib.aclosing(cast("AsyncGenerator[Chunk]", client.astream(prompt.request))) as chunks:
             async for chunk in chunks:
-                for piece in wrapping.around(chunk):
-                    yield piece
-        finally:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
+                yield wrapping.around(chunk)
 
     def close(self) -> None:
         """Stop using the server; it ends with its last user."""
@@ -116,26 +109,36 @@ class Local:
         """Client of the running server, and the request with the time that is left."""
         started = time.monotonic()
         server = SERVERS.get(self._joined())
-        url = server.url(request.timeout_s)
-        if self._client is None or self._client_key != server.key:
-            self._client, self._client_key = OpenAICompatible(f"{url}/v1", server.key, timers=_TIMERS), server.key
+        client = self._client_of(server, server.url(request.timeout_s))
         left_s = request.timeout_s - (time.monotonic() - started)
         if left_s <= 0:
             raise ProviderError(f"local model {self._model!r}: total timer of {request.timeout_s:g} s fired", code="timeout")
-        return self._client, replace(request, timeout_s=left_s)
+        return client, replace(request, model=self._model, timeout_s=left_s)
+
+    def _client_of(self, server: Server, url: str) -> OpenAICompatible:
+        with self._lock:
+            if self._client is None or self._client_key != server.key:  # a server that was started again has a new address and key
+                if self._client is not None:
+                    self._client.close()
+                self._client, self._client_key = OpenAICompatible(f"{url}/v1", server.key, timers=_TIMERS), server.key
+            return self._client
 
     def _joined(self) -> ServerSettings:
-        if self._settings is None:
-            try:
-                path = find(self._model, self._folder)
-                is_base = not has_chat_template(path)
-            except ConfigError as exc:
-                raise ProviderError(str(exc), code="not_found") from exc
-            context_tokens, n_parallel, n_threads, command = self._options
-            settings = ServerSettings(str(path.resolve()), is_base, context_tokens, n_parallel, n_threads, command)
-            SERVERS.join(settings)
-            self._settings = settings
-        return self._settings
+        with self._lock:
+            if self._settings is None:
+                settings = self._found()
+                SERVERS.join(settings)
+                self._settings = settings
+            return self._settings
+
+    def _found(self) -> ServerSettings:
+        try:
+            path = find(self._model, self._folder)
+            is_base = not has_chat_template(path)
+        except ConfigError as exc:
+            raise ProviderError(str(exc), code="not_found") from exc
+        context_tokens, n_parallel, n_threads, command = self._options
+        return ServerSettings(str(path.resolve()), is_base, context_tokens, n_parallel, n_threads, command)
 
     def _prompt(self, request: Request) -> BasePrompt:
         is_base = self._settings is not None and self._settings.is_base
@@ -143,6 +146,7 @@ class Local:
 
 
 def _wrapped(reply: Reply, prompt: BasePrompt) -> Reply:
+    reply = replace(reply, model=prompt.request.model)  # the server names the file
     if not prompt.before:
         return reply
     return replace(reply, text=prompt.before + reply.text.lstrip() + prompt.after)
@@ -155,12 +159,12 @@ class _Wrapping:
         self._prompt = prompt
         self._is_open = not prompt.before
 
-    def around(self, chunk: Chunk) -> Iterator[Chunk]:
-        if not self._is_open and chunk.text.strip():
-            self._is_open = True
-            chunk = replace(chunk, text=self._prompt.before + chunk.text.lstrip())
-        elif not self._is_open:
-            chunk = replace(chunk, text="")
-        if chunk.finish_reason and self._prompt.after and self._is_open:
-            chunk = replace(chunk, text=chunk.text + self._prompt.after)
-        yield chunk
+    def around(self, chunk: Chunk) -> Chunk:
+        text = chunk.text
+        if not self._is_open:
+            text = text.lstrip()
+            self._is_open = bool(text)
+            text = self._prompt.before + text if text else ""
+        if chunk.finish_reason and self._is_open:
+            text += self._prompt.after
+        return replace(chunk, text=text, model=chunk.model and self._prompt.request.model)

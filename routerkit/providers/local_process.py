@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import secrets
@@ -100,9 +101,14 @@ class Server:
                 stdin.flush()
                 self._url = str(json.loads(stdout.readline())["url"])
         except (OSError, ValueError, KeyError, TypeError):
-            self._process.kill()  # it ended, or spoke something else; `url` tells, with its log
+            self._give_up()  # it ended, or spoke something else; `url` tells, with its log
         finally:
             self._ready.set()
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STOP_S)  # it may still be writing down why
+        self._process.kill()
 
     def _last_words(self) -> str:
         try:
