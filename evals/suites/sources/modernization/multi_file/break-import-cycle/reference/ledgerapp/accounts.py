@@ -1,0 +1,3 @@
+from ledgerapp.model import KINDS, Account
+
+__all__ = ["KINDS", "Account"]

@@ -1,0 +1,10 @@
+VERBOSE = False
+
+
+def say(text):
+    print(text)
+
+
+def whisper(text):
+    if VERBOSE:
+        print(text)

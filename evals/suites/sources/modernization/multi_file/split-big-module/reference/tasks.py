@@ -1,0 +1,3 @@
+from taskapp import Task, TaskList, dump, parse, summary, table
+
+__all__ = ["Task", "TaskList", "dump", "parse", "summary", "table"]
