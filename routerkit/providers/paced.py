@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from routerkit.errors import ProviderError
@@ -34,22 +34,24 @@ class Pacer:
 
     pause: Callable[[float], None]
     apause: Callable[[float], Awaitable[None]]
+    has_time: bool = True
+    """Whether time passes; if not, nothing is waited for and no timer can fire."""
 
     def whole(self, ready: Ready, request: Request) -> Reply:
         """The answer, after its latency."""
-        for wait_s in _waits(ready, request):
+        for wait_s in _waits(self._timed(ready), request):
             self.pause(wait_s)
         return _reply(ready)
 
     async def awhole(self, ready: Ready, request: Request) -> Reply:
         """The answer, after its latency."""
-        for wait_s in _waits(ready, request):
+        for wait_s in _waits(self._timed(ready), request):
             await self.apause(wait_s)
         return _reply(ready)
 
     def pieces(self, ready: Ready, request: Request) -> Iterator[Chunk]:
         """The answer word by word."""
-        for step in _steps(ready, request):
+        for step in _steps(self._timed(ready), request):
             if isinstance(step, Chunk):
                 yield step
             else:
@@ -57,11 +59,14 @@ class Pacer:
 
     async def apieces(self, ready: Ready, request: Request) -> AsyncIterator[Chunk]:
         """The answer word by word."""
-        for step in _steps(ready, request):
+        for step in _steps(self._timed(ready), request):
             if isinstance(step, Chunk):
                 yield step
             else:
                 await self.apause(step)
+
+    def _timed(self, ready: Ready) -> Ready:
+        return ready if self.has_time else replace(ready, latency_s=0.0, first_token_s=None)
 
 
 def _no_pause(_wait_s: float) -> None:
@@ -72,7 +77,7 @@ async def _no_apause(_wait_s: float) -> None:
     return
 
 
-AT_ONCE: Final = Pacer(_no_pause, _no_apause)
+AT_ONCE: Final = Pacer(_no_pause, _no_apause, has_time=False)
 """Does not wait; latencies are only reported."""
 IN_REAL_TIME: Final = Pacer(time.sleep, asyncio.sleep)
 """Waits as long as the answer says."""
