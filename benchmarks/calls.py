@@ -1,6 +1,6 @@
 """CPU of one call through routerkit and through its peers: same upstream, same run, interleaved rounds. Read the ratios.
 
-    python benchmarks/calls.py [--calls 300] [--rounds 5] [--json OUT]
+python benchmarks/calls.py [--calls 300] [--rounds 5] [--json OUT]
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from upstream import N_CHUNKS, upstream
 
-MESSAGES = [{"role": "system", "content": "You are a careful engineer."}, {"role": "user", "content": "Explain what this function does: def f(x): return x * 2"}]
+MESSAGES = [
+    {"role": "system", "content": "You are a careful engineer."},
+    {"role": "user", "content": "Explain what this function does: def f(x): return x * 2"},
+]
 Call = Callable[[], Awaitable[object]]
 
 
@@ -29,8 +32,9 @@ def routerkit_calls(url: str, folder: Path) -> dict[str, Call]:
     from routerkit.providers.openai_compatible import OpenAICompatible
 
     targets = tuple(Target(f"t{i}", "up", "bench", context_tokens=100_000, price=Price(1 + i, 2 + i)) for i in range(3))
-    state = RouterState({"pool": Pool("pool", targets, "cheapest_adequate")}, {"up": OpenAICompatible(url, "sk-bench")}, {"cheapest_adequate": Policy("cheapest_adequate")})
-    provider, router = state.providers["up"], Router(state, observers=[Ledger(folder)])
+    provider, policy = OpenAICompatible(url, "sk-bench"), Policy("cheapest_adequate")
+    state = RouterState({"pool": Pool("pool", targets, policy.name)}, {"up": provider}, {policy.name: policy})
+    router = Router(state, observers=[Ledger(folder)])
     request = Request("pool", tuple(MESSAGES))
     direct = Request("bench", tuple(MESSAGES))
 
@@ -42,7 +46,12 @@ def routerkit_calls(url: str, folder: Path) -> dict[str, Call]:
         async for _ in provider.astream(direct):
             pass
 
-    return {"routerkit Router": lambda: router.acomplete(request), "routerkit provider alone": lambda: provider.acomplete(direct), "stream: routerkit Router": stream, "stream: routerkit provider alone": provider_stream}
+    return {
+        "routerkit Router": lambda: router.acomplete(request),
+        "routerkit provider alone": lambda: provider.acomplete(direct),
+        "stream: routerkit Router": stream,
+        "stream: routerkit provider alone": provider_stream,
+    }
 
 
 def aiohttp_calls(url: str) -> dict[str, Call]:
@@ -98,6 +107,7 @@ def litellm_calls(url: str) -> dict[str, Call]:
 
     def group() -> dict[str, object]:
         return {"model_name": "pool", "litellm_params": {"model": "openai/bench", "api_base": url, "api_key": "sk-bench"}}
+
     router = litellm.Router(model_list=[group(), group(), group()], num_retries=0)
     plain = {"model": "openai/bench", "api_base": url, "api_key": "sk-bench", "messages": MESSAGES, "num_retries": 0, "max_retries": 0}
 
@@ -105,7 +115,11 @@ def litellm_calls(url: str) -> dict[str, Call]:
         async for _ in await router.acompletion(model="pool", messages=MESSAGES, stream=True):
             pass
 
-    return {"litellm.acompletion": lambda: litellm.acompletion(**plain), "litellm.Router": lambda: router.acompletion(model="pool", messages=MESSAGES), "stream: litellm.Router": stream}
+    return {
+        "litellm.acompletion": lambda: litellm.acompletion(**plain),
+        "litellm.Router": lambda: router.acompletion(model="pool", messages=MESSAGES),
+        "stream: litellm.Router": stream,
+    }
 
 
 async def measure(calls: dict[str, Call], n: int, rounds: int) -> dict[str, float]:
@@ -139,7 +153,8 @@ def main() -> None:
         per_chunk = f"{us / N_CHUNKS:>10.1f}" if name.startswith("stream") else ""
         print(f"{name:<34}{us:>12.0f}{us / (stream_base if per_chunk else base):>9.2f}{per_chunk}")
     added = (cpu_us["stream: routerkit Router"] - cpu_us["stream: routerkit provider alone"]) / N_CHUNKS
-    print(f"\nrouterkit / litellm.Router = {cpu_us['routerkit Router'] / cpu_us['litellm.Router']:.3f}   engine adds {added:.1f} us per streamed chunk")
+    share = cpu_us["routerkit Router"] / cpu_us["litellm.Router"]
+    print(f"\nrouterkit / litellm.Router = {share:.3f}   engine adds {added:.1f} us per streamed chunk")
     if args.json:
         Path(args.json).write_text(json.dumps({"cpu_us": cpu_us, "added_us_per_chunk": added}, indent=2))
 

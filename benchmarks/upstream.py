@@ -21,12 +21,22 @@ N_CHUNKS = 200
 
 
 def _event(delta: dict[str, object], finish: str | None = None, **more: object) -> bytes:
-    body = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": [choice], **more}
     return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
 USAGE = {"prompt_tokens": 30, "completion_tokens": N_CHUNKS, "total_tokens": 30 + N_CHUNKS}
-STREAM = b"".join([_event({"role": "assistant", "content": ""}), *(_event({"content": f"word{i} "}) for i in range(N_CHUNKS)), _event({}, "stop", usage=USAGE), b"data: [DONE]\n\n"])
+STREAM = b"".join(
+    [
+        _event({"role": "assistant", "content": ""}),
+        *(_event({"content": f"word{i} "}) for i in range(N_CHUNKS)),
+        _event({}, "stop", usage=USAGE),
+        b"data: [DONE]
+
+",
+    ]
+)
 
 
 class _Server(asyncio.Protocol):
