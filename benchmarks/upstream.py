@@ -32,9 +32,7 @@ STREAM = b"".join(
         _event({"role": "assistant", "content": ""}),
         *(_event({"content": f"word{i} "}) for i in range(N_CHUNKS)),
         _event({}, "stop", usage=USAGE),
-        b"data: [DONE]
-
-",
+        b"data: [DONE]\n\n",
     ]
 )
 
