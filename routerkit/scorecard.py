@@ -69,7 +69,11 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scorecard:
-    """All cells of one publication. Compared by identity or `revision`."""
+    """All cells of one publication. Compared by identity or `revision`.
+
+    Raises:
+        ValueError: a prior that is certain, or worth nothing; no posterior could follow from it.
+    """
 
     cells: tuple[Cell, ...] = ()
     prior_quality: float = PRIOR_QUALITY
@@ -81,6 +85,8 @@ class Scorecard:
     """Short hash of the contents; empty for the empty scorecard."""
 
     def __post_init__(self) -> None:
+        if not (0.0 < self.prior_quality < 1.0 and 0.0 < self.prior_n < math.inf):
+            raise ValueError(f"prior quality {self.prior_quality} must lie strictly between 0 and 1, prior n {self.prior_n} above 0")
         object.__setattr__(self, "revision", _fingerprint(self) if self.cells else "")
 
     def estimate(self, target: str, kind: str | None) -> Estimate:
