@@ -37,6 +37,11 @@ class Answering:
             return self._cut("rst" if fault.reset else "fin")
         if fault.body is not None or fault.status != 200:
             return await self._send(fault.status, fault.body or b"")
+        return await self._healthy(start, headers, raw)
+
+    async def _healthy(self, start: str, headers: dict[str, str], raw: bytes) -> None:
+        """Refuse or answer in the format; servers of other formats do it in theirs."""
+        fault = self._fault
         refusal = self._refusal(start, headers, raw)
         if refusal is not None:
             return await self._send(*refusal)

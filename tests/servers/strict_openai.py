@@ -27,6 +27,9 @@ __all__ = ["Fault", "StrictOpenAI"]
 class StrictOpenAI:
     """The server. Lists grow by one element per request that reached it, in the order of arrival."""
 
+    answering: type[Answering] = Answering
+    """How requests are answered; a server of another format has another."""
+
     def __init__(self, *, api_key: str = "sk-strict-0123456789abcdef", models: tuple[str, ...] = (), ssl_context: Any = None) -> None:
         """Prepare; `start` or a `with` block opens the port.
 
@@ -165,7 +168,7 @@ class StrictOpenAI:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
         raw = await reader.readexactly(int(headers.get("content-length", 0)))
         fault = self._note(start.split(" ")[1], headers, raw)
-        answering = asyncio.ensure_future(Answering(self, writer, fault).run(start, headers, raw))
+        answering = asyncio.ensure_future(self.answering(self, writer, fault).run(start, headers, raw))
         gone = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)

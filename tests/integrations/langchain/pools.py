@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from functools import lru_cache
 
 from routerkit import Policy, Pool, Provider, Retry, Router, RouterState, Target
 from routerkit.providers.litellm import LiteLLM
 from routerkit.providers.openai_compatible import OpenAICompatible
+from tests.servers.strict_anthropic import StrictAnthropic
+from tests.servers.strict_gemini import StrictGemini
 from tests.servers.strict_openai import Fault, StrictOpenAI
 
 OTHER = "other-model"
@@ -16,6 +19,8 @@ FAULTS = {
     "busy": Fault(status=503, body=b'{"error":{"message":"busy"}}'),
     "cut": Fault(cut_after=1, cut_by="rst"),
 }
+_dice = random.Random(7)
+"""One for all routers, so that they do not all pick the same target first."""
 _running: list[StrictOpenAI] = []
 _made: list[OpenAICompatible | LiteLLM] = []
 
@@ -38,6 +43,40 @@ def server(fault: str | None = None) -> StrictOpenAI:
     made = StrictOpenAI() if fault is None else FailingOpenAI(FAULTS[fault])
     _running.append(made.start())
     return made
+
+
+FORMATS: dict[str, tuple[type[StrictOpenAI], str]] = {
+    "openai": (StrictOpenAI, "model-a"),
+    "anthropic": (StrictAnthropic, "claude-sonnet-4-5"),
+    "gemini": (StrictGemini, "gemini-3-pro-preview"),
+}
+"""Server and model of each upstream format, reached through litellm."""
+
+
+@lru_cache
+def format_server(kind: str) -> StrictOpenAI:
+    """A running server of that format, shared by all tests."""
+    made = FORMATS[kind][0]()
+    _running.append(made.start())
+    return made
+
+
+@lru_cache
+def format_provider(kind: str) -> Provider:
+    """litellm's provider of that format, shared by all tests."""
+    upstream = format_server(kind)
+    _made.append(LiteLLM(api_key=upstream.api_key, base_url=upstream.base_url, custom_llm_provider=kind))
+    return _made[-1]
+
+
+def format_router(*kinds: str, policy: str = "fallback") -> Router:
+    """Router over `pool` with one target per format, and over a pool of the first one's model alone, under the model's name."""
+    providers = {kind: format_provider(kind) for kind in kinds}
+    mixed = Pool("pool", tuple(Target(kind, kind, FORMATS[kind][1]) for kind in kinds), policy)
+    model = FORMATS[kinds[0]][1]
+    alone = Pool(model, (Target(f"{kinds[0]}-alone", kinds[0], model),), policy)
+    state = RouterState({"pool": mixed, model: alone}, providers, {policy: Policy(policy, policy)})
+    return Router(state, retry=Retry(extra_attempts=0), rng=_dice)
 
 
 @lru_cache
@@ -75,8 +114,8 @@ def stop_all() -> None:
         each.stop()
     _made.clear()
     _running.clear()
-    provider.cache_clear()
-    server.cache_clear()
+    for cached in (provider, server, format_provider, format_server):
+        cached.cache_clear()
 
 
 def _targets(name: str, model: str, fault: str | None, more: dict[str, object]) -> tuple[Target, ...]:
