@@ -173,15 +173,6 @@ def test_base_model_continues_the_callers_code(call: Call, tmp_path: Path) -> No
     assert "content" in starts(path)[0]["chat_template"], "its server hands the prompt over as it is"
 
 
-def test_base_model_without_an_answer_gets_no_frame(stream_call: Call, tmp_path: Path) -> None:
-    path = tmp_path / "base.gguf"
-    path.write_bytes(BASE)
-    provider = Local(str(path))
-    with pytest.raises(ProviderError, match="tools"):
-        stream_call(provider, ask("Hi.", tools=({"type": "function", "function": {"name": "f", "parameters": {}}},)))
-    provider.close()
-
-
 PARENT = """
 import sys
 from routerkit.messages import Request
