@@ -2,6 +2,7 @@
 
     RouterKitError
     ├── ConfigError                 a file, key or value of the configuration is wrong
+    ├── StoreError                  the ledger cannot be read or written
     └── ProviderError               a target could not answer; carries kind and code
         ├── UnknownModelError       the request names no pool or target
         ├── NoCandidateError        every target was dropped before anything was sent; carries .decision
@@ -57,6 +58,15 @@ _KIND_OF_CODE: dict[str, ErrorKind] = {
 }
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was probably meant by an unknown name, as the end of a message: `did you mean 'x'?`, or all known names."""
+    from difflib import get_close_matches  # 3 ms that only a typo should cost
+
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
+
+
 class RouterKitError(Exception):
     """Base of everything routerkit raises on purpose."""
 
@@ -99,12 +109,7 @@ class UnknownModelError(ProviderError):
     """The request addresses a pool or target that does not exist."""
 
     def __init__(self, model: str, known: Iterable[str]) -> None:
-        from difflib import get_close_matches  # 3 ms that only a typo should cost
-
-        names = sorted(known)
-        close = get_close_matches(model, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
-        super().__init__(f"no pool or target named {model!r}; {hint}", code="not_found")
+        super().__init__(f"no pool or target named {model!r}; {nearest(model, known)}", code="not_found")
         self.kind = "invalid"
 
 

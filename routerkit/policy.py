@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score
+from routerkit.errors import ConfigError, nearest
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
@@ -32,12 +33,20 @@ class Ticket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A named way of choosing."""
+    """A named way of choosing.
+
+    Raises:
+        ConfigError: the kind is unknown.
+    """
 
     name: str
     kind: str = "cheapest_adequate"
     """One of `POLICY_KINDS`."""
     settings: PolicySettings = field(default_factory=PolicySettings)
+
+    def __post_init__(self) -> None:
+        if self.kind not in SCORERS:
+            raise ConfigError(f"policy {self.name!r}: unknown kind {self.kind!r}; {nearest(self.kind, SCORERS)}")
 
     @property
     def is_random(self) -> bool:

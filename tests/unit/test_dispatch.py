@@ -1,0 +1,131 @@
+"""The attempts generator by itself: steps in, outcomes out, no I/O."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routerkit import Retry
+from routerkit.dispatch import Open, Sleep, Step, Surroundings, attempts
+from routerkit.health import HealthBoard
+from routerkit.testing import FakeClock, make_target
+from tests.unit.lab import AUTH_CODES, INVALID_CODES, TRANSIENT_CODES, fault
+
+CODES = (*TRANSIENT_CODES, *AUTH_CODES, *INVALID_CODES, "rate_limit", "context_length", "no_candidate", "all_failed")
+
+
+def play(outcomes, *, n: int = 1, took_s: float = 0.0, deadline_s: float = 60.0, retry: Retry | None = None):
+    """Run the generator against a list of outcomes (None = success; the last repeats); returns steps, clock and result."""
+    clock = FakeClock(0.0)
+    rng = random.Random(3)
+    around = Surroundings(clock, rng, HealthBoard(clock, rng))
+    steps: list[Step] = []
+    pending = list(outcomes)
+    run = attempts([make_target(f"t{i}") for i in range(n)], deadline=deadline_s, retry=retry or Retry(), around=around)
+    sent = None
+    while True:
+        try:
+            step = run.send(sent)
+        except StopIteration as stop:
+            return steps, clock, stop.value
+        steps.append(step)
+        if isinstance(step, Sleep):
+            clock.sleep(step.seconds)
+            sent = None
+        else:
+            clock.now_s += took_s
+            sent = pending.pop(0) if len(pending) > 1 else pending[0]
+            if sent is None:
+                sent = yield_none(run, steps)
+                return steps, clock, sent
+
+
+def yield_none(run, steps):
+    """Tell the generator of the success; it must end at once."""
+    try:
+        steps.append(run.send(None))
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("the generator went on after a success")
+
+
+def opened(steps) -> list[str]:
+    return [s.target.name for s in steps if isinstance(s, Open)]
+
+
+def test_success_ends_it():
+    """One step, no failure."""
+    steps, _, result = play([None], n=3)
+    assert (["t0"], None) == (opened(steps), result)
+
+
+def test_no_targets_is_no_failure_of_anyone():
+    """Nothing to try: no step and nothing to report."""
+    steps, _, result = play([None], n=0)
+    assert ([], None) == (steps, result)
+
+
+def test_each_target_once_then_two_more():
+    """Three targets that are down: three attempts, then two repetitions after a pause."""
+    steps, _, result = play([fault("server")], n=3)
+    assert ["t0", "t1", "t2"] == opened(steps)[:3]
+    assert 5 == len(opened(steps))
+    assert "server" == result.code
+
+
+def test_refused_connection_is_repeated_at_once():
+    """Nothing was processed and most resets pass: the first repetition does not wait, the second does."""
+    steps, _, _ = play([fault("connect")])
+    assert [Open, Open, Sleep, Open] == [type(s) for s in steps]
+
+
+def test_last_success_follows_failures():
+    """What recovers is used."""
+    steps, _, result = play([fault("server"), fault("server"), None])
+    assert (3, None) == (len(opened(steps)), result)
+
+
+def test_number_of_repetitions_is_a_setting():
+    """None at all, if so wished."""
+    steps, _, _ = play([fault("server")], n=2, retry=Retry(extra_attempts=0))
+    assert ["t0", "t1"] == opened(steps)
+
+
+def test_time_left_shrinks_from_attempt_to_attempt():
+    """Each attempt gets what is left, and a share of it while others wait."""
+    steps, _, _ = play([fault("timeout")], n=3, took_s=10.0)
+    assert [(60.0, 36.0), (50.0, 30.0), (40.0, None)] == [(s.timeout_s, s.first_token_s) for s in steps if isinstance(s, Open)]
+
+
+def test_nothing_is_sent_after_the_deadline():
+    """The call ends as `deadline`, and the failures before it are in the record."""
+    steps, _, result = play([fault("server")], n=5, took_s=30.0)
+    assert (["t0", "t1"], "deadline") == (opened(steps), result.code)
+
+
+def test_pause_is_capped():
+    """After many repetitions the pause stays within the cap."""
+    steps, _, _ = play([fault("server")], retry=Retry(extra_attempts=12, base_s=1.0, cap_s=2.0))
+    assert max(s.seconds for s in steps if isinstance(s, Sleep)) <= 2.0
+
+
+faults = st.builds(fault, st.sampled_from(CODES), retry_after_s=st.none() | st.floats(0, 100))
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.none() | faults, min_size=1, max_size=12), st.integers(1, 6), st.floats(0, 20), st.floats(1, 60), st.integers(0, 4))
+def test_laws_of_every_run(outcomes, n, took_s, deadline_s, extra):
+    """Bounded attempts, no sleep after the last one, nothing sent late, first pass in order; what is invalid ends it."""
+    steps, clock, _ = play(outcomes, n=n, took_s=took_s, deadline_s=deadline_s, retry=Retry(extra_attempts=extra))
+    names = opened(steps)
+    assert len(names) <= n + extra
+    assert not steps or isinstance(steps[-1], Open)
+    assert all(s.timeout_s > 0 and (s.first_token_s is None or 0 < s.first_token_s < s.timeout_s) for s in steps if isinstance(s, Open))
+    assert all(s.seconds > 0 for s in steps if isinstance(s, Sleep))
+    assert clock.now_s <= deadline_s + took_s
+    first_pass = list(dict.fromkeys(names))
+    assert sorted(first_pass) == first_pass
+    if any(o is not None and o.code in INVALID_CODES for o in outcomes[: len(names)]):
+        assert outcomes[len(names) - 1].code in INVALID_CODES
