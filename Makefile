@@ -21,6 +21,7 @@ static: $(READY) ## everything of `check` that runs no test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
