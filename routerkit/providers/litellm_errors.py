@@ -10,6 +10,7 @@ from routerkit.errors import ErrorCode, ProviderError
 from routerkit.providers.openai_errors import Upstream, error, error_event
 
 _CAUSES: Final[Mapping[str, tuple[ErrorCode, str]]] = {
+    "ProxyError": ("connect", "cannot be reached through the proxy of the environment"),
     "ConnectError": ("connect", "cannot be reached"),
     "ConnectTimeout": ("connect", "cannot be reached in time"),
     "ClientConnectorError": ("connect", "cannot be reached"),

@@ -95,6 +95,21 @@ def test_refused_connection_was_certainly_not_processed(call: Call) -> None:
     assert ("connect", False) == (caught.value.code, caught.value.maybe_billed)
 
 
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_proxy_of_the_environment_is_used_and_named_when_dead(
+    monkeypatch: pytest.MonkeyPatch, openai_server: StrictOpenAI, kind: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    provider = over(openai_server, kind=kind)
+    with pytest.raises(ProviderError, match="through the proxy of the environment") as caught:
+        provider.complete(ask("Hi."))
+    provider.close()
+    assert ("connect", 0) == (caught.value.code, openai_server.hits)
+
+
 @pytest.mark.parametrize("fault", [Fault(reset=True), Fault(hang_up=True)])
 def test_connection_lost_before_an_answer_may_have_been_billed(
     call: Call, provider: LiteLLM, openai_server: StrictOpenAI, fault: Fault
