@@ -14,6 +14,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "sources" / "modernization"
@@ -64,7 +65,7 @@ def row(kind: str, folder: Path) -> dict[str, object]:
     return {**base, **makers.get(kind, tested)(spec, folder)}
 
 
-def tested(_spec: dict[str, object], folder: Path) -> dict[str, object]:
+def tested(_spec: dict[str, Any], folder: Path) -> dict[str, object]:
     """Fields of a task decided by its check."""
     tests = texts(folder / "tests")
     check = tests.pop("check.py").rstrip() + '\n\nprint("ok")\n'
@@ -76,7 +77,7 @@ def tested(_spec: dict[str, object], folder: Path) -> dict[str, object]:
     }
 
 
-def mutated(spec: dict[str, object], folder: Path) -> dict[str, object]:
+def mutated(spec: dict[str, Any], folder: Path) -> dict[str, object]:
     """Fields of a task whose answer is a test suite: it must pass on the module and fail on each mutant of it."""
     module = str(spec["module"])
     original = (folder / "start" / module).read_text("utf-8")
@@ -96,7 +97,7 @@ def mutant(original: str, change: dict[str, str], folder: Path) -> str:
     return original.replace(change["old"], change["new"])
 
 
-def explained(spec: dict[str, object], folder: Path) -> dict[str, object]:
+def explained(spec: dict[str, Any], folder: Path) -> dict[str, object]:
     """Fields of a task answered with a value, a line number or an option; `recompute` says how the answer is proven."""
     kind = "literal_equal" if "value" in spec else "int_in"
     prompt = f"{str(spec['prompt']).strip()}\n\n{LAST_LINE[kind]}"
@@ -104,7 +105,7 @@ def explained(spec: dict[str, object], folder: Path) -> dict[str, object]:
     return {"prompt": prompt, "scorer": scorer, "tests": {}, **answer(spec, folder)}
 
 
-def answer(spec: dict[str, object], folder: Path) -> dict[str, object]:
+def answer(spec: dict[str, Any], folder: Path) -> dict[str, object]:
     """The right answer and its proof."""
     if "value" in spec:
         return {"answer": spec["value"], "recompute": {"expression": spec["expression"]}}
