@@ -34,7 +34,7 @@ def routerkit_calls(url: str, folder: Path) -> dict[str, Call]:
     targets = tuple(Target(f"t{i}", "up", "bench", context_tokens=100_000, price=Price(1 + i, 2 + i)) for i in range(3))
     provider, policy = OpenAICompatible(url, "sk-bench"), Policy("cheapest_adequate")
     state = RouterState({"pool": Pool("pool", targets, policy.name)}, {"up": provider}, {policy.name: policy})
-    router = Router(state, observers=[Ledger(folder)])
+    router, recorded = Router(state), Router(state, observers=[Ledger(folder)])
     request = Request("pool", tuple(MESSAGES))
     direct = Request("bench", tuple(MESSAGES))
 
@@ -48,6 +48,7 @@ def routerkit_calls(url: str, folder: Path) -> dict[str, Call]:
 
     return {
         "routerkit Router": lambda: router.acomplete(request),
+        "routerkit Router + ledger": lambda: recorded.acomplete(request),
         "routerkit provider alone": lambda: provider.acomplete(direct),
         "stream: routerkit Router": stream,
         "stream: routerkit provider alone": provider_stream,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -63,7 +63,25 @@ class Request:
 
     def with_deadline(self, model: str, timeout_s: float, first_token_s: float | None) -> Request:
         """Copy for one attempt on one target."""
-        return replace(self, model=model, timeout_s=timeout_s, first_token_s=first_token_s)
+        # Spelled out, because dataclasses.replace takes twice as long.
+        return Request(
+            model,
+            self.messages,
+            self.tools,
+            self.tool_choice,
+            self.response_format,
+            self.temperature,
+            self.max_tokens,
+            self.stop,
+            self.extra,
+            self.kind,
+            self.agent,
+            self.session,
+            self.tags,
+            timeout_s,
+            first_token_s,
+            self.pin,
+        )
 
 
 @dataclass(frozen=True, slots=True)

