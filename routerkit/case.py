@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from routerkit.catalog import Pool
+from routerkit.catalog import Pool, Price
 from routerkit.features import Features
 from routerkit.health import Ailment
 from routerkit.scorecard import Estimate, Scorecard
@@ -33,29 +33,33 @@ class Snapshot:
     """What the calling agent may still spend today; None = no budget."""
 
 
+class Rate(NamedTuple):
+    """What a call to one target costs."""
+
+    prompt_usd: float
+    """Dollars per prompt token."""
+    answer_usd: float
+    """Dollars for an answer of the expected length."""
+    answer_tokens: float
+    """The expected length."""
+    token_usd: float
+    """Dollars per answer token."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
     """A pool in view of one task kind and one scorecard."""
 
     names: tuple[str, ...]
     estimates: tuple[Estimate, ...]
-    rates: tuple[tuple[float, float, float] | None, ...]
-    """Dollars per prompt token, dollars per answer token, expected answer tokens; None without a price."""
+    rates: tuple[Rate | None, ...]
+    """What each target charges; None without a price."""
     smallest_window: float
     """Shortest known context window in tokens; infinite when none is known."""
     qualities: tuple[float, ...]
     """Expected share of successes per target."""
     latencies_s: tuple[float | None, ...]
     """Measured seconds to a whole answer per target; None where never measured."""
-
-
-class Adequacy(NamedTuple):
-    """How the targets of a panel stand to a quality floor."""
-
-    is_adequate: tuple[float, ...]
-    """1 where the floor is reached with enough confidence, else 0."""
-    chances: tuple[float, ...]
-    """1 where it is, else the probability that the floor is reached."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +79,8 @@ class Case:
         live, measured = self.snapshot.latencies_s, self.panel.latencies_s
         return [live.get(name, s) for name, s in zip(self.panel.names, measured, strict=True)] if live else measured
 
-    def adequacy(self) -> Adequacy:
-        """How each target stands to the quality floor."""
+    def adequacy(self) -> tuple[float, ...]:
+        """How each target stands to the quality floor: 1 where it is reached with enough confidence, else the probability that it is."""
         return _adequacy(self.panel, self.settings.quality_floor, self.settings.confidence)
 
 
@@ -90,17 +94,18 @@ def _costs(panel: Panel, features: Features) -> list[float | None]:
     """Prompt tokens plus the measured answer length, cut at the caller's limit, at each target's prices."""
     n_in, limit = features.input_tokens, features.output_tokens_limit
     if limit is None:
-        return [None if rate is None else n_in * rate[0] + rate[2] * rate[1] for rate in panel.rates]
-    return [None if rate is None else n_in * rate[0] + min(rate[2], limit) * rate[1] for rate in panel.rates]
+        return [None if rate is None else n_in * rate.prompt_usd + rate.answer_usd for rate in panel.rates]
+    return [None if rate is None else n_in * rate.prompt_usd + min(rate.answer_tokens, limit) * rate.token_usd for rate in panel.rates]
+
+
+def _rate(price: Price, answer_tokens: float) -> Rate:
+    return Rate(price.input / 1e6, answer_tokens * (price.output / 1e6), answer_tokens, price.output / 1e6)
 
 
 @lru_cache(maxsize=1024)
 def _panel(pool: Pool, kind: str | None, scorecard: Scorecard) -> Panel:
     estimates = tuple(scorecard.estimate(t.name, kind) for t in pool.targets)
-    rates = tuple(
-        None if t.price is None else (t.price.input / 1e6, t.price.output / 1e6, e.output_tokens)
-        for t, e in zip(pool.targets, estimates, strict=True)
-    )
+    rates = tuple(None if t.price is None else _rate(t.price, e.output_tokens) for t, e in zip(pool.targets, estimates, strict=True))
     windows = [t.context_tokens for t in pool.targets if t.context_tokens is not None]
     return Panel(
         tuple(t.name for t in pool.targets),
@@ -113,6 +118,6 @@ def _panel(pool: Pool, kind: str | None, scorecard: Scorecard) -> Panel:
 
 
 @lru_cache(maxsize=1024)
-def _adequacy(panel: Panel, floor: float, confidence: float) -> Adequacy:
-    chances = [e.p_at_least(floor) for e in panel.estimates]
-    return Adequacy(tuple(1.0 if p >= confidence else 0.0 for p in chances), tuple(1.0 if p >= confidence else p for p in chances))
+def _adequacy(panel: Panel, floor: float, confidence: float) -> tuple[float, ...]:
+    chances = (e.p_at_least(floor) for e in panel.estimates)
+    return tuple(1.0 if p >= confidence else p for p in chances)

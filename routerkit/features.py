@@ -56,6 +56,7 @@ _KIND_SIGNS: Final = tuple(
     )
 )
 """Task kind, words of which one must occur, and a pattern that must then match. Checked in this order: the narrow kinds first."""
+_ALL_SIGNS: Final = frozenset[str]().union(*(signs for _, signs, _ in _KIND_SIGNS))
 _WORD: Final = re.compile(r"[a-z]+")
 
 
@@ -118,7 +119,9 @@ def features(request: Request) -> Features:
 def guess_kind(text: str) -> str | None:
     """Task kind that the wording of an instruction suggests; None when nothing does."""
     head = text[:_GUESS_CHARS].lower()
-    words = set(_WORD.findall(head))
+    words = _ALL_SIGNS.intersection(_WORD.findall(head))
+    if not words:
+        return None
     return next(
         (kind for kind, signs, pattern in _KIND_SIGNS if not words.isdisjoint(signs) and (pattern is None or pattern.search(head))), None
     )

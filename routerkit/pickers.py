@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from routerkit.decision import RULE_WEIGHT, Decision
@@ -32,7 +34,8 @@ def pick(ranked: Sequence[tuple[float, str]], *, picker: str, explore_share: flo
     if seed is None or len(names) < 2:
         return Pick(names, 1.0)
     shares = _shares(ranked, picker, explore_share)
-    index = random.Random(seed).choices(range(len(names)), shares)[0]
+    point = random.Random(seed).random() * sum(shares)
+    index = bisect(list(accumulate(shares)), point, hi=len(shares) - 1)
     return Pick((names[index], *names[:index], *names[index + 1 :]), shares[index])
 
 
@@ -51,7 +54,7 @@ def _shares(ranked: Sequence[tuple[float, str]], picker: str, explore_share: flo
         greedy = [weight / total for weight in weights]
     else:
         greedy = [1.0] + [0.0] * (n - 1)
-    return [(1.0 - explore_share) * share + explore_share / n for share in greedy]
+    return greedy if not explore_share else [(1.0 - explore_share) * share + explore_share / n for share in greedy]
 
 
 def _weights(totals: Sequence[float]) -> list[float]:

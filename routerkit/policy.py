@@ -89,7 +89,7 @@ class Policy:
     def _warning(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
         if self.kind != "cheapest_adequate" or not order:
             return ()
-        if case.adequacy().is_adequate[case.panel.names.index(order[0])]:
+        if case.adequacy()[case.panel.names.index(order[0])] == 1.0:
             return ()
         floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)

@@ -57,15 +57,15 @@ def in_order(case: Case) -> Columns:
 
 def weighted(case: Case) -> Columns:
     """Each target's share of the traffic."""
-    weights = [max(case.settings.weights.get(name, 1.0), 0.0) for name in case.panel.names]
+    given = case.settings.weights
+    weights = [max(given.get(name, 1.0), 0.0) for name in case.panel.names] if given else [1.0] * len(case.panel.names)
     total = math.fsum(weights) or 1.0  # fsum: the order of the pool must not show in the last digit
     return (Column("share", 1.0, [w / total for w in weights]),)
 
 
 def cheapest_adequate(case: Case) -> Columns:
     """Least expected cost among the targets that probably reach the quality floor; the others after them, likeliest first."""
-    adequacy = case.adequacy()
-    return (Column("adequate", 10.0, adequacy.is_adequate), Column("p_floor", 1.0, adequacy.chances), _cost(case, _TIE))
+    return (Column("adequate", 1.0, case.adequacy()), _cost(case, _TIE))
 
 
 def bang_for_buck(case: Case) -> Columns:
@@ -116,7 +116,7 @@ def pin_column(case: Case) -> Columns:
 def totals(columns: Columns) -> list[float]:
     """Weighted sum of the columns per target."""
     first, *others = columns
-    sums = [first.weight * v for v in first.values]
+    sums = list(first.values) if first.weight == 1.0 else [first.weight * v for v in first.values]
     for column in others:
         weight = column.weight
         sums = [s + weight * v for s, v in zip(sums, column.values, strict=True)]
