@@ -83,7 +83,12 @@ def human_eval_task(row: Mapping[str, str]) -> Task:
     )
 
 
-SOURCES: Final[Mapping[str, Callable[[], tuple[Task, ...]]]] = {"own": own, "demo": demo, "modernization": modernization, "human-eval": human_eval}
+SOURCES: Final[Mapping[str, Callable[[], tuple[Task, ...]]]] = {
+    "own": own,
+    "demo": demo,
+    "modernization": modernization,
+    "human-eval": human_eval,
+}
 """By name. Anything else is a path."""
 
 
