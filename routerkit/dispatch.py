@@ -102,7 +102,9 @@ def _repeat(
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
     last = failed[-1][1] if failed else None
     for n in range(retry.extra_attempts):
-        waits = [(retry.wait_s(n, e, around.rng), i) for i, (_, e) in enumerate(failed) if e.code in _WORTH_REPEATING]
+        waits = [
+            (max(retry.wait_s(n, e, around.rng), _limited_s(t, around)), i) for i, (t, e) in enumerate(failed) if e.code in _WORTH_REPEATING
+        ]
         if not waits:
             break
         wait_s, i = min(waits)
@@ -128,13 +130,12 @@ def _ends_call(error: ProviderError) -> bool:
 def _try(
     target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    limited_s = around.health.limited_until(target.name) - around.clock()
-    if limited_s > 0:
-        wait_s = limited_s * around.rng.uniform(1.0, _SPREAD)
+    wait_s = _limited_s(target, around)
+    if wait_s > 0:
         if are_others_waiting or around.clock() + wait_s >= deadline:
             why = "others are free" if are_others_waiting else "longer than the deadline allows"
-            text = f"target {target.name!r} is rate limited for another {limited_s:.1f} s; {why}"
-            return ProviderError(text, code="rate_limit", status=429, retry_after_s=limited_s)
+            text = f"target {target.name!r} is rate limited for another {wait_s:.1f} s; {why}"
+            return ProviderError(text, code="rate_limit", status=429, retry_after_s=wait_s)
         yield Sleep(wait_s)
     left_s = deadline - around.clock()
     if left_s <= 0:
@@ -144,3 +145,9 @@ def _try(
     if error is not None:
         around.health.failed(target.name, error)
     return error
+
+
+def _limited_s(target: Target, around: Surroundings) -> float:
+    """Seconds for which the target must not be called, spread so that waiters do not come back in step; 0 when it may be."""
+    left_s = around.health.limited_until(target.name) - around.clock()
+    return left_s * around.rng.uniform(1.0, _SPREAD) if left_s > 0 else 0.0

@@ -1,10 +1,15 @@
 """Fixtures for all tests."""
 
 import pytest
+from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.contracts.colours", "tests.contracts.provider", "tests.contracts.provider_faults")
 
 from tests.contracts.fixtures import call, stream_call, whole_call  # noqa: E402 - after the rewriting of asserts is asked for
 from tests.servers.fixtures import openai_server  # noqa: E402 - as above
+
+# The same examples every time: a red run must be red for everybody.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 __all__ = ["call", "openai_server", "stream_call", "whole_call"]

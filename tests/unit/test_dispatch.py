@@ -129,3 +129,9 @@ def test_laws_of_every_run(outcomes, n, took_s, deadline_s, extra):
     assert sorted(first_pass) == first_pass
     if any(o is not None and o.code in INVALID_CODES for o in outcomes[: len(names)]):
         assert outcomes[len(names) - 1].code in INVALID_CODES
+
+
+def test_no_sleep_before_a_wait_that_the_deadline_cuts_off():
+    """A 429 that names no time is waited for in full or not at all."""
+    steps, _, result = play([fault("rate_limit")], n=1, deadline_s=1.0, retry=Retry(extra_attempts=1))
+    assert (["t0"], "rate_limit", []) == (opened(steps), result.code, [s for s in steps if isinstance(s, Sleep)])
