@@ -22,7 +22,14 @@ PROMPT = "Tell me about 'routers'"
 
 def plain() -> BaseChatModel:
     upstream = server()
-    return ChatOpenAI(model="model-a", base_url=upstream.base_url, api_key=upstream.api_key, stream_usage=True, max_retries=0)
+    return ChatOpenAI(
+        model="model-a",
+        base_url=upstream.base_url,
+        api_key=upstream.api_key,
+        stream_usage=True,
+        max_retries=0,
+        default_headers={"connection": "close"},  # its client is shared, and outlives the event loop of a test
+    )
 
 
 def routed(path: str = "direct", fault: str | None = None) -> BaseChatModel:

@@ -8,6 +8,8 @@ from routerkit import Router
 from tests.integrations.langchain.pools import FORMATS, format_router
 from tests.integrations.langchain.standard import EveryCapability
 
+pytestmark = pytest.mark.slow  # litellm takes seconds to import
+
 
 @pytest.fixture(autouse=True)
 def _no_litellm_downloads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integrations.langchain.standard import EveryCapability
+
+pytestmark = pytest.mark.slow  # litellm takes seconds to import
 
 
 class TestLiteLLM(EveryCapability):
