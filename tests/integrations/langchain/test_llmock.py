@@ -97,7 +97,8 @@ def test_stream_that_stalls_before_content_is_a_timeout(llmock, model):
     judged(llmock)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+# Not "corrupt": where its packets arrive together, nothing has been handed on yet and the call is rightly repeated.
+@pytest.mark.parametrize("fault", ["disconnect", "truncate", "stall"])
 def test_stream_that_breaks_after_content_is_an_error(llmock, model, fault):
     """Never taken for a whole answer; what to do is the caller's to say, and the error tells that repeating may help."""
     inject(llmock, fault, after_chunks=4)
