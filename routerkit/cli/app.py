@@ -31,7 +31,7 @@ LAZY: Final = {
     "init": Lazy("routerkit.cli.setup", "init", "Write a first configuration from the keys and servers found here."),
     "check": Lazy("routerkit.cli.setup", "check", "Prove every target with one tiny call."),
     "explain": Lazy("routerkit.cli.setup", "explain", "Show how a prompt would be routed; nothing is called."),
-    "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, mine, compare, report, simulate.", "evals"),
+    "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, report, sql, replay-runs.", "evals"),
     "scores": Lazy("routerkit_evals.cli", "scores_app", "Show measured scores and publish them to the router.", "evals"),
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
