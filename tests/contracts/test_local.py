@@ -169,6 +169,9 @@ def test_base_model_continues_the_callers_code(call: Call, tmp_path: Path) -> No
 
 
 PARENT = """
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell inherits "ignore"
 import sys
 from routerkit.messages import Request
 from routerkit.providers.local import Local
