@@ -129,6 +129,8 @@ async def test_streams_can_be_closed_early() -> None:
     chunks: AsyncIterator[object] = Simulated().astream(ask("Hi."))
     await anext(chunks)
     await chunks.aclose()  # type: ignore[attr-defined]  # a generator, declared as an iterator
+    with pytest.raises(StopAsyncIteration):
+        await anext(chunks)
 
 
 @pytest.mark.parametrize(("option", "value"), [("quality", 1.2), ("error_rate", -0.1), ("latency_s", -1.0), ("quality", float("nan"))])
