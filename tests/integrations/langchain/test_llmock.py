@@ -16,7 +16,9 @@ from routerkit.providers.openai_compatible import OpenAICompatible
 from routerkit.providers.timers import Timers
 
 PROMPT = "Tell me a long story about routers."
-TIMERS = Timers(between_chunks_s=0.5)
+TIMERS = Timers(between_chunks_s=2.0)
+"""Far above a pause of a busy machine, far below `STALL_S`: only a real stall may fire it."""
+STALL_S = 6.0
 
 pytestmark = pytest.mark.slow  # litellm's import, or waits that the judge asks for
 
@@ -77,7 +79,7 @@ FAULTS = ["disconnect", "truncate", "corrupt", "stall"]
 
 
 def inject(llmock: Any, fault: str, *, after_chunks: int) -> None:
-    getattr(llmock, fault)(after_chunks=after_chunks, **({"seconds": 3.0} if fault == "stall" else {}))
+    getattr(llmock, fault)(after_chunks=after_chunks, **({"seconds": STALL_S} if fault == "stall" else {}))
 
 
 @pytest.mark.parametrize("fault", ["disconnect", "truncate", "corrupt"])
