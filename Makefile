@@ -12,7 +12,7 @@ demo: $(READY) ## measure real models on real code tasks, then route by the resu
 	@$(BIN)/routerkit demo $(ARGS)
 
 test: $(READY) ## the whole default test suite
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile $(ARGS)
 
 check: $(READY) ## format, lint, types, layer contracts, tests
 	@$(MAKE) --no-print-directory static test
