@@ -47,6 +47,8 @@ class Answer:
     error_code: str | None = None
     verdict: Verdict | None = None
     """Set when there is nothing to grade."""
+    retry_after_s: float | None = None
+    """How long the provider asked us to stay away, in seconds; None when it did not say."""
 
 
 class Solver(Protocol):
@@ -151,4 +153,5 @@ def _failed(error: ProviderError) -> Answer:
         error=" ".join(str(last).split())[:300],
         error_code=last.code,
         verdict="infra_provider" if is_unsent else _ERROR_VERDICTS.get(last.code, "infra_provider"),
+        retry_after_s=error.retry_after_s,
     )
