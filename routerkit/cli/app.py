@@ -33,6 +33,8 @@ LAZY: Final = {
     "explain": Lazy("routerkit.cli.setup", "explain", "Show how a prompt would be routed; nothing is called."),
     "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, report, sql, replay-runs.", "evals"),
     "scores": Lazy("routerkit_evals.cli", "scores_app", "Show measured scores and publish them to the router.", "evals"),
+    "serve": Lazy("routerkit.cli.serve", "serve", "Serve OpenAI's API over the pools of a configuration.", "gateway"),
+    "keys": Lazy("routerkit.cli.serve", "keys_app", "Keys of the gateway's callers: create, list, revoke.", "gateway"),
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
 }

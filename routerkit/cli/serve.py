@@ -1,0 +1,106 @@
+"""`routerkit serve` and `routerkit keys`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from routerkit.errors import ConfigError
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
+_DEFAULT: Final = Path("routerkit.toml")
+keys_app: Final = typer.Typer(
+    help="Keys of the gateway's callers.", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+def serve(
+    config: ConfigPath = _DEFAULT,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 = any free one.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; each has breakers of its own.")] = 1,
+) -> None:
+    """Serve OpenAI's API over the pools of a configuration."""
+    from routerkit.gateway.server import Address, check, listen
+    from routerkit.gateway.server import serve as run
+
+    address = Address(host, port)
+    check(config, address)
+    with listen(address) as sock:
+        print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
+        children = [pid for _ in range(workers - 1) if (pid := os.fork())]
+        is_child = len(children) < workers - 1
+        try:
+            run(config, sock)
+        finally:
+            for pid in () if is_child else children:
+                os.kill(pid, signal.SIGTERM)
+                os.waitpid(pid, 0)
+
+
+@keys_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    config: ConfigPath = _DEFAULT,
+    pools: Annotated[str, typer.Option(help="Pools it may use, comma-separated; default: all.")] = "",
+    agent: Annotated[str | None, typer.Option(help="Agent name its calls are booked on.")] = None,
+    rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.0, help="Days until it expires.")] = None,
+) -> None:
+    """Make a key and show it, once."""
+    from routerkit.gateway.keys import KeyStore, Scope
+    from routerkit.gateway.server import keys_path
+
+    scope = Scope(
+        tuple(p.strip() for p in pools.split(",") if p.strip()), agent, rpm, None if days is None else time.time() + days * 86_400
+    )
+    _check_pools(config, scope.pools)
+    key, text = KeyStore(keys_path(config)).create(name, scope)
+    print(text)
+    print(f"key {key.id} of {name}; it is not stored and not shown again", file=sys.stderr)
+
+
+@keys_app.command("list")
+def list_keys(config: ConfigPath = _DEFAULT, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List keys, without their secrets."""
+    from routerkit.gateway.keys import KeyStore
+    from routerkit.gateway.server import keys_path
+
+    now = time.time()
+    keys = KeyStore(keys_path(config)).all()
+    if as_json:
+        print(json.dumps([{k: v for k, v in asdict(key).items() if k != "sha256"} | {"status": key.status(now)} for key in keys], indent=2))
+        return
+    for key in keys:
+        made = datetime.fromtimestamp(key.created_at, UTC)
+        print(f"{key.id}  {key.status(now):8}  {made:%Y-%m-%d}  {key.name}  {', '.join(key.scope.pools) or 'all pools'}")
+    if not keys:
+        print("no keys; make one with `routerkit keys create NAME`")
+
+
+@keys_app.command("revoke")
+def revoke(key_id: Annotated[str, typer.Argument(help="Id as `keys list` shows it.")], config: ConfigPath = _DEFAULT) -> None:
+    """Make a key useless; running gateways notice within two seconds."""
+    from routerkit.gateway.keys import KeyStore
+    from routerkit.gateway.server import keys_path
+
+    if not KeyStore(keys_path(config)).revoke(key_id):
+        raise ConfigError(f"no active key {key_id!r}; `routerkit keys list` shows them")
+    print(f"revoked {key_id}")
+
+
+def _check_pools(config: Path, pools: tuple[str, ...]) -> None:
+    from routerkit.config import read
+
+    unknown = [pool for pool in pools if pool not in read(config).pools]
+    if unknown:
+        raise ConfigError(f"{config}: no pool {unknown[0]!r}; it has {', '.join(read(config).pools)}")

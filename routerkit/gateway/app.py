@@ -1,0 +1,171 @@
+"""The ASGI application: routes, keys, and the promise that every request gets an answer in the caller's shape."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from routerkit.errors import ProviderError
+from routerkit.gateway import chat
+from routerkit.gateway.exchange import Event, Exchange, GoneError, Receive, Send, encode
+from routerkit.gateway.keys import Gate
+from routerkit.gateway.limits import Limits
+from routerkit.gateway.memory import Memory
+from routerkit.gateway.metrics import Metrics
+from routerkit.gateway.refusal import Refusal, bad, refusal
+from routerkit.gateway.wire import is_streamed, request_of, wants_usage
+from routerkit.router import Router
+
+_LOG: Final = logging.getLogger("routerkit.gateway")
+_DEFAULT: Final = Limits()
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class Gateway:
+    """Serves one Router. Give `memory` and `metrics` to the router as observers, too, so that they see its calls."""
+
+    def __init__(
+        self,
+        router: Router,
+        *,
+        gate: Gate | None = None,
+        limits: Limits = _DEFAULT,
+        memory: Memory | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            router: Decides, attempts, records.
+            gate: Checks keys; None = every caller may do everything.
+            limits: What one caller may send.
+            memory: Recent calls, for `/v1/decisions/{id}`.
+            metrics: For `/metrics`.
+        """
+        self._router, self._gate, self._limits = router, gate, limits
+        self._memory, self._metrics = memory or Memory(), metrics or Metrics()
+        self.is_ready = True
+        """False while the server drains."""
+        self._open: Mapping[tuple[str, str], Handler] = {("GET", "/healthz"): self._health, ("GET", "/readyz"): self._ready}
+        self._routes: Mapping[tuple[str, str], Handler] = {
+            ("POST", "/v1/chat/completions"): self._chat,
+            ("GET", "/v1/models"): self._models,
+            ("POST", "/v1/feedback"): self._feedback,
+            ("GET", "/metrics"): self._show_metrics,
+        }
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """Serve one connection event, as ASGI asks."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Exchange(scope, receive, send))
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._handler(exchange)(exchange)
+        except GoneError:
+            return
+        except Refusal as refused:
+            await self._refuse(exchange, refused)
+        except ProviderError as error:
+            await self._refuse(exchange, refusal(error))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a body it can read and we a line without its text
+            _LOG.error("%s %s: %s, a bug in the gateway", exchange.method, exchange.path, type(exc).__name__)
+            await self._refuse(exchange, Refusal(500, "the gateway failed; its log says where", code="internal_error"))
+
+    def _handler(self, exchange: Exchange) -> Handler:
+        place = (exchange.method, exchange.path)
+        if found := self._open.get(place):
+            return found
+        if self._gate is not None:
+            self._gate.check(exchange)
+        if found := self._routes.get(place):
+            return found
+        if exchange.method == "GET" and exchange.path.startswith("/v1/decisions/"):
+            return self._decision
+        if any(path == exchange.path for _, path in (*self._routes, *self._open)):
+            raise Refusal(405, f"{exchange.method} is not possible at {exchange.path[:200]}", code="method_not_allowed")
+        raise Refusal(404, f"there is nothing at {exchange.method} {exchange.path[:200]}", code="not_found")
+
+    async def _refuse(self, exchange: Exchange, refused: Refusal) -> None:
+        self._metrics.refused(refused.status)
+        if not exchange.is_started:
+            await exchange.answer(refused.status, encode(refused.body()), refused.headers())
+
+    async def _chat(self, exchange: Exchange) -> None:
+        body = await exchange.json(self._limits)
+        request = request_of(body, exchange.headers, self._limits)
+        if self._gate is not None:
+            request = self._gate.admit(exchange, request)
+        if is_streamed(body):
+            await _unless_gone(exchange, chat.streamed(self._router, request, exchange, with_usage=wants_usage(body)))
+        else:
+            await _unless_gone(exchange, chat.whole(self._router, request, exchange))
+
+    async def _models(self, exchange: Exchange) -> None:
+        pools = self._router.state.pools.values()
+        names = [*(p.name for p in pools), *(f"{p.name}/{t.name}" for p in pools for t in p.targets)]
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "routerkit"} for name in names]
+        await exchange.answer(200, encode({"object": "list", "data": data}))
+
+    async def _feedback(self, exchange: Exchange) -> None:
+        body = await exchange.json(self._limits)
+        record_id, success = (body.get("record_id"), body.get("success")) if isinstance(body, Mapping) else (None, None)
+        evidence = body.get("evidence", "") if isinstance(body, Mapping) else ""
+        if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):
+            raise bad("feedback needs record_id (text) and success (true or false), and may have evidence (text)")
+        self._router.report(record_id, success=success, evidence=evidence[:2_000])
+        await exchange.answer(202, encode({"record_id": record_id, "success": success}))
+
+    async def _decision(self, exchange: Exchange) -> None:
+        record_id = exchange.path.removeprefix("/v1/decisions/")
+        found = self._memory.find(record_id)
+        if found is None:
+            raise Refusal(
+                404, f"no recent call {record_id[:80]!r} here; older ones are in the ledger: routerkit ledger sql", code="not_found"
+            )
+        await exchange.answer(200, encode(found))
+
+    async def _show_metrics(self, exchange: Exchange) -> None:
+        body, content_type = self._metrics.text(self._router.health)
+        await exchange.answer(200, body, [(b"content-type", content_type)])
+
+    async def _health(self, exchange: Exchange) -> None:
+        await exchange.answer(200, b'{"status":"ok"}')
+
+    async def _ready(self, exchange: Exchange) -> None:
+        body: dict[str, Any] = {"status": "ready" if self.is_ready else "draining", "revision": self._router.state.revision}
+        await exchange.answer(200 if self.is_ready else 503, encode(body))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while (event := await receive())["type"] != "lifespan.shutdown":
+            if event["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+        self.is_ready = False
+        self._router.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _unless_gone(exchange: Exchange, work: Awaitable[None]) -> None:
+    """Do the work, but give it up, upstream call included, when the caller goes away."""
+    task = asyncio.current_task()
+    assert task is not None
+    gone = asyncio.ensure_future(exchange.gone())
+
+    def cancel(_: object) -> None:
+        task.cancel()
+
+    gone.add_done_callback(cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not gone.done() or gone.cancelled():
+            raise
+        task.uncancel()
+        raise GoneError from None
+    finally:
+        gone.remove_done_callback(cancel)
+        gone.cancel()

@@ -1,0 +1,101 @@
+"""Everything the gateway answers other than with an answer: a status, and a body in the shape of the caller's format."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
+from routerkit.messages import Json
+
+_STATUS: Final = {
+    "rate_limit": 429,
+    "overloaded": 503,
+    "server": 502,
+    "connect": 502,
+    "disconnected": 502,
+    "timeout": 504,
+    "deadline": 504,
+    "truncated": 502,
+    "malformed": 502,
+    "empty_answer": 502,
+    "auth": 502,
+    "quota": 502,
+    "not_found": 502,
+    "context_length": 400,
+    "content_filter": 400,
+    "invalid_request": 400,
+    "no_candidate": 503,
+    "all_failed": 502,
+}
+"""A failing provider is a bad gateway to the caller; `auth` is our key that failed, never the caller's, hence no 401."""
+_TYPES: Final = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "invalid_request_error"}
+_CODES: Final = {"context_length": "context_length_exceeded", "rate_limit": "rate_limit_exceeded", "content_filter": "content_filter"}
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the gateway
+    """A request that gets an error as its answer."""
+
+    def __init__(
+        self, status: int, message: str, *, code: str, param: str | None = None, retry_after_s: float | None = None, again: bool = False
+    ) -> None:
+        """Describe the answer.
+
+        Args:
+            status: HTTP status.
+            message: One line, without secrets.
+            code: Machine-readable reason.
+            param: Field of the body it is about.
+            retry_after_s: Seconds after which asking again may help.
+            again: Whether asking again may help at all.
+        """
+        super().__init__(message)
+        self.status, self.code, self.param = status, code, param
+        self.retry_after_s, self.again = retry_after_s, again or retry_after_s is not None
+
+    def body(self) -> dict[str, Json]:
+        """In OpenAI's shape."""
+        kind = _TYPES.get(self.status) or (
+            "rate_limit_error" if self.status == 429 else "invalid_request_error" if self._is_theirs else "server_error"
+        )
+        return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What tells a client's own retries when to stop: we have tried every target already."""
+        found = [(b"x-should-retry", b"true" if self.again else b"false")]
+        if self.retry_after_s is not None:
+            found.append((b"retry-after", str(max(1, round(self.retry_after_s + 0.5))).encode()))
+        return found
+
+    @property
+    def _is_theirs(self) -> bool:
+        return 400 <= self.status < 500
+
+
+def bad(message: str, *, param: str | None = None, code: str = "invalid_value", status: int = 400) -> Refusal:
+    """The request itself is wrong."""
+    return Refusal(status, message, code=code, param=param)
+
+
+def refusal(error: ProviderError) -> Refusal:
+    """What a failed call is to the caller."""
+    if isinstance(error, NoCandidateError):
+        return _nothing_to_ask(error)
+    last = error.last if isinstance(error, AllAttemptsFailedError | StreamBrokenError) else error
+    if last.kind == "invalid" and last.code == "not_found":  # no such pool: the caller's mistake, unlike a model that its provider lost
+        return Refusal(404, str(error), code="model_not_found", param="model")
+    status = _STATUS.get(last.code, 502)
+    return Refusal(
+        status,
+        str(error),
+        code=_CODES.get(last.code, last.code),
+        retry_after_s=error.retry_after_s,
+        again=status in {429, 503},
+    )
+
+
+def _nothing_to_ask(error: NoCandidateError) -> Refusal:
+    if any(candidate.drop is not None and candidate.drop.by == "budget" for candidate in error.decision.candidates):
+        return Refusal(429, str(error), code="insufficient_quota")
+    if error.kind == "invalid":
+        return bad(str(error), code="no_candidate")
+    return Refusal(503, str(error), code="no_candidate", again=True)

@@ -1,0 +1,252 @@
+"""OpenAI's chat format as the gateway speaks it: bodies to Requests, Replies and Chunks to bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from routerkit.gateway.limits import Limits, is_deeper
+from routerkit.gateway.refusal import bad
+from routerkit.messages import TASK_KINDS, Chunk, Json, Reply, Request, ToolCallDelta, Usage
+
+Body = Mapping[str, Json]
+_OWN: Final = frozenset(
+    {
+        "model",
+        "messages",
+        "tools",
+        "tool_choice",
+        "response_format",
+        "temperature",
+        "max_tokens",
+        "max_completion_tokens",
+        "stop",
+        "stream",
+        "stream_options",
+        "metadata",
+        "n",
+    }
+)
+_PASSED: Final = frozenset(
+    {
+        "audio",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "min_p",
+        "modalities",
+        "parallel_tool_calls",
+        "prediction",
+        "presence_penalty",
+        "prompt_cache_key",
+        "reasoning",
+        "reasoning_effort",
+        "repetition_penalty",
+        "safety_identifier",
+        "seed",
+        "service_tier",
+        "store",
+        "thinking",
+        "top_k",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "verbosity",
+        "web_search_options",
+    }
+)
+"""Fields that reach a provider as they are. Anything else is refused, so that no caller can name an endpoint or a key."""
+_ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
+
+
+def request_of(body: Json, headers: Mapping[str, str], limits: Limits) -> Request:
+    """Request a body stands for; hints come from `x-routerkit-*` headers or from `metadata`, headers first.
+
+    Raises:
+        Refusal: the body is not a chat request; names the field.
+    """
+    if not isinstance(body, Mapping):
+        raise bad("the body must be a JSON object")
+    _check_fields(body)
+    if is_deeper(body, limits.depth):
+        raise bad(f"the body is nested more than {limits.depth} levels deep", code="invalid_body")
+    hints = _hints(body, headers)
+    limit = _number(body, "max_completion_tokens") or _number(body, "max_tokens")
+    return Request(
+        model=_text(body, "model"),
+        messages=_messages(body, limits),
+        tools=_objects(body, "tools"),
+        tool_choice=body.get("tool_choice"),
+        response_format=_object(body, "response_format"),
+        temperature=_number(body, "temperature"),
+        max_tokens=None if limit is None else int(limit),
+        stop=_stops(body),
+        extra={name: value for name, value in body.items() if name in _PASSED and value is not None},
+        kind=_kind(hints.get("kind")),
+        agent=hints.get("agent"),
+        session=hints.get("session"),
+        tags=tuple(tag.strip() for tag in hints.get("tags", "").split(",") if tag.strip()),
+        timeout_s=_deadline(hints.get("deadline"), limits),
+    )
+
+
+def completion(reply: Reply, *, created: int) -> dict[str, Any]:
+    """Body of a whole answer."""
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text or (None if reply.tool_calls else "")}
+    if reply.tool_calls:
+        message["tool_calls"] = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}} for c in reply.tool_calls
+        ]
+    if reply.reasoning:
+        message["reasoning_content"] = reply.reasoning
+    message["refusal"] = reply.refusal or None
+    return {
+        "id": f"chatcmpl-{reply.record_id}",
+        "object": "chat.completion",
+        "created": created,
+        "model": reply.model,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}],
+        "usage": usage(reply.usage),
+    }
+
+
+def delta(chunk: Chunk) -> dict[str, Any]:
+    """What a chunk adds to the message."""
+    found: dict[str, Any] = {}
+    if chunk.text:
+        found["content"] = chunk.text
+    if chunk.tool_calls:
+        found["tool_calls"] = [_call(c) for c in chunk.tool_calls]
+    if chunk.reasoning:
+        found["reasoning_content"] = chunk.reasoning
+    if chunk.refusal:
+        found["refusal"] = chunk.refusal
+    return found
+
+
+def usage(used: Usage) -> dict[str, Any]:
+    """Tokens in OpenAI's words."""
+    return {
+        "prompt_tokens": used.input_tokens,
+        "completion_tokens": used.output_tokens,
+        "total_tokens": used.input_tokens + used.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": used.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": used.reasoning_tokens},
+    }
+
+
+def is_streamed(body: Json) -> bool:
+    """Whether the caller wants the answer in pieces.
+
+    Raises:
+        Refusal: `stream` is neither true nor false.
+    """
+    wanted = body.get("stream") if isinstance(body, Mapping) else None
+    if wanted not in {None, True, False}:
+        raise bad(f"stream is {wanted!r}; it must be true or false", param="stream")
+    return bool(wanted)
+
+
+def wants_usage(body: Json) -> bool:
+    """Whether a streamed answer ends with a chunk of usage."""
+    options = body.get("stream_options") if isinstance(body, Mapping) else None
+    return isinstance(options, Mapping) and bool(options.get("include_usage"))
+
+
+def _call(call: ToolCallDelta) -> dict[str, Any]:
+    function: dict[str, Any] = {"arguments": call.arguments}
+    if call.name is not None:
+        function["name"] = call.name
+    head = {"id": call.id, "type": "function"} if call.id is not None else {}
+    return {"index": call.index, **head, "function": function}
+
+
+def _check_fields(body: Body) -> None:
+    unknown = sorted(body.keys() - _OWN - _PASSED)
+    if unknown:
+        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
+    if body.get("n") not in {None, 1}:
+        raise bad("n must be 1; send the request several times for several answers", param="n")
+
+
+def _messages(body: Body, limits: Limits) -> tuple[Mapping[str, Json], ...]:
+    messages = _objects(body, "messages")
+    if not messages:
+        raise bad("messages is missing or empty; send at least one message", param="messages")
+    if len(messages) > limits.messages:
+        raise bad(f"there are {len(messages)} messages; at most {limits.messages} are accepted", param="messages")
+    for number, message in enumerate(messages):
+        if message.get("role") not in _ROLES:
+            raise bad(f"messages[{number}].role must be one of {', '.join(sorted(_ROLES))}", param=f"messages[{number}].role")
+        content = message.get("content")
+        if content is not None and not isinstance(content, str) and not _is_parts(content):
+            raise bad(f"messages[{number}].content must be a text or a list of parts", param=f"messages[{number}].content")
+    return messages
+
+
+def _is_parts(content: Json) -> bool:
+    return isinstance(content, Sequence) and all(isinstance(part, Mapping) and isinstance(part.get("type"), str) for part in content)
+
+
+def _hints(body: Body, headers: Mapping[str, str]) -> dict[str, str]:
+    metadata = _object(body, "metadata") or {}
+    found = {name: value for name in _HINTS if isinstance(value := metadata.get(name), str)}
+    return found | {name: value for name in _HINTS if (value := headers.get(f"x-routerkit-{name}"))}
+
+
+def _kind(value: str | None) -> str | None:
+    if value is not None and value not in TASK_KINDS:
+        raise bad(f"kind is {value[:80]!r}; it must be one of {', '.join(TASK_KINDS)}", param="kind")
+    return value
+
+
+def _deadline(value: str | None, limits: Limits) -> float:
+    if value is None:
+        return limits.deadline_s
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= limits.deadline_s:
+        raise bad(f"deadline is {value[:80]!r}; it must be seconds above 0 and at most {limits.deadline_s:g}", param="deadline")
+    return seconds
+
+
+def _stops(body: Body) -> tuple[str, ...]:
+    value = body.get("stop")
+    if isinstance(value, str):
+        return (value,)
+    if value is not None and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
+        raise bad("stop must be a text or a list of texts", param="stop")
+    return tuple(str(v) for v in value) if isinstance(value, list) else ()
+
+
+def _text(body: Body, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise bad(f"{name} is missing; it must be a text", param=name, code="missing_required_parameter")
+    return value
+
+
+def _number(body: Body, name: str) -> float | None:
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+        raise bad(f"{name} must be a number of at least 0", param=name)
+    return value
+
+
+def _object(body: Body, name: str) -> Mapping[str, Json] | None:
+    value = body.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise bad(f"{name} must be an object", param=name)
+    return value
+
+
+def _objects(body: Body, name: str) -> tuple[Mapping[str, Json], ...]:
+    value = body.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(v, Mapping) for v in value):
+        raise bad(f"{name} must be a list of objects", param=name)
+    return tuple(v for v in value if isinstance(v, Mapping))

@@ -1,0 +1,117 @@
+"""A gateway in a thread of its own, before strict servers: real sockets on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from routerkit.gateway.server import Address, build, listen
+from tests.servers.strict_openai import StrictOpenAI
+
+CONFIG = """
+[providers.first]
+kind = "openai"
+base_url = "{first}"
+api_key = "env:FIRST_KEY"
+
+[providers.second]
+kind = "openai"
+base_url = "{second}"
+api_key = "env:SECOND_KEY"
+
+[targets.cheap]
+provider = "first"
+model = "cheap-1"
+usd_per_mtok = {{ input = 0.10, output = 0.20 }}
+context_tokens = 128000
+can = ["tools", "vision"]
+
+[targets.strong]
+provider = "second"
+model = "strong-1"
+usd_per_mtok = {{ input = 1.00, output = 2.00 }}
+context_tokens = 128000
+can = ["tools", "vision"]
+
+[pools.coding]
+targets = ["cheap", "strong"]
+policy = "fallback"
+
+[budgets.poor]
+usd_per_day = 0.0
+
+[ledger]
+path = "data"
+"""
+
+
+class Served:
+    """A running gateway and the servers behind it."""
+
+    def __init__(self, folder: Path, first: StrictOpenAI, second: StrictOpenAI) -> None:
+        self.first, self.second = first, second
+        self.config = folder / "routerkit.toml"
+        self.config.write_text(CONFIG.format(first=first.base_url, second=second.base_url))
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.url = ""
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
+
+    def start(self) -> None:
+        gateway, self.router = build(self.config)
+        sock = listen(Address(port=0))
+        self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        # asyncio's own loop: uvloop leaves a policy behind that other tests would see.
+        self._server = uvicorn.Server(uvicorn.Config(gateway, loop="asyncio", log_level="error", access_log=False, lifespan="on"))
+        serve = self._server.serve
+        self._thread = threading.Thread(target=lambda: asyncio.run(serve(sockets=[sock])), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Callable[[], Served]]:
+    """Makes gateways over two strict servers and stops them at the end."""
+    made: list[Served] = []
+    first, second = StrictOpenAI(api_key="sk-first-0123456789abcdef"), StrictOpenAI(api_key="sk-second-0123456789abcdef")
+    with first, second, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRST_KEY", first.api_key)
+        patch.setenv("SECOND_KEY", second.api_key)
+
+        def make() -> Served:
+            made.append(Served(folder, first, second))
+            return made[-1]
+
+        yield make
+        for served in made:
+            served.stop()
+
+
+@pytest.fixture
+def make_served(tmp_path: Path) -> Iterator[Callable[[], Served]]:
+    """Makes a gateway that has not started yet, so that a test can prepare its files."""
+    with serving(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def served(make_served: Callable[[], Served]) -> Served:
+    """A running gateway without keys."""
+    found = make_served()
+    found.start()
+    return found

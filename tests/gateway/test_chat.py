@@ -1,0 +1,110 @@
+"""What the vendor's own SDK sees through the gateway."""
+
+from __future__ import annotations
+
+import json
+
+import openai
+import pytest
+
+from tests.servers.fault import Fault
+
+MESSAGES = [{"role": "user", "content": "Say hello."}]
+TOOL = {
+    "type": "function",
+    "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}},
+}
+
+
+@pytest.fixture
+def client(served):
+    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
+        yield client
+
+
+def test_whole_answer_names_record_target_attempts_and_cost(served, client):
+    raw = client.chat.completions.with_raw_response.create(model="coding", messages=MESSAGES)
+    assert raw.parse().choices[0].message.content
+    assert "cheap" == raw.headers["x-routerkit-target"]
+    assert "1" == raw.headers["x-routerkit-attempts"]
+    assert float(raw.headers["x-routerkit-cost-usd"]) > 0
+    assert raw.headers["x-routerkit-record"]
+
+
+def test_streamed_answer_is_the_whole_one_in_pieces(served, client):
+    served.first.script(Fault(text="one two three four"))
+    chunks = list(client.chat.completions.create(model="coding", messages=MESSAGES, stream=True, stream_options={"include_usage": True}))
+    assert "one two three four" == "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert ["stop"] == [c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason]
+    assert chunks[-1].usage.total_tokens > 0
+
+
+def test_stream_without_usage_asked_for_has_a_choice_in_every_chunk(served, client):
+    """Plain clients look at choices[0] of each."""
+    assert all(c.choices for c in client.chat.completions.create(model="coding", messages=MESSAGES, stream=True))
+
+
+def test_tools_come_back_whole_and_streamed(served, client):
+    whole = client.chat.completions.create(
+        model="coding", messages=[{"role": "user", "content": "weather in Paris?"}], tools=[TOOL], tool_choice="required"
+    )
+    assert "get_weather" == whole.choices[0].message.tool_calls[0].function.name
+    assert "tool_calls" == whole.choices[0].finish_reason
+    with client.chat.completions.stream(model="coding", messages=MESSAGES, tools=[TOOL], tool_choice="required") as stream:
+        calls = stream.get_final_completion().choices[0].message.tool_calls
+    assert json.loads(calls[0].function.arguments).keys() == {"city"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("fault", [Fault(status=429), Fault(status=503), Fault(cut_after=1)], ids=["429", "503", "cut"])
+def test_client_does_not_notice_a_failing_target(served, client, fault, stream):
+    served.first.script(fault, fault, fault)
+    answer = client.chat.completions.create(model="coding", messages=MESSAGES, stream=stream)
+    text = "".join(c.choices[0].delta.content or "" for c in answer) if stream else answer.choices[0].message.content
+    assert text
+    assert served.second.hits == 1
+
+
+def test_target_of_a_pool_can_be_asked_for_by_name(served, client):
+    raw = client.chat.completions.with_raw_response.create(model="coding/strong", messages=MESSAGES)
+    assert "strong" == raw.headers["x-routerkit-target"]
+
+
+def test_models_lists_pools_and_targets(client):
+    assert ["coding", "coding/cheap", "coding/strong"] == [m.id for m in client.models.list()]
+
+
+def test_unknown_model_is_a_404_of_the_sdk(served, client):
+    with pytest.raises(openai.NotFoundError, match="no pool or target named 'nonsense'"):
+        client.chat.completions.create(model="nonsense", messages=MESSAGES)
+    assert served.first.hits == served.second.hits == 0
+
+
+def test_agent_without_money_is_refused_as_out_of_quota(served, client):
+    with pytest.raises(openai.RateLimitError) as caught:
+        client.chat.completions.create(model="coding", messages=MESSAGES, extra_headers={"x-routerkit-agent": "poor"})
+    assert "insufficient_quota" == caught.value.code
+    assert "false" == caught.value.response.headers["x-should-retry"]
+
+
+def test_hints_reach_the_decision(served, client):
+    raw = client.chat.completions.with_raw_response.create(
+        model="coding", messages=MESSAGES, metadata={"kind": "bug_fix", "agent": "ci"}, extra_headers={"x-routerkit-agent": "nightly"}
+    )
+    seen = client.get(f"/decisions/{raw.headers['x-routerkit-record']}", cast_to=dict[str, object])
+    assert "kind=bug_fix" in seen["explain"]
+    assert "metadata" not in served.first.bodies[0]
+
+
+def test_unset_fields_are_not_sent_and_set_ones_pass_unchanged(served, client):
+    client.chat.completions.create(model="coding", messages=MESSAGES, seed=7, top_p=0.5)
+    assert (7, 0.5) == (served.first.bodies[0]["seed"], served.first.bodies[0]["top_p"])
+    assert "tools" not in served.first.bodies[0]
+
+
+def test_feedback_reaches_the_ledger(served, client):
+    raw = client.chat.completions.with_raw_response.create(model="coding", messages=MESSAGES)
+    record = raw.headers["x-routerkit-record"]
+    assert {"record_id": record, "success": True} == client.post(
+        "/feedback", body={"record_id": record, "success": True}, cast_to=dict[str, object]
+    )

@@ -1,0 +1,129 @@
+"""What cannot be served: the right status, a body of the vendor's shape, nothing sent upstream."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.gateway.conftest import serving
+
+OK = {"model": "coding", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One for all, because nothing here changes it."""
+    with serving(tmp_path_factory.mktemp("gateway")) as make:
+        found = make()
+        found.start()
+        yield found
+
+
+def post(served, body: bytes, headers: dict[str, str] | None = None, path: str = "/v1/chat/completions", method: str = "POST"):
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+    try:
+        connection.request(method, path, body, {"content-type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), answer.headers
+    finally:
+        connection.close()
+
+
+def with_(**fields) -> bytes:
+    return json.dumps({**OK, **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, b"{nonsense"),
+        (400, b""),
+        (400, b"\xff\xfe"),
+        (400, b"[]"),
+        (400, b"[" * 1000 + b"]" * 1000),
+        (400, with_(messages=[{"role": "user", "content": "x"}], tools=[{"a": [[[[json.loads("[" * 70 + "]" * 70)]]]]}])),
+        (400, b'{"model": "coding", "temperature": NaN, "messages": [{"role": "user", "content": "x"}]}'),
+        (400, with_(model=None)),
+        (400, with_(model=7)),
+        (404, with_(model="nonsense")),
+        (400, with_(messages=[])),
+        (400, with_(messages="hello")),
+        (400, with_(messages=[{"role": "wizard", "content": "x"}])),
+        (400, with_(messages=[{"role": "user", "content": 7}])),
+        (400, with_(messages=[{"role": "user", "content": "x"}] * 2001)),
+        (400, with_(unheard_of=1)),
+        (400, with_(api_base="http://169.254.169.254/")),
+        (400, with_(api_key="sk-stolen")),
+        (400, with_(base_url="http://evil")),
+        (400, with_(n=3)),
+        (400, with_(stream="yes")),
+        (400, with_(temperature="hot")),
+        (400, with_(max_tokens=-1)),
+        (400, with_(metadata={"kind": "wizardry"})),
+        (400, with_(metadata={"deadline": "never"})),
+    ],
+)
+def test_wrong_body_is_refused_in_openais_shape_and_never_sent(served, status, body):
+    hits = served.first.hits + served.second.hits
+    got, parsed, headers = post(served, body)
+    assert (status, {"message", "type", "param", "code"}) == (got, parsed["error"].keys())
+    assert "false" == headers["x-should-retry"]
+    assert hits == served.first.hits + served.second.hits
+
+
+def test_50_mb_is_refused_before_it_was_read(served):
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port), 10) as sock:
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 52428800\r\n\r\n")
+        assert b" 413 " in sock.recv(4096).splitlines()[0]
+
+
+def test_body_that_lies_about_its_length_is_cut_off_too(served):
+    """Chunked, so that no length is announced."""
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port), 10) as sock:
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        try:
+            for _ in range(12):
+                sock.sendall(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")
+        except OSError:
+            pass
+        assert b" 413 " in sock.recv(4096).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/v1/chat/completions", 405), ("POST", "/v1/nothing", 404), ("GET", "/", 404)]
+)
+def test_wrong_place_is_named(served, method, path, status):
+    got, parsed, _ = post(served, b"", path=path, method=method)
+    assert status == got
+    assert path in parsed["error"]["message"]
+
+
+def test_one_refusal_is_quick(served):
+    started = time.perf_counter()
+    post(served, with_(api_key="sk-stolen"))
+    assert time.perf_counter() - started < 5.0  # the promise is 0.1 s; a busy machine gets more
+
+
+def test_health_readiness_and_metrics_need_no_body(served):
+    assert 200 == post(served, b"", path="/healthz", method="GET")[0]
+    assert "ready" == post(served, b"", path="/readyz", method="GET")[1]["status"]
+    post(served, json.dumps(OK).encode())
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    assert 'routerkit_calls_total{pool="coding",status="ok",target="cheap"} 1.0' in text
+
+
+def test_nothing_of_a_refused_body_is_logged(served, caplog):
+    post(served, with_(api_key="sk-canary-7777"))
+    assert "canary" not in caplog.text
