@@ -29,7 +29,6 @@ from routerkit.record import Report
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Scorecard, now_utc
 
-
 _IDS = random.Random()
 """Makes record ids; seeded by the system, and anew after a fork. Asking the system for each id costs up to 80 µs."""
 if hasattr(os, "register_at_fork"):

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
+from routerkit.messages import Request
 from routerkit.record import Record, Report
+
+_FORGOTTEN: Final = Request("", ())
 
 
 class Memory:
     """An observer that keeps the newest records, without their prompts and answers."""
 
-    def __init__(self, size: int = 10_000) -> None:
-        """Keep `size` calls, about 2 kB each."""
+    def __init__(self, size: int = 1_000) -> None:
+        """Keep `size` calls, a few kB each."""
         self._size = size
         self._records: OrderedDict[str, Record] = OrderedDict()
 
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
-            self._records[event.id] = event
+            self._records[event.id] = replace(event, request=_FORGOTTEN, output_text=None)
             if len(self._records) > self._size:
                 self._records.popitem(last=False)
 
