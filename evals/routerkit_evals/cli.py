@@ -112,8 +112,9 @@ def replay_runs_command(
     publish_to: Annotated[Path | None, typer.Option("--publish", help="Publish a scorecard there.")] = None,
 ) -> None:
     """Grade recorded answers again, through router, sandbox and graders, and compare with the recorded verdicts."""
+    from routerkit_evals.durable import write_atomically
     from routerkit_evals.progress import showing
-    from routerkit_evals.publish import publish, write_atomically
+    from routerkit_evals.publish import publish
     from routerkit_evals.replay_runs import replay_runs
     from routerkit_evals.sources import tasks_of
 

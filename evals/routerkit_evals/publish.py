@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from routerkit import Cell, Scorecard
+from routerkit import Cell, ConfigError, Json, Scorecard, load_scorecard
+from routerkit_evals.durable import write_atomically
 from routerkit_evals.errors import EvalError
+from routerkit_evals.guardrails import Change, Guardrails, guard
 from routerkit_evals.sample import HARNESS, Sample
 from routerkit_evals.statistics import Summary, summarise
 
@@ -20,27 +21,54 @@ _SHOWN: Final = 20
 """Most values of one sort listed in the provenance."""
 
 
+class Published(NamedTuple):
+    """What a publication changed."""
+
+    card: Scorecard
+    changes: tuple[Change, ...]
+    """One per cell, with the reason, cells that stayed as they were included."""
+    notes: tuple[str, ...] = ()
+    """What a person should know, e.g. that the old scorecard could not be read."""
+
+
 def publish(samples: Iterable[Sample], path: Path) -> Scorecard:
-    """Write the scorecard of these samples.
+    """Write the scorecard of these samples; nothing is held back.
 
     Raises:
         EvalError: nothing counts, the samples come from different sandbox levels, or the file cannot be written.
     """
-    card = scorecard_of(tuple(samples))
+    return publish_guarded(samples, path, Guardrails()).card
+
+
+def publish_guarded(samples: Iterable[Sample], path: Path, rules: Guardrails) -> Published:
+    """Write the scorecard of these samples as far as the guardrails let it differ from the published one.
+
+    The scorecard that was there before stays beside it as `NAME.previous.json`.
+
+    Raises:
+        EvalError: as `publish`; the published scorecard is untouched.
+    """
+    measured = scorecard_of(tuple(samples))
+    old, notes = _published(path)
+    card, changes = guard(old, measured, rules)
+    if not card.cells:
+        raise EvalError(f"nothing to publish: every cell is withheld ({changes[0].why}); {path} is untouched")
     try:
-        write_atomically(path, card.to_json())
+        if old is not None and old.revision != card.revision:
+            write_atomically(previous_path(path), path.read_bytes())
+        write_atomically(path, card_text(card, changes, previous=old.revision if old else ""))
     except OSError as exc:
         raise EvalError(f"cannot publish {path}: {exc}; the old scorecard is untouched") from exc
-    return card
+    return Published(card, changes, notes)
 
 
 def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) -> Scorecard:
-    """Scorecard of samples: one cell per target and task kind.
+    """Scorecard of samples: one cell per target and task kind. Of a target whose model changed only the newest model counts.
 
     Raises:
         EvalError: nothing counts, or the samples come from different sandbox levels.
     """
-    counted = [s for s in samples if s.counts]
+    counted = of_newest_models([s for s in samples if s.counts])
     if not counted:
         raise EvalError("nothing to publish: no sample says anything about a model; run `routerkit eval run` first")
     levels = sorted({s.sandbox for s in counted if s.sandbox})
@@ -50,29 +78,48 @@ def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) 
     return Scorecard(cells, made_at=made_at or datetime.now(UTC), sources=_provenance(counted))
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's contents at once and durably.
+def of_newest_models(samples: Sequence[Sample]) -> list[Sample]:
+    """Samples of the model each target had last."""
+    newest: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.target not in newest or sample.started_at >= newest[sample.target].started_at:
+            newest[sample.target] = sample
+    return [s for s in samples if s.model == newest[s.target].model]
 
-    Raises:
-        OSError: the folder cannot be written; the old file is untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+
+def card_text(card: Scorecard, changes: Sequence[Change], *, previous: str) -> str:
+    """Text of a scorecard with what people want to know besides: posterior intervals, and the reason for every change."""
+    body: dict[str, Json] = json.loads(card.to_json())
+    estimates = [(c.target, c.kind, card.estimate(c.target, c.kind)) for c in card.cells]
+    body["previous_revision"] = previous
+    body["estimates"] = [
+        {"target": target, "kind": kind, "mean": round(e.mean, 4), "low": round(e.low, 4), "high": round(e.high, 4)}
+        for target, kind, e in estimates
+    ]
+    body["changes"] = [change._asdict() for change in changes]
+    return json.dumps(body, indent=2) + "\n"
+
+
+def read_changes(path: Path) -> tuple[Change, ...]:
+    """The reasons stored in a scorecard; empty where it has none."""
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
+        return tuple(Change(**row) for row in json.loads(path.read_text("utf-8")).get("changes", ()))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return ()  # an older file; what routes is read by `load_scorecard`, with errors
+
+
+def previous_path(path: Path) -> Path:
+    """Where the scorecard before the published one lies."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def _published(path: Path) -> tuple[Scorecard | None, tuple[str, ...]]:
+    if not path.exists():
+        return None, ()
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return load_scorecard(path), ()
+    except ConfigError as exc:
+        return None, (f"the old scorecard could not be read and no guardrail applied: {exc}",)
 
 
 def _cell(summary: Summary) -> Cell:
@@ -91,6 +138,7 @@ def _cell(summary: Summary) -> Cell:
 
 def _provenance(samples: Sequence[Sample]) -> Mapping[str, str]:
     sources = {
+        "run": max(samples, key=lambda s: s.started_at).run_id,
         "runs": _listed(s.run_id for s in samples),
         "tasks": _listed(s.source for s in samples),
         "models": _listed(f"{s.target}={s.model}" for s in samples),
