@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
 from typing import Final, Literal, NamedTuple
 
-from routerkit import Target
-from routerkit_evals.grade import Grade, Grader
+from routerkit import Json, Target
+from routerkit_evals.concurrency import Throttle
+from routerkit_evals.executors import Grading
+from routerkit_evals.grade import Grade
+from routerkit_evals.records import as_text, code_commit, prices_of
 from routerkit_evals.sample import HARNESS, Sample, digest
 from routerkit_evals.solver import Answer, Solver
 from routerkit_evals.spend import Spend
 from routerkit_evals.store import SampleLog, new_run_id
 from routerkit_evals.task import Task
+from routerkit_evals.work import Work
 
 _MAX_STRIKES: Final = 5
 """Provider failures in a row after which a target is left alone for the rest of a run."""
@@ -55,6 +60,8 @@ class RunResult:
     """Samples an earlier run had already answered."""
     gave_up: tuple[str, ...] = ()
     """Targets whose provider failed too often in a row."""
+    n_throttled: int = 0
+    """Answers of this run that asked for fewer calls; each was waited for and tried again."""
 
 
 @dataclass(slots=True)
@@ -62,42 +69,59 @@ class Run:
     """One run over a plan of cells."""
 
     solver: Solver
-    grader: Grader
+    grader: Grading
+    """A `Grader`, or an executor that spreads grading over machines."""
     log: SampleLog
     targets: Mapping[str, Target]
     max_usd: float | None = None
     on_progress: Callable[[Progress], None] = lambda _: None
     run_id: str = field(default_factory=new_run_id)
+    config: Mapping[str, Json] = field(default_factory=dict)
+    """What the run was asked to do; stored with it."""
+    spend: Spend | None = None
+    """Hard stops; None = dollars only, anew in each `execute`."""
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     _strikes: Counter[str] = field(default_factory=Counter, init=False)
+    _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
 
     def execute(self, plan: Sequence[Cell], *, workers: int = 2) -> RunResult:
         """Answer and grade what is not known yet. Ctrl-C lets running samples finish; a second one abandons them.
 
+        Args:
+            plan: What is wanted, in this order.
+            workers: Samples at a time. A provider that objects is given fewer, down to one at a time, and never at the others' cost.
+
         Raises:
             EvalError: the limit cannot be kept, or samples cannot be stored.
         """
-        spend = Spend(self.targets, self.max_usd)
+        spend = self.spend or Spend(self.targets, self.max_usd)
         ids = {self.sample_id(cell): cell for cell in plan}
-        known = {s.sample_id: s for s in self.log.newest() if s.sample_id in ids and s.counts}
-        todo = [(key, cell) for key, cell in ids.items() if key not in known]
+        known = {s.sample_id: s for s in self.log.known(tuple(ids)) if s.counts}
+        work = Work(self, spend, Throttle(workers, clock=self.clock), {k: c for k, c in ids.items() if k not in known})
+        self.log.record_tasks({cell.task.version: cell.task for cell in plan}.values())
+        self._record("running", ids)
         fresh: dict[str, Sample] = {}
         status: Status = "complete"
         with ThreadPoolExecutor(workers, thread_name_prefix="routerkit-eval") as pool:
             try:
-                for sample in self._stream(pool, deque(todo), spend, workers):
+                for sample in work.stream(pool, workers):
                     fresh[sample.sample_id] = sample
                     self.on_progress(Progress(sample, len(known) + len(fresh), len(ids), spend.spent_usd))
             except KeyboardInterrupt:
                 status = "interrupted"
         # A sample that was running when Ctrl-C came is stored, though its turn was never seen here.
         if status == "interrupted":
-            fresh = {s.sample_id: s for s in self.log.newest(run_id=self.run_id)}
-        elif len(fresh) < len(todo) and not self._gave_up():
+            fresh = {s.sample_id: s for s in self.log.newest(run_id=self.run_id) if s.sample_id in ids}
+        elif len(known) + len(fresh) < len(ids) and not self.gave_up():
             status = "budget"
         rows = {**known, **fresh}
-        return RunResult(
-            self.run_id, status, tuple(rows[k] for k in ids if k in rows), spend.spent_usd, len(ids), len(known), self._gave_up()
+        done = tuple(rows[k] for k in ids if k in rows)
+        result = RunResult(
+            self.run_id, status, done, spend.spent_usd, len(ids), len(known), self.gave_up(), n_throttled=work.throttle.n_objections
         )
+        self._record(status, ids, result)
+        return result
 
     def sample_id(self, cell: Cell) -> str:
         """Identity of a planned sample."""
@@ -105,40 +129,40 @@ class Run:
         prompt = digest(self.solver.prompt(cell.task))
         return digest(cell.task.version, cell.target, model, str(cell.epoch), prompt, HARNESS, length=24)
 
-    def _stream(self, pool: ThreadPoolExecutor, todo: deque[tuple[str, Cell]], spend: Spend, workers: int) -> Iterator[Sample]:
-        """Keep `workers` samples running; yields each as it ends."""
-        running: set[Future[Sample]] = set()
-        while True:
-            while len(running) < workers and (future := self._start(pool, todo, spend)):
-                running.add(future)
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+    def answer(self, cell: Cell) -> Answer:
+        """Ask the cell's target; failures are values."""
+        return self.solver.solve(cell.task, cell.target, epoch=cell.epoch)
 
-    def _start(self, pool: ThreadPoolExecutor, todo: deque[tuple[str, Cell]], spend: Spend) -> Future[Sample] | None:
-        while todo and self._strikes[todo[0][1].target] >= _MAX_STRIKES:
-            todo.popleft()
-        if not todo:
-            return None
-        cell = todo[0][1]
-        reserved = spend.reserve(cell.target, len(self.solver.prompt(cell.task)))
-        # Without room it stays first in line: what is running may turn out cheaper than what was set aside for it.
-        return None if reserved is None else pool.submit(self._one, *todo.popleft(), spend, reserved)
-
-    def _one(self, key: str, cell: Cell, spend: Spend, reserved: float) -> Sample:
-        started = datetime.now(UTC)
-        answer = self.solver.solve(cell.task, cell.target, epoch=cell.epoch)
-        spend.settle(cell.target, reserved=reserved, cost_usd=answer.cost_usd)
+    def keep(self, key: str, cell: Cell, answer: Answer, *, started: datetime) -> Sample:
+        """Grade an answer and store what it was worth."""
         grade = judge(cell.task, answer, self.grader)
         sample = self._sample(key, cell, answer=answer, grade=grade, started=started)
         self._strikes[cell.target] = self._strikes[cell.target] + 1 if sample.verdict == "infra_provider" else 0
         self.log.append(sample)
         return sample
 
-    def _gave_up(self) -> tuple[str, ...]:
+    def gave_up(self) -> tuple[str, ...]:
+        """Targets that failed too often in a row."""
         return tuple(name for name, n in self._strikes.items() if n >= _MAX_STRIKES)
+
+    def _record(self, status: str, ids: Mapping[str, Cell], result: RunResult | None = None) -> None:
+        names = dict.fromkeys(cell.target for cell in ids.values())
+        self.log.record_run(
+            {
+                "run_id": self.run_id,
+                "recorded_at": as_text(datetime.now(UTC)),
+                "started_at": as_text(self._started_at),
+                "status": status,
+                "harness": HARNESS,
+                "code_commit": code_commit(),
+                "executor": str(getattr(self.grader, "name", "local")),
+                "max_usd": self.max_usd,
+                "n_planned": len(ids),
+                "targets": prices_of(self.targets[name] for name in names),
+                "config": self.config,
+                **(_outcome(result) if result else {}),
+            }
+        )
 
     def _sample(self, key: str, cell: Cell, *, answer: Answer, grade: Grade, started: datetime) -> Sample:
         task, target, usage = cell.task, self.targets[cell.target], answer.usage
@@ -164,6 +188,7 @@ class Run:
             output_tokens=usage.output_tokens if usage else None,
             usage_estimated=bool(usage and usage.is_estimated),
             cost_usd=answer.cost_usd,
+            scorer=task.scorer.kind,
             price_version=target.price.version if target.price else None,
             record_id=answer.record_id,
             finish_reason=answer.finish_reason,
@@ -181,7 +206,7 @@ def plan_cells(tasks: Sequence[Task], targets: Sequence[str], *, epochs: int = 1
     return tuple(Cell(task, target, epoch) for epoch, task, target in product(range(epochs), tasks, targets))
 
 
-def judge(task: Task, answer: Answer, grader: Grader) -> Grade:
+def judge(task: Task, answer: Answer, grader: Grading) -> Grade:
     """Grade an answer, or name the reason why there is none. A wrong answer that was cut off at its length counts as `truncated`."""
     if answer.text is None or answer.verdict is not None:
         return Grade(answer.verdict or "infra_provider", answer.error or "the model refused")
@@ -191,3 +216,14 @@ def judge(task: Task, answer: Answer, grader: Grader) -> Grade:
             "truncated", f"cut off at its length; {grade.why}", grade.tests_passed, grade.tests_total, grade.seconds, grade.sandbox
         )
     return grade
+
+
+def _outcome(result: RunResult) -> dict[str, Json]:
+    return {
+        "ended_at": as_text(datetime.now(UTC)),
+        "n_known": result.n_resumed,
+        "n_done": len(result.rows),
+        "n_throttled": result.n_throttled,
+        "spent_usd": result.spent_usd,
+        "gave_up": list(result.gave_up),
+    }

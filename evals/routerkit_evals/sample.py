@@ -61,7 +61,15 @@ class Sample:
     grade_s: float = 0.0
     sandbox: str = ""
     """Level of the sandbox; empty when nothing was run."""
+    scorer: str = ""
+    """What decided the verdict, as in the task."""
     answer: str | None = None
+    """Text of the answer; stored once per text, and cut there at `records.MAX_OUTPUT_CHARS`."""
+
+    @property
+    def attempt_id(self) -> str:
+        """Unique name of this attempt: the same sample tried again is another attempt."""
+        return digest(self.sample_id, self.run_id, self.started_at.isoformat(), length=24)
 
     @property
     def counts(self) -> bool:
@@ -75,15 +83,46 @@ class Sample:
 
     def row(self) -> Mapping[str, Json]:
         """As it is stored."""
-        at = self.started_at.replace(tzinfo=None).isoformat()
-        return cast("Mapping[str, Json]", {**asdict(self), "started_at": at})  # every other field is JSON already
+        own = {
+            "attempt_id": self.attempt_id,
+            "started_at": self.started_at.replace(tzinfo=None).isoformat(),
+            "answer": None,
+            "output_sha256": None if self.answer is None else digest(self.answer, length=64),
+            "output_chars": None if self.answer is None else len(self.answer),
+        }
+        return cast("Mapping[str, Json]", {**asdict(self), **own})  # every other field is JSON already
 
+
+_CALL: Final = "verdict NOT IN ('infra_provider', 'infra_sandbox', 'skipped_no_sandbox', 'invalid_task')"
+_SUMS: Final = """
+    count(*) AS n_tasks, sum(n)::BIGINT AS n_samples, sum(solved) AS solved, sum(solved) / count(*) AS share,
+    CASE WHEN sum(n_priced) = sum(n) THEN sum(cost_usd) END AS cost_usd,
+    CASE WHEN sum(n_priced) = sum(n) THEN sum(cost_usd) / sum(n) END AS cost_per_task_usd,
+    CASE WHEN sum(n_priced) = sum(n) AND sum(solved) > 0 THEN sum(cost_usd) / sum(n) * count(*) / sum(solved) END AS cost_per_solved_usd,
+    sum(latency_s) / nullif(sum(n_timed), 0) AS latency_s, sum(output_tokens) / nullif(sum(n_counted), 0) AS output_tokens
+"""
+VIEWS: Final[Mapping[str, str]] = {
+    "attempts": """SELECT coalesce(attempt_id, sample_id || '/' || run_id) AS attempt_id,
+        * EXCLUDE (attempt_id, answer) FROM samples""",
+    "results": "SELECT * FROM attempts QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY started_at DESC) = 1",
+    "scores": f"""SELECT attempt_id, sample_id, run_id, coalesce(scorer, '') AS scorer, verdict, ({_CALL}) AS counts,
+        CASE WHEN {_CALL} THEN (verdict = 'pass')::DOUBLE END AS value, tests_passed, tests_total FROM attempts""",  # noqa: S608
+    "task_results": f"""SELECT target, kind, task_id, any_value(cluster) AS cluster, count(*) AS n,
+        avg((verdict = 'pass')::INTEGER) AS solved,
+        sum(cost_usd) AS cost_usd, count(cost_usd) AS n_priced, sum(latency_s) AS latency_s, count(latency_s) AS n_timed,
+        sum(output_tokens) AS output_tokens, count(output_tokens) AS n_counted
+        FROM results WHERE {_CALL} GROUP BY target, kind, task_id""",  # noqa: S608
+    "cells": f"SELECT target, kind, {_SUMS} FROM task_results GROUP BY target, kind",  # noqa: S608
+    "totals": f"SELECT target, {_SUMS} FROM task_results GROUP BY target",  # noqa: S608
+}
+"""`attempts`: every attempt, `results`: the newest of each sample, `scores`: what attempts were worth, then sums by task, cell, target."""
 
 SAMPLES: Final = StreamSchema(
     name="samples",
     table="samples",
-    key="sample_id",
+    key="attempt_id",
     columns={
+        "attempt_id": "VARCHAR",
         "sample_id": "VARCHAR",
         "run_id": "VARCHAR",
         "started_at": "TIMESTAMP",
@@ -113,10 +152,16 @@ SAMPLES: Final = StreamSchema(
         "tests_total": "INTEGER",
         "grade_s": "DOUBLE",
         "sandbox": "VARCHAR",
+        "scorer": "VARCHAR",
+        "output_sha256": "VARCHAR",
+        "output_chars": "BIGINT",
         "answer": "VARCHAR",
     },
+    is_unique=True,
+    views=VIEWS,
 )
-"""Table `samples`: one row per answer; a sample that was tried again has several, the newest counts."""
+"""Table `samples`: one row per attempt; a sample that was tried again has several, the newest counts. `answer` is empty but in rows of
+the first version; texts are in `outputs`."""
 
 
 def digest(*parts: str, length: int = 16) -> str:

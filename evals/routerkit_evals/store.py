@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from routerkit.store import Rows, SegmentWriter, query
+from routerkit import Scorecard
+from routerkit.store import Row, Rows, SegmentWriter, StreamSchema, query
 from routerkit_evals.errors import EvalError
+from routerkit_evals.records import OUTPUTS, RUNS, SCORECARDS, TASKS, output_row, scorecard_rows, task_row
 from routerkit_evals.sample import SAMPLES, Sample
+from routerkit_evals.task import Task
 
-_NEWEST: Final = f"SELECT {', '.join(SAMPLES.columns)} FROM samples {{where}} QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY started_at DESC) = 1 ORDER BY started_at, sample_id"  # noqa: E501, S608  column names are ours
+SCHEMAS: Final = (SAMPLES, OUTPUTS, RUNS, TASKS, SCORECARDS)
+"""Everything the harness stores."""
+_FIELDS: Final = tuple(f.name for f in fields(Sample) if f.name != "answer")
+_NEWEST: Final = f"""
+SELECT {", ".join(f"s.{name}" for name in _FIELDS)}, coalesce(o.output, s.answer) AS answer
+FROM (SELECT * FROM samples {{where}} QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY started_at DESC) = 1) s
+LEFT JOIN outputs o USING (output_sha256) ORDER BY s.started_at, s.sample_id
+"""  # noqa: S608  column names are ours
 
 
 class SampleLog:
-    """The samples of one folder. Writing is safe from any thread."""
+    """The samples of one folder, and the runs they came from. Writing is safe from any thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writer: SegmentWriter[Sample] = SegmentWriter(folder, SAMPLES.name, to_row=Sample.row)
+        self._samples: SegmentWriter[Sample] = SegmentWriter(folder, SAMPLES.name, to_row=Sample.row)
+        self._rows: dict[str, SegmentWriter[Row]] = {s.name: SegmentWriter(folder, s.name) for s in (OUTPUTS, RUNS, TASKS)}
+        self._stored: set[str] = set()
+        self._lock = threading.Lock()
 
     def append(self, sample: Sample) -> None:
         """Store one sample; when this returns it survives the death of this process.
@@ -29,17 +43,44 @@ class SampleLog:
         Raises:
             EvalError: it could not be written; going on would spend money on answers nobody keeps.
         """
-        self._writer.append(sample)
-        if not self._writer.flush() or self._writer.dropped:
-            raise EvalError(f"cannot store samples in {self.folder}: {self._writer.dropped} rows were dropped; see the log, free the disk")
+        if sample.answer is not None:
+            # Before the sample: a reader that sees a sample finds its text.
+            self._once(OUTPUTS, output_row(sample.answer))
+        self._samples.append(sample)
+        self._flush(self._samples)
+
+    def record_tasks(self, tasks: Iterable[Task]) -> None:
+        """Store what tasks there are; each version once.
+
+        Raises:
+            EvalError: they could not be written.
+        """
+        for task in tasks:
+            self._rows[TASKS.name].append(task_row(task))
+        self._flush(self._rows[TASKS.name])
+
+    def record_run(self, row: Row) -> None:
+        """Store where a run stands, in the columns of `records.RUNS`; the newest row of a run counts.
+
+        Raises:
+            EvalError: it could not be written.
+        """
+        self._rows[RUNS.name].append(row)
+        self._flush(self._rows[RUNS.name])
 
     def newest(self, *, run_id: str | None = None) -> tuple[Sample, ...]:
         """The newest version of each sample, oldest first; only those of one run if asked."""
         return read_samples(self.folder, run_id=run_id)
 
+    def known(self, sample_ids: Sequence[str]) -> tuple[Sample, ...]:
+        """The newest version of each of these samples that is stored; reads no others."""
+        return _read(self.folder, "WHERE sample_id IN (SELECT unnest(?))", [list(sample_ids)])
+
     def close(self) -> None:
         """Write what is pending and stop."""
-        self._writer.close()
+        for writer in self._rows.values():
+            writer.close()
+        self._samples.close()
 
     def __enter__(self) -> Self:
         return self
@@ -47,17 +88,46 @@ class SampleLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _once(self, schema: StreamSchema, row: Row) -> None:
+        key = str(row[schema.key])
+        with self._lock:
+            if key in self._stored:
+                return
+            self._stored.add(key)
+        self._rows[schema.name].append(row)
+        self._flush(self._rows[schema.name])
+
+    def _flush(self, writer: SegmentWriter[Row] | SegmentWriter[Sample]) -> None:
+        if not writer.flush() or writer.dropped:
+            raise EvalError(f"cannot store samples in {self.folder}: {writer.dropped} rows were dropped; see the log, free the disk")
+
 
 def read_samples(folder: Path, *, run_id: str | None = None) -> tuple[Sample, ...]:
     """The newest version of each stored sample, oldest first; a missing folder holds none."""
-    where, params = ("WHERE run_id = ?", [run_id]) if run_id else ("", [])
-    found = sql(folder, _NEWEST.format(where=where), params)
-    return tuple(_sample(row) for row in found.as_dicts())
+    return _read(folder, "WHERE run_id = ?", [run_id]) if run_id else _read(folder, "", [])
 
 
 def sql(folder: Path, text: str, params: Sequence[object] = ()) -> Rows:
-    """Answer one SELECT over the stored samples (table `samples`) and whatever else the store holds."""
-    return query(folder, text, params, schemas=(SAMPLES,))
+    """Answer one SELECT over what the harness stores (docs/eval-sql.md lists tables and views) and whatever else the store holds."""
+    return query(folder, text, params, schemas=SCHEMAS)
+
+
+def record_scorecard(folder: Path, card: Scorecard) -> None:
+    """Store the cells of a published scorecard, in table `scorecards`; a second time changes nothing.
+
+    Raises:
+        EvalError: they could not be written.
+    """
+    writer: SegmentWriter[Row] = SegmentWriter(folder, SCORECARDS.name)
+    for row in scorecard_rows(card):
+        writer.append(row)
+    writer.close()
+    if writer.dropped:
+        raise EvalError(f"cannot store the scorecard in {folder}: {writer.dropped} rows were dropped; see the log, free the disk")
+
+
+def _read(folder: Path, where: str, params: Sequence[object]) -> tuple[Sample, ...]:
+    return tuple(_sample(row) for row in sql(folder, _NEWEST.format(where=where), params).as_dicts())
 
 
 def new_run_id() -> str:
@@ -68,7 +138,6 @@ def new_run_id() -> str:
 def _sample(row: Mapping[str, object]) -> Sample:
     at = row["started_at"]
     assert isinstance(at, datetime)
-    names = {f.name for f in fields(Sample)}
-    values = {name: value for name, value in row.items() if name in names and value is not None}
+    values = {name: value for name, value in row.items() if value is not None}
     values["started_at"] = at.replace(tzinfo=UTC)
     return Sample(**values)  # type: ignore[arg-type]  # SAMPLES gives each column the type of its field

@@ -15,7 +15,7 @@ from routerkit.store.database import CATALOG, database_path, one_line, open_memo
 from routerkit.store.ingester import ingest
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
 from routerkit.store.segment_file import list_segments, segment_id, stream_of
-from routerkit.store.tables import escape_glob, known_segments, segment_rows
+from routerkit.store.tables import escape_glob, fresh_rows, known_segments
 
 if TYPE_CHECKING:
     import duckdb
@@ -156,19 +156,22 @@ def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamS
     for schema in schemas:
         paths = [p for p in pending if stream_of(p) == schema.name]
         parts = [f'SELECT * FROM {CATALOG}."{schema.table}"'] if schema.table in tables else []
-        parts += [_load(connection, schema, paths)]
+        parts += [_load(connection, schema, paths, has_table=schema.table in tables)]
         # By name: the file may have fewer columns than we know, or more.
         connection.execute(f'CREATE VIEW "{schema.table}" AS ' + " UNION ALL BY NAME ".join(parts))
     for table in tables - {s.table for s in schemas}:
         connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM {CATALOG}."{table}"')
+    for schema in schemas:
+        for name, select in schema.views.items():
+            connection.execute(f'CREATE VIEW "{name}" AS {select}')
 
 
-def _load(connection: duckdb.DuckDBPyConnection, schema: StreamSchema, paths: Sequence[Path]) -> str:
+def _load(connection: duckdb.DuckDBPyConnection, schema: StreamSchema, paths: Sequence[Path], *, has_table: bool) -> str:
     """Copy segments into memory, as no file may be opened later; returns the SELECT over the copy."""
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in schema.columns.items())
     connection.execute(f'CREATE TABLE live."{schema.table}" ({columns})')
     if paths:
-        insert = f'INSERT INTO live."{schema.table}" SELECT * FROM {segment_rows(schema)}'
+        insert = f'INSERT INTO live."{schema.table}" SELECT * FROM {fresh_rows(schema, has_table=has_table)}'
         _insert_readable(connection, insert, [escape_glob(p) for p in paths])
     return f'SELECT * FROM live."{schema.table}"'
 

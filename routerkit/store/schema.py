@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from routerkit.messages import Json
@@ -29,9 +29,13 @@ class StreamSchema:
     columns: Mapping[str, str]
     """DuckDB type by column name, e.g. `VARCHAR`, `BIGINT`, `DOUBLE`, `BOOLEAN`, `TIMESTAMP`, `JSON`, `VARCHAR[]`. Never name a column
     `at`: DuckDB makes every query quote it."""
+    is_unique: bool = False
+    """Whether a row whose key is stored already is left out, so that loading the same rows twice changes nothing."""
+    views: Mapping[str, str] = field(default_factory=dict)
+    """SELECT by name of a view that every reader sees; over this table and earlier views of this stream only."""
 
     def __post_init__(self) -> None:
-        for name in (self.name, self.table, *self.columns):
+        for name in (self.name, self.table, *self.columns, *self.views):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"stream {self.name!r}: {name!r} is no usable name; use lower-case letters, digits and _")
         for column, type_ in self.columns.items():

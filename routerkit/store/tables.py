@@ -29,16 +29,21 @@ def prepare_table(connection: duckdb.DuckDBPyConnection, schema: StreamSchema) -
     for name, type_ in schema.columns.items():
         if name not in present:
             connection.execute(f'ALTER TABLE {CATALOG}."{schema.table}" ADD COLUMN "{name}" {type_}')
+    for name, select in schema.views.items():
+        connection.execute(f'CREATE OR REPLACE VIEW {CATALOG}."{name}" AS {select}')
 
 
 def insert_segment(connection: duckdb.DuckDBPyConnection, schema: StreamSchema, path: Path, *, name: str) -> Loaded | None:
     """Insert a segment's rows and its name; None when the name is already there. The caller holds the transaction."""
     if known_segments(connection, [name]):
         return None
-    columns = quoted(tuple(schema.columns))
-    source = f'INSERT INTO {CATALOG}."{schema.table}" ({columns}) SELECT {columns} FROM {segment_rows(schema)}'
-    n_rows: int = connection.execute(source, [[escape_glob(path)]]).fetchall()[0][0]
+    columns, files = quoted(tuple(schema.columns)), [[escape_glob(path)]]
+    rows = f"SELECT {columns} FROM {fresh_rows(schema, has_table=True)}"
+    n_rows: int = connection.execute(f'INSERT INTO {CATALOG}."{schema.table}" ({columns}) {rows}', files).fetchall()[0][0]
     n_bad = _count_lines(path) - n_rows
+    if n_bad and schema.is_unique:
+        # What was left out as known already is not bad.
+        n_bad = _count_lines(path) - connection.execute(f"SELECT count(*) FROM {segment_rows(schema)}", files).fetchall()[0][0]
     connection.execute(f"INSERT INTO {CATALOG}.ingested VALUES (?, ?, ?, now()::TIMESTAMPTZ AT TIME ZONE 'UTC')", [name, n_rows, n_bad])
     return Loaded(n_rows, n_bad)
 
@@ -47,6 +52,18 @@ def segment_rows(schema: StreamSchema) -> str:
     """Table expression for the good rows of the files in parameter 1. Unknown keys are ignored, torn lines have no key."""
     types = ", ".join(f"'{name}': '{type_}'" for name, type_ in schema.columns.items())
     return f'read_ndjson(?, columns={{{types}}}, ignore_errors=true) WHERE "{schema.key}" IS NOT NULL'
+
+
+def fresh_rows(schema: StreamSchema, *, has_table: bool) -> str:
+    """As `segment_rows`, without rows whose key occurred before, where keys are unique."""
+    if not schema.is_unique:
+        return segment_rows(schema)
+    known = (
+        f' AND "{schema.key}" NOT IN (SELECT "{schema.key}" FROM {CATALOG}."{schema.table}" WHERE "{schema.key}" IS NOT NULL)'
+        if has_table
+        else ""
+    )
+    return f'{segment_rows(schema)}{known} QUALIFY row_number() OVER (PARTITION BY "{schema.key}") = 1'
 
 
 def known_segments(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> set[str]:

@@ -119,7 +119,7 @@ def test_target_that_keeps_failing_is_left_alone_and_the_others_finish(tmp_path:
         ("content_filter", "refused"),
         ("context_length", "fail"),
         ("empty_answer", "format"),
-        ("rate_limit", "infra_provider"),
+        ("server", "infra_provider"),
         ("auth", "infra_provider"),
     ],
 )
