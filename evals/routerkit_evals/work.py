@@ -71,9 +71,11 @@ class Work:
         started = datetime.now(UTC)
         answer = self._run.answer(cell)
         is_throttled = answer.text is None and answer.error_code in THROTTLED
-        # A refused call costs nothing, also where its cost is unknown.
-        cost_usd = answer.cost_usd or 0.0 if is_throttled else answer.cost_usd
-        self._spend.settle(cell.target, reserved=reserved, cost_usd=cost_usd)
+        usage = answer.usage
+        used: tuple[float | None, int | None] = (answer.cost_usd, usage.input_tokens + usage.output_tokens if usage else None)
+        # A refused call uses nothing, also where its cost is unknown.
+        cost_usd, tokens = (answer.cost_usd or 0.0, 0) if is_throttled else used
+        self._spend.settle(cell.target, reserved=reserved, cost_usd=cost_usd, tokens=tokens)
         if not is_throttled:
             self.throttle.answered(turn.provider)
         elif self.throttle.objected(turn.provider, ticket, retry_after_s=answer.retry_after_s) and turn.n_tries + 1 < MAX_TRIES:
