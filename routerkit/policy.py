@@ -81,7 +81,7 @@ class Policy:
             picker=picker,
             explore_share=self.settings.explore_share,
             config_revision=ticket.config_revision,
-            scorecard_revision=snapshot.scorecard.revision,
+            scorecard_revision=snapshot.scorecard.cited,
             rule=", ".join(r.name for r in applied) or None,
             notes=notes + self._warning(case, order) + _pin_note(features.pin, order),
         )

@@ -83,11 +83,15 @@ class Scorecard:
     """Provenance: run ids, commit, sandbox level, price version."""
     revision: str = field(default="", init=False)
     """Short hash of the contents; empty for the empty scorecard."""
+    cited: str = field(default="", init=False)
+    """How decisions name it: the revision, and the run that measured it where that is known."""
 
     def __post_init__(self) -> None:
         if not (0.0 < self.prior_quality < 1.0 and 0.0 < self.prior_n < math.inf):
             raise ValueError(f"prior quality {self.prior_quality} must lie strictly between 0 and 1, prior n {self.prior_n} above 0")
-        object.__setattr__(self, "revision", _fingerprint(self) if self.cells else "")
+        revision = _fingerprint(self) if self.cells else ""
+        object.__setattr__(self, "revision", revision)
+        object.__setattr__(self, "cited", f"{revision}@{self.sources['run']}" if revision and self.sources.get("run") else revision)
 
     def estimate(self, target: str, kind: str | None) -> Estimate:
         """Posterior for a target on a kind, shrunk toward the target's other kinds and a stated prior; never missing."""

@@ -17,6 +17,7 @@ from routerkit.config.providers import build_provider, references
 from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
 from routerkit.config.secrets import Secret, resolve
 from routerkit.config.targets import build_target, wanted
+from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError
 from routerkit.policy import Policy
 from routerkit.provider import Provider
@@ -100,6 +101,17 @@ def build_ledger(config: Config, base: Path) -> Ledger | None:
         raise _placed(config, ("ledger", "path"), f"cannot be used ({exc.strerror or exc}); make it a writable folder") from exc
 
 
+def build_watch(config: Config, base: Path) -> ScorecardWatch | None:
+    """What keeps a running router's scorecard fresh; None when the configuration names none, or wants none.
+
+    Make it before the state: what is published in between is then noticed.
+    """
+    section = config.scorecard
+    if section is None or section.reload_s == 0:
+        return None
+    return ScorecardWatch(_scorecard_path(section, base), every_s=section.reload_s, adjust=lambda card: _with_prior(card, section))
+
+
 def _providers(config: Config, base: Path, loading: tuple[Path, ...]) -> dict[str, Provider]:
     used = {target.provider for target in config.targets.values()}
     built: dict[str, Provider] = {}
@@ -149,7 +161,10 @@ def _scorecard(section: ScorecardSection | None, base: Path) -> Scorecard:
     if section is None:
         return Scorecard()
     path = _scorecard_path(section, base)
-    card = load_scorecard(path) if path.exists() else Scorecard()
+    return _with_prior(load_scorecard(path) if path.exists() else Scorecard(), section)
+
+
+def _with_prior(card: Scorecard, section: ScorecardSection) -> Scorecard:
     quality = card.prior_quality if section.prior_quality is None else section.prior_quality
     return replace(card, prior_quality=quality, prior_n=card.prior_n if section.prior_n is None else section.prior_n)
 

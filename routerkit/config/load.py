@@ -12,10 +12,11 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from routerkit.config.build import build_ledger, build_state
+from routerkit.config.build import build_ledger, build_state, build_watch
 from routerkit.config.checks import cross_problems
 from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
+from routerkit.config.watch import SWAPPING
 from routerkit.errors import ConfigError
 from routerkit.messages import Json
 from routerkit.router import Router
@@ -38,9 +39,12 @@ def load(path: str | PathLike[str]) -> Router:
         ConfigError: anything is wrong with the file or what it refers to.
     """
     config, base = read(path), Path(path).parent
+    watch = build_watch(config, base)
     state = build_state(config, base, loading=(Path(path).resolve(),))
-    ledger = build_ledger(config, base)
-    return Router(state, observers=() if ledger is None else (ledger,))
+    router = Router(state, observers=[part for part in (build_ledger(config, base), watch) if part is not None])
+    if watch is not None:
+        watch.start(router)
+    return router
 
 
 def load_nested(path: Path, loading: tuple[Path, ...]) -> Router:
@@ -58,7 +62,9 @@ def reload(router: Router, path: str | PathLike[str]) -> None:
     Raises:
         ConfigError: anything is wrong; the router keeps what it had.
     """
-    router.swap(build_state(read(path), Path(path).parent, loading=(Path(path).resolve(),)))
+    state = build_state(read(path), Path(path).parent, loading=(Path(path).resolve(),))
+    with SWAPPING:
+        router.swap(state)
 
 
 def read(path: str | PathLike[str]) -> Config:

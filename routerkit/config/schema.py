@@ -238,6 +238,8 @@ class ScorecardSection(Section):
     path: str
     prior_quality: Share | None = None
     prior_n: Annotated[float, Field(gt=0)] | None = None
+    reload_s: Annotated[float, Field(ge=0, le=86_400)] = 5.0
+    """How often a running router looks for a newer one; 0 = never."""
 
 
 class LedgerSection(Section):
