@@ -8,14 +8,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from routerkit.errors import ProviderError
+from routerkit.features import features
 from routerkit.gateway import chat
+from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.exchange import Event, Exchange, GoneError, Receive, Send, encode
+from routerkit.gateway.formats import Format
 from routerkit.gateway.keys import Gate
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
+from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal, bad, refusal
-from routerkit.gateway.wire import is_streamed, request_of, wants_usage
+from routerkit.gateway.responses_answer import RESPONSES
+from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
@@ -51,6 +56,9 @@ class Gateway:
         self._open: Mapping[tuple[str, str], Handler] = {("GET", "/healthz"): self._health, ("GET", "/readyz"): self._ready}
         self._routes: Mapping[tuple[str, str], Handler] = {
             ("POST", "/v1/chat/completions"): self._chat,
+            ("POST", "/v1/responses"): self._responses,
+            ("POST", "/v1/messages"): self._messages,
+            ("POST", "/v1/messages/count_tokens"): self._count_tokens,
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/feedback"): self._feedback,
             ("GET", "/metrics"): self._show_metrics,
@@ -93,17 +101,33 @@ class Gateway:
     async def _refuse(self, exchange: Exchange, refused: Refusal) -> None:
         self._metrics.refused(refused.status)
         if not exchange.is_started:
-            await exchange.answer(refused.status, encode(refused.body()), refused.headers())
+            body = refused.anthropic_body() if exchange.path.startswith("/v1/messages") else refused.body()
+            await exchange.answer(refused.status, encode(body), refused.headers())
 
     async def _chat(self, exchange: Exchange) -> None:
-        body = await exchange.json(self._limits)
+        await self._talk(exchange, CHAT)
+
+    async def _messages(self, exchange: Exchange) -> None:
+        await self._talk(exchange, MESSAGES)
+
+    async def _responses(self, exchange: Exchange) -> None:
+        await self._talk(exchange, RESPONSES)
+
+    async def _count_tokens(self, exchange: Exchange) -> None:
+        asked = await exchange.json(self._limits)
+        body = MESSAGES.chat_body({"max_tokens": 1, **asked} if isinstance(asked, Mapping) else asked)
+        counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
+        await exchange.answer(200, encode({"input_tokens": counted}))
+
+    async def _talk(self, exchange: Exchange, spoken: Format) -> None:
+        body = spoken.chat_body(await exchange.json(self._limits))
         request = request_of(body, exchange.headers, self._limits)
         if self._gate is not None:
             request = self._gate.admit(exchange, request)
         if is_streamed(body):
-            await _unless_gone(exchange, chat.streamed(self._router, request, exchange, with_usage=wants_usage(body)))
+            await _unless_gone(exchange, chat.streamed(self._router, request, exchange, spoken.events(body)))
         else:
-            await _unless_gone(exchange, chat.whole(self._router, request, exchange))
+            await _unless_gone(exchange, chat.whole(self._router, request, exchange, spoken))
 
     async def _models(self, exchange: Exchange) -> None:
         pools = self._router.state.pools.values()

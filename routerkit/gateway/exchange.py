@@ -97,10 +97,10 @@ class Exchange:
         )
         await self._send({"type": "http.response.body", "body": body})
 
-    async def begin_events(self, headers: Headers) -> None:
+    async def begin_events(self) -> None:
         """Start a stream of server-sent events."""
         self.is_started = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": [*_SSE, *headers]})
+        await self._send({"type": "http.response.start", "status": 200, "headers": _SSE})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Write a piece of a stream."""

@@ -29,6 +29,14 @@ _STATUS: Final = {
 }
 """A failing provider is a bad gateway to the caller; `auth` is our key that failed, never the caller's, hence no 401."""
 _TYPES: Final = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "invalid_request_error"}
+_ANTHROPIC_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
 _CODES: Final = {"context_length": "context_length_exceeded", "rate_limit": "rate_limit_exceeded", "content_filter": "content_filter"}
 
 
@@ -58,6 +66,11 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
             "rate_limit_error" if self.status == 429 else "invalid_request_error" if self._is_theirs else "server_error"
         )
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
+
+    def anthropic_body(self) -> dict[str, Json]:
+        """In Anthropic's shape."""
+        kind = _ANTHROPIC_TYPES.get(self.status, "invalid_request_error" if self._is_theirs else "api_error")
+        return {"type": "error", "error": {"type": kind, "message": str(self)}}
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What tells a client's own retries when to stop: we have tried every target already."""

@@ -1,13 +1,13 @@
-"""OpenAI's chat format as the gateway speaks it: bodies to Requests, Replies and Chunks to bodies."""
+"""Bodies in OpenAI's chat format, checked, to Requests."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from routerkit.gateway.limits import Limits, is_deeper
 from routerkit.gateway.refusal import bad
-from routerkit.messages import TASK_KINDS, Chunk, Json, Reply, Request, ToolCallDelta, Usage
+from routerkit.messages import TASK_KINDS, Json, Request
 
 Body = Mapping[str, Json]
 _OWN: Final = frozenset(
@@ -60,14 +60,12 @@ _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "
 _HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
 
 
-def request_of(body: Json, headers: Mapping[str, str], limits: Limits) -> Request:
+def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Request:
     """Request a body stands for; hints come from `x-routerkit-*` headers or from `metadata`, headers first.
 
     Raises:
         Refusal: the body is not a chat request; names the field.
     """
-    if not isinstance(body, Mapping):
-        raise bad("the body must be a JSON object")
     _check_fields(body)
     if is_deeper(body, limits.depth):
         raise bad(f"the body is nested more than {limits.depth} levels deep", code="invalid_body")
@@ -91,82 +89,23 @@ def request_of(body: Json, headers: Mapping[str, str], limits: Limits) -> Reques
     )
 
 
-def completion(reply: Reply, *, created: int) -> dict[str, Any]:
-    """Body of a whole answer."""
-    message: dict[str, Any] = {"role": "assistant", "content": reply.text or (None if reply.tool_calls else "")}
-    if reply.tool_calls:
-        message["tool_calls"] = [
-            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}} for c in reply.tool_calls
-        ]
-    if reply.reasoning:
-        message["reasoning_content"] = reply.reasoning
-    message["refusal"] = reply.refusal or None
-    return {
-        "id": f"chatcmpl-{reply.record_id}",
-        "object": "chat.completion",
-        "created": created,
-        "model": reply.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}],
-        "usage": usage(reply.usage),
-    }
-
-
-def delta(chunk: Chunk) -> dict[str, Any]:
-    """What a chunk adds to the message."""
-    found: dict[str, Any] = {}
-    if chunk.text:
-        found["content"] = chunk.text
-    if chunk.tool_calls:
-        found["tool_calls"] = [_call(c) for c in chunk.tool_calls]
-    if chunk.reasoning:
-        found["reasoning_content"] = chunk.reasoning
-    if chunk.refusal:
-        found["refusal"] = chunk.refusal
-    return found
-
-
-def usage(used: Usage) -> dict[str, Any]:
-    """Tokens in OpenAI's words."""
-    return {
-        "prompt_tokens": used.input_tokens,
-        "completion_tokens": used.output_tokens,
-        "total_tokens": used.input_tokens + used.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": used.cached_input_tokens},
-        "completion_tokens_details": {"reasoning_tokens": used.reasoning_tokens},
-    }
-
-
-def is_streamed(body: Json) -> bool:
+def is_streamed(body: Body) -> bool:
     """Whether the caller wants the answer in pieces.
 
     Raises:
         Refusal: `stream` is neither true nor false.
     """
-    wanted = body.get("stream") if isinstance(body, Mapping) else None
-    if wanted not in {None, True, False}:
+    wanted = body.get("stream")
+    if wanted is not None and not isinstance(wanted, bool):
         raise bad(f"stream is {wanted!r}; it must be true or false", param="stream")
     return bool(wanted)
-
-
-def wants_usage(body: Json) -> bool:
-    """Whether a streamed answer ends with a chunk of usage."""
-    options = body.get("stream_options") if isinstance(body, Mapping) else None
-    return isinstance(options, Mapping) and bool(options.get("include_usage"))
-
-
-def _call(call: ToolCallDelta) -> dict[str, Any]:
-    function: dict[str, Any] = {"arguments": call.arguments}
-    if call.name is not None:
-        function["name"] = call.name
-    head = {"id": call.id, "type": "function"} if call.id is not None else {}
-    return {"index": call.index, **head, "function": function}
 
 
 def _check_fields(body: Body) -> None:
     unknown = sorted(body.keys() - _OWN - _PASSED)
     if unknown:
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
-    if body.get("n") not in {None, 1}:
+    if body.get("n", 1) not in (None, 1):
         raise bad("n must be 1; send the request several times for several answers", param="n")
 
 

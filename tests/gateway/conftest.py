@@ -30,14 +30,14 @@ provider = "first"
 model = "cheap-1"
 usd_per_mtok = {{ input = 0.10, output = 0.20 }}
 context_tokens = 128000
-can = ["tools", "vision"]
+can = ["tools", "vision", "json_schema"]
 
 [targets.strong]
 provider = "second"
 model = "strong-1"
 usd_per_mtok = {{ input = 1.00, output = 2.00 }}
 context_tokens = 128000
-can = ["tools", "vision"]
+can = ["tools", "vision", "json_schema"]
 
 [pools.coding]
 targets = ["cheap", "strong"]

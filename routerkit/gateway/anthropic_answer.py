@@ -1,0 +1,113 @@
+"""Anthropic's format, for callers of `/v1/messages`: answers out, whole and as events."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from routerkit.gateway.anthropic import chat_body
+from routerkit.gateway.chat import comment
+from routerkit.gateway.exchange import encode
+from routerkit.gateway.formats import Format
+from routerkit.gateway.refusal import Refusal
+from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
+
+_STOPS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+
+
+def message(reply: Reply) -> dict[str, Any]:
+    """Body of a whole answer."""
+    blocks: list[dict[str, Any]] = []
+    if reply.text or reply.refusal:
+        blocks.append({"type": "text", "text": reply.text or reply.refusal})
+    blocks += [{"type": "tool_use", "id": c.id, "name": c.name, "input": _input(c.arguments)} for c in reply.tool_calls]
+    stop = "refusal" if reply.refusal else _STOPS.get(reply.finish_reason, "end_turn")
+    return {**_head(reply.model, f"msg_{reply.record_id}"), "content": blocks, "stop_reason": stop, "usage": _usage(reply.usage)}
+
+
+class MessageEvents:
+    """Writes chunks as Anthropic's events: blocks that open, grow and close, one after another."""
+
+    def __init__(self, _: Mapping[str, Json]) -> None:
+        self._is_open = self._has_begun = False
+        self._index = -1
+        self._block: object = None
+        """What the open block holds: `text`, or the index of a tool call."""
+        self._finish, self._usage, self._last = "stop", Usage(), Chunk()
+
+    def of(self, chunk: Chunk) -> bytes:
+        """Events of a chunk."""
+        self._finish = chunk.finish_reason or self._finish
+        self._usage = chunk.usage or self._usage
+        if chunk.record_id:
+            self._last = chunk
+        out = b"" if self._has_begun else self._begin(chunk.model)
+        if said := chunk.text or chunk.refusal:
+            out += self._in("text", {"type": "text", "text": ""}) + self._delta({"type": "text_delta", "text": said})
+        for call in chunk.tool_calls:
+            out += self._call(call)
+        return out
+
+    def end(self) -> bytes:
+        """Stop reason, usage, the record, the end mark."""
+        delta = {"stop_reason": _STOPS.get(self._finish, "end_turn"), "stop_sequence": None}
+        ended = _event("message_delta", {"delta": delta, "usage": _usage(self._usage)})
+        return self._close() + ended + comment(self._last) + _event("message_stop", {})
+
+    def broken(self, refused: Refusal) -> bytes:
+        """An error event."""
+        return b"event: error\ndata: " + encode(refused.anthropic_body()) + b"\n\n"
+
+    def _begin(self, model: str) -> bytes:
+        self._has_begun = True
+        empty = {**_head(model, f"msg_{os.urandom(12).hex()}"), "content": [], "stop_reason": None, "usage": _usage(Usage())}
+        return _event("message_start", {"message": empty})
+
+    def _call(self, call: ToolCallDelta) -> bytes:
+        out = self._in(call.index, {"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
+        return out + (self._delta({"type": "input_json_delta", "partial_json": call.arguments}) if call.arguments else b"")
+
+    def _in(self, block: object, start: dict[str, Any]) -> bytes:
+        if self._is_open and self._block == block:
+            return b""
+        closed = self._close()
+        self._is_open, self._block, self._index = True, block, self._index + 1
+        return closed + _event("content_block_start", {"index": self._index, "content_block": start})
+
+    def _delta(self, delta: dict[str, Any]) -> bytes:
+        return _event("content_block_delta", {"index": self._index, "delta": delta})
+
+    def _close(self) -> bytes:
+        was_open, self._is_open = self._is_open, False
+        return _event("content_block_stop", {"index": self._index}) if was_open else b""
+
+
+def _head(model: str, message_id: str) -> dict[str, Any]:
+    return {"id": message_id, "type": "message", "role": "assistant", "model": model, "stop_sequence": None}
+
+
+def _usage(used: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": max(0, used.input_tokens - used.cached_input_tokens - used.cache_write_tokens),
+        "output_tokens": used.output_tokens,
+        "cache_read_input_tokens": used.cached_input_tokens,
+        "cache_creation_input_tokens": used.cache_write_tokens,
+    }
+
+
+def _input(arguments: str) -> Any:
+    """The arguments as an object; what is none is kept under one name, so that nothing a model wrote is lost."""
+    try:
+        value = json.loads(arguments or "{}")
+    except ValueError:
+        return {"_invalid_json": arguments}
+    return value if isinstance(value, dict) else {"_invalid_json": arguments}
+
+
+def _event(kind: str, body: dict[str, Any]) -> bytes:
+    return f"event: {kind}\ndata: ".encode() + encode({"type": kind, **body}) + b"\n\n"
+
+
+MESSAGES: Final = Format(chat_body, message, MessageEvents)

@@ -1,0 +1,37 @@
+"""The formats a caller may speak. Each turns its body into OpenAI's chat format and an answer back into its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from routerkit.gateway.refusal import Refusal
+from routerkit.messages import Chunk, Json, Reply
+
+
+class Events(Protocol):
+    """Writes one streamed answer."""
+
+    def of(self, chunk: Chunk) -> bytes:
+        """Events of a chunk; nothing when it says nothing to the caller."""
+        ...
+
+    def end(self) -> bytes:
+        """What comes after the last chunk."""
+        ...
+
+    def broken(self, refused: Refusal) -> bytes:
+        """What comes instead of the rest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way of asking and answering."""
+
+    chat_body: Callable[[Json], Mapping[str, Json]]
+    """The body as one of `/v1/chat/completions`; raises Refusal."""
+    answer: Callable[[Reply], dict[str, Any]]
+    events: Callable[[Mapping[str, Json]], Events]
+    """Writer for a streamed answer, given the chat body."""

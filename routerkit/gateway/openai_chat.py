@@ -1,0 +1,120 @@
+"""OpenAI's chat format, as callers of `/v1/chat/completions` see it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from routerkit.gateway.chat import comment
+from routerkit.gateway.exchange import encode
+from routerkit.gateway.formats import Format
+from routerkit.gateway.refusal import Refusal, bad
+from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
+
+_DONE: Final = b"data: [DONE]\n\n"
+
+
+def completion(reply: Reply) -> dict[str, Any]:
+    """Body of a whole answer."""
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text or (None if reply.tool_calls else "")}
+    if reply.tool_calls:
+        message["tool_calls"] = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}} for c in reply.tool_calls
+        ]
+    if reply.reasoning:
+        message["reasoning_content"] = reply.reasoning
+    message["refusal"] = reply.refusal or None
+    return {
+        "id": f"chatcmpl-{reply.record_id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": reply.model,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}],
+        "usage": _usage(reply.usage),
+    }
+
+
+class ChatEvents:
+    """Writes chunks as events. The finish reason waits for the end, so that no client takes a cut answer for a whole one."""
+
+    def __init__(self, body: Mapping[str, Json]) -> None:
+        options = body.get("stream_options")
+        self._with_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
+        self._head: dict[str, Any] = {}
+        self._finish, self._usage, self._last = "stop", Usage(), Chunk()
+
+    def of(self, chunk: Chunk) -> bytes:
+        """Event of a chunk."""
+        self._finish = chunk.finish_reason or self._finish
+        self._usage = chunk.usage or self._usage
+        if chunk.record_id:
+            self._last = chunk
+        added = _delta(chunk)
+        if not self._head:
+            self._head = {
+                "id": f"chatcmpl-{os.urandom(12).hex()}",
+                "object": "chat.completion.chunk",
+                "created": int(time.time()),
+                "model": chunk.model,
+            }
+            added = {"role": "assistant", "content": "", **added}
+        return self._choice(added, None) if added else b""
+
+    def end(self) -> bytes:
+        """The finish reason, usage if it was asked for, the record, the end mark."""
+        self._head["model"] = self._last.model or self._head["model"]
+        usage = _event({**self._head, "choices": [], "usage": _usage(self._usage)}) if self._with_usage else b""
+        return self._choice({}, self._finish) + usage + comment(self._last) + _DONE
+
+    def broken(self, refused: Refusal) -> bytes:
+        """An error event; the missing end mark tells everybody else."""
+        return _event(refused.body())
+
+    def _choice(self, added: dict[str, Any], finish: str | None) -> bytes:
+        return _event({**self._head, "choices": [{"index": 0, "delta": added, "logprobs": None, "finish_reason": finish}]})
+
+
+def _itself(body: Json) -> Mapping[str, Json]:
+    if not isinstance(body, Mapping):
+        raise bad("the body must be a JSON object")
+    return body
+
+
+def _delta(chunk: Chunk) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if chunk.text:
+        found["content"] = chunk.text
+    if chunk.tool_calls:
+        found["tool_calls"] = [_call(c) for c in chunk.tool_calls]
+    if chunk.reasoning:
+        found["reasoning_content"] = chunk.reasoning
+    if chunk.refusal:
+        found["refusal"] = chunk.refusal
+    return found
+
+
+def _call(call: ToolCallDelta) -> dict[str, Any]:
+    function: dict[str, Any] = {"arguments": call.arguments}
+    if call.name is not None:
+        function["name"] = call.name
+    head = {"id": call.id, "type": "function"} if call.id is not None else {}
+    return {"index": call.index, **head, "function": function}
+
+
+def _usage(used: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": used.input_tokens,
+        "completion_tokens": used.output_tokens,
+        "total_tokens": used.input_tokens + used.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": used.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": used.reasoning_tokens},
+    }
+
+
+def _event(body: object) -> bytes:
+    return b"data: " + encode(body) + b"\n\n"
+
+
+CHAT: Final = Format(_itself, completion, ChatEvents)

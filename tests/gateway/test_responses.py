@@ -1,0 +1,78 @@
+"""What OpenAI's SDK sees of `/v1/responses` through the gateway."""
+
+from __future__ import annotations
+
+import json
+
+import openai
+import pytest
+
+from tests.servers.fault import Fault
+
+TOOL = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Weather of a city.",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False},
+    "strict": True,
+}
+
+
+@pytest.fixture
+def client(served):
+    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
+        yield client
+
+
+def test_whole_answer_has_text_and_usage(served, client):
+    served.first.script(Fault(text="hello there"))
+    answer = client.responses.create(model="coding", input="Say hello.", instructions="Be brief.", max_output_tokens=50)
+    assert ("hello there", "completed") == (answer.output_text, answer.status)
+    assert answer.usage.total_tokens > 0
+    assert [("system", "Be brief."), ("user", "Say hello.")] == [(m["role"], m["content"]) for m in served.first.bodies[0]["messages"]]
+
+
+def test_streamed_answer_is_put_together_by_the_sdk(served, client):
+    served.first.script(Fault(text="one two three"))
+    with client.responses.stream(model="coding", input="count") as stream:
+        assert "one two three" == "".join(e.delta for e in stream if e.type == "response.output_text.delta")
+        assert "one two three" == stream.get_final_response().output_text
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_tool_loop_goes_round(served, client, is_streamed):
+    ask = {"model": "coding", "tools": [TOOL], "tool_choice": "required", "input": [{"role": "user", "content": "weather?"}]}
+    if is_streamed:
+        with client.responses.stream(**ask) as stream:
+            answer = stream.get_final_response()
+    else:
+        answer = client.responses.create(**ask)
+    call = answer.output[-1]
+    assert ("function_call", {"city"}) == (call.type, set(json.loads(call.arguments)))
+    told = [
+        *ask["input"],
+        {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments},
+        {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"},
+    ]
+    assert client.responses.create(model="coding", input=told, tools=[TOOL]).output_text
+    sent = served.first.bodies[-1]["messages"]
+    assert [call.call_id, call.call_id] == [sent[1]["tool_calls"][0]["id"], sent[2]["tool_call_id"]]
+
+
+def test_cut_answer_is_incomplete(served, client):
+    served.first.script(Fault(text="one two", finish_reason="length"))
+    assert "incomplete" == client.responses.create(model="coding", input="x").status
+
+
+def test_stored_conversations_are_refused_in_one_line(served, client):
+    with pytest.raises(openai.BadRequestError, match="send the whole conversation"):
+        client.responses.create(model="coding", input="x", previous_response_id="resp_1")
+    assert 0 == served.first.hits
+
+
+def test_structured_output_is_carried_over(served, client):
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+    wanted = {"type": "json_schema", "name": "N", "schema": schema, "strict": True}
+    client.responses.create(model="coding", input="x", text={"format": wanted})
+    sent = served.first.bodies[-1]["response_format"]
+    assert ("json_schema", "N", schema) == (sent["type"], sent["json_schema"]["name"], sent["json_schema"]["schema"])
