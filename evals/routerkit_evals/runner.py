@@ -60,6 +60,8 @@ class RunResult:
     """Samples an earlier run had already answered."""
     gave_up: tuple[str, ...] = ()
     """Targets whose provider failed too often in a row."""
+    stopped_by: str = ""
+    """`dollars`, `tokens` or `time` when the status is `budget`."""
     n_throttled: int = 0
     """Answers of this run that asked for fewer calls; each was waited for and tried again."""
 
@@ -118,7 +120,15 @@ class Run:
         rows = {**known, **fresh}
         done = tuple(rows[k] for k in ids if k in rows)
         result = RunResult(
-            self.run_id, status, done, spend.spent_usd, len(ids), len(known), self.gave_up(), n_throttled=work.throttle.n_objections
+            self.run_id,
+            status,
+            done,
+            spend.spent_usd,
+            len(ids),
+            len(known),
+            self.gave_up(),
+            stopped_by=spend.stopped_by if status == "budget" else "",
+            n_throttled=work.throttle.n_objections,
         )
         self._record(status, ids, result)
         return result

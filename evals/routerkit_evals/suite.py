@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from routerkit import Pool, Router, Target
+from routerkit import Json, Pool, Router, Target
+from routerkit_evals.baselines import Proof, prove
 from routerkit_evals.canary import open_sandbox
+from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
+from routerkit_evals.executors import make_executor
 from routerkit_evals.grade import Grader
-from routerkit_evals.runner import Progress, Run, RunResult, plan_cells
+from routerkit_evals.pending import Remembering
+from routerkit_evals.preflight import Preflight, forecast
+from routerkit_evals.runner import Cell, Progress, Run, RunResult, plan_cells
+from routerkit_evals.sample import HARNESS, Sample, digest
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.solver import OneShot
 from routerkit_evals.sources import tasks_of
-from routerkit_evals.store import SampleLog
+from routerkit_evals.spend import Spend, Stops, refuse_unpriced
+from routerkit_evals.store import SampleLog, read_samples
 from routerkit_evals.task import Task
 
 
@@ -26,19 +35,139 @@ class Options:
     targets: tuple[str, ...] = ()
     """Targets of the pool to measure; empty = all."""
     epochs: int = 1
+    first_epoch: int = 0
+    """Number of the first repetition; a night has its own, so that it asks anew."""
     limit: int | None = None
     """Most tasks; None = all."""
     workers: int = 2
     max_usd: float | None = None
+    """Dollars at which the run stops; None = no limit."""
+    budget_tokens: int | None = None
+    """Input and output tokens of all calls at which the run stops."""
+    max_s: float | None = None
+    """Seconds after which no new call starts."""
     timeout_s: float = 180.0
     """Longest wait for one answer."""
     max_tokens: int = 4096
     """Longest answer."""
+    executor: str = "local"
+    """Where answers are graded: `local`, `ray` or `ray:ADDRESS`."""
     is_unsafe: bool = False
     """Run answers without a sandbox."""
+    has_baselines: bool = True
+    """Whether tasks must prove themselves first: their reference passes, an empty answer does not."""
 
 
 _DEFAULT: Final = Options()
+
+
+@dataclass
+class Suite:
+    """A plan over one store: look at its cost, prove its tasks, run it."""
+
+    router: Router
+    pool: str
+    targets: Mapping[str, Target]
+    tasks: tuple[Task, ...]
+    folder: Path
+    options: Options = _DEFAULT
+    invalid: tuple[Proof, ...] = ()
+    """Tasks that `prove` has taken out, with the reason."""
+    note: Mapping[str, Json] = field(default_factory=dict)
+    """Stored with the run, e.g. name and night of a suite."""
+    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    @cached_property
+    def solver(self) -> Remembering:
+        """What answers: through the router, each answer written down before it is graded."""
+        options = self.options
+        inner = OneShot(self.router, self.pool, timeout_s=options.timeout_s, max_tokens=options.max_tokens)
+        return Remembering(inner, self.folder, self.targets)
+
+    @cached_property
+    def sandbox(self) -> Sandbox | None:
+        """Where answers run; None when no task runs anything.
+
+        Raises:
+            SandboxUnavailableError: one is needed and none works here.
+        """
+        sandbox = sandbox_for(self.tasks, is_unsafe=self.options.is_unsafe)
+        if sandbox is not None:
+            self._stack.callback(sandbox.close)
+        return sandbox
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Every planned sample."""
+        cells = plan_cells(self.tasks, list(self.targets), epochs=self.options.epochs)
+        return tuple(cell._replace(epoch=cell.epoch + self.options.first_epoch) for cell in cells)
+
+    def preflight(self, known: Sequence[Sample] | None = None) -> Preflight:
+        """What is left to ask and what that will cost.
+
+        Raises:
+            EvalError: there is a limit on dollars and a price is unknown.
+        """
+        if self.options.max_usd is not None:
+            refuse_unpriced(self.targets, self.options.max_usd)
+        stored = read_samples(self.folder) if known is None else known
+        answered = {_identity(s) for s in stored if s.counts}
+        cells = self.cells()
+        prompts = {task.version: self.solver.prompt(task) for task in self.tasks}
+        todo = [c for c in cells if self._identity(c, prompts[c.task.version]) not in answered]
+        return forecast(todo, self.targets, stored, lambda cell: prompts[cell.task.version], n_known=len(cells) - len(todo))
+
+    def prove(self, on_progress: Callable[[int, int], None] = lambda done, total: None) -> tuple[Proof, ...]:
+        """Check every task before a model sees it, and take out those that prove nothing. Returns the proofs of those."""
+        proofs = prove(self.tasks, Grader(self.sandbox), self.folder, on_progress=on_progress)
+        self.invalid = tuple(p for p in proofs.values() if not p.is_valid)
+        broken = {p.task_id for p in self.invalid}
+        self.tasks = tuple(task for task in self.tasks if task.id not in broken)
+        return self.invalid
+
+    def run(self, on_progress: Callable[[Progress], None] = lambda _: None) -> RunResult:
+        """Answer, grade and store what is not known yet.
+
+        Raises:
+            EvalError: a limit cannot be kept, samples cannot be stored, or no task is left.
+        """
+        if not self.tasks:
+            raise EvalError(f"no task is left to run: {'; '.join(f'{p.task_id}: {p.why}' for p in self.invalid[:3])}")
+        options, solver = self.options, self.solver
+
+        def progressed(progress: Progress) -> None:
+            solver.forget(progress.sample)
+            on_progress(progress)
+
+        with (
+            SampleLog(self.folder) as log,
+            make_executor(options.executor, options.workers, grader=Grader(self.sandbox), is_unsafe=options.is_unsafe) as grader,
+        ):
+            run = Run(solver, grader, log, self.targets, options.max_usd, config=self.config())
+            run.spend = Spend(self.targets, Stops(options.max_usd, options.budget_tokens, options.max_s))
+            run.on_progress = progressed
+            result = run.execute(self.cells(), workers=options.workers)
+        for sample in result.rows:
+            solver.forget(sample)
+        return result
+
+    def config(self) -> Mapping[str, Json]:
+        """What is stored with the run."""
+        o = self.options
+        return {
+            "pool": self.pool,
+            "n_tasks": len(self.tasks),
+            "invalid_tasks": [p.task_id for p in self.invalid],
+            "epochs": o.epochs,
+            "max_tokens": o.max_tokens,
+            "timeout_s": o.timeout_s,
+            "budget_tokens": o.budget_tokens,
+            "max_s": o.max_s,
+            **self.note,
+        }
+
+    def _identity(self, cell: Cell, prompt: str) -> tuple[object, ...]:
+        model = self.targets[cell.target].model
+        return cell.task.version, cell.target, model, cell.epoch, digest(prompt, length=64), HARNESS
 
 
 def run_suite(
@@ -52,6 +181,8 @@ def run_suite(
 ) -> RunResult:
     """Answer, grade and store tasks with the targets of a pool. Running it again goes on where it stopped.
 
+    Tasks whose own reference fails, or that an empty answer solves, are left out; see `Suite.invalid` to learn which.
+
     Args:
         router: Where requests go, each pinned to one target.
         pool: Name of the pool.
@@ -61,22 +192,32 @@ def run_suite(
         options: Everything else.
 
     Raises:
-        EvalError: unknown pool or target, no task to grade, a limit without prices, or samples that cannot be stored.
+        EvalError: unknown pool or target, no task to grade, a limit without prices, samples that cannot be stored, or another run that
+            writes to the same folder.
         SandboxUnavailableError: tasks run code and no sandbox works here.
     """
-    targets = pick_targets(router, pool, options.targets)
+    with open_suite(router, pool, tasks, folder=folder, options=options) as suite, only_run(suite.folder):
+        if options.max_usd is not None:
+            refuse_unpriced(suite.targets, options.max_usd)
+        if options.has_baselines:
+            suite.prove()
+        return suite.run(on_progress or (lambda _: None))
+
+
+@contextmanager
+def open_suite(
+    router: Router, pool: str, tasks: str | Sequence[Task], *, folder: Path | str, options: Options = _DEFAULT
+) -> Iterator[Suite]:
+    """Plan a run step by step; closes the sandbox in the end.
+
+    Raises:
+        EvalError: unknown pool or target, or no task to grade.
+    """
+    targets = {target.name: target for target in pick_targets(router, pool, options.targets)}
     chosen = pick_tasks(tasks_of(tasks) if isinstance(tasks, str) else tasks, options.limit)
-    solver = OneShot(router, pool, timeout_s=options.timeout_s, max_tokens=options.max_tokens)
-    sandbox = sandbox_for(chosen, is_unsafe=options.is_unsafe)
-    try:
-        with SampleLog(Path(folder)) as log:
-            run = Run(solver, Grader(sandbox), log, {t.name: t for t in targets}, options.max_usd)
-            if on_progress is not None:
-                run.on_progress = on_progress
-            return run.execute(plan_cells(chosen, [t.name for t in targets], epochs=options.epochs), workers=options.workers)
-    finally:
-        if sandbox is not None:
-            sandbox.close()
+    suite = Suite(router, pool, targets, chosen, Path(folder), options)
+    with suite._stack:
+        yield suite
 
 
 def sandbox_for(tasks: Sequence[Task], *, is_unsafe: bool = False) -> Sandbox | None:
@@ -85,7 +226,7 @@ def sandbox_for(tasks: Sequence[Task], *, is_unsafe: bool = False) -> Sandbox | 
     Raises:
         SandboxUnavailableError: one is needed and none works here.
     """
-    return open_sandbox(is_unsafe=is_unsafe) if any(t.scorer.kind == "tests" for t in tasks) else None
+    return open_sandbox(is_unsafe=is_unsafe) if any(t.program is not None for t in tasks) else None
 
 
 def pick_targets(router: Router, pool: str, names: Sequence[str]) -> tuple[Target, ...]:
@@ -124,3 +265,7 @@ def _target(pool: Pool, name: str) -> Target:
     if target is None:
         raise EvalError(f"pool {pool.name!r} has no target {name!r}; it has {', '.join(t.name for t in pool.targets)}")
     return target
+
+
+def _identity(sample: Sample) -> tuple[object, ...]:
+    return sample.task_version, sample.target, sample.model, sample.epoch, sample.prompt_sha256, sample.harness
