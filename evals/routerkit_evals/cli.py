@@ -17,6 +17,7 @@ import typer
 
 import routerkit
 from routerkit_evals.errors import EvalError
+from routerkit_evals.lab.commands import fit_command, simulate_command
 
 if TYPE_CHECKING:
     from routerkit.config import Config
@@ -34,6 +35,8 @@ def _app(text: str) -> typer.Typer:
 
 eval_app: Final = _app("Measure models on tasks.")
 scores_app: Final = _app("Measured scores.")
+eval_app.command("simulate")(simulate_command)
+scores_app.command("fit")(fit_command)
 
 _DEFAULT_CONFIG: Final = Path("routerkit.toml")
 _DEFAULT_DATA: Final = Path("routerkit-data")

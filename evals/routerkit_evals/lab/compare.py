@@ -1,0 +1,258 @@
+"""One benchmark: which arms, which forecasts, which policies, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from routerkit_evals.errors import EvalError
+from routerkit_evals.lab.cascade import Verifier, cascade_path, expect
+from routerkit_evals.lab.corrected import corrected_forecast
+from routerkit_evals.lab.costs import Priced, with_costs
+from routerkit_evals.lab.facts import list_prices, priors_for
+from routerkit_evals.lab.online import FLAT, thompson
+from routerkit_evals.lab.paths import (
+    Forecast,
+    Path,
+    hull_arms,
+    mixing_path,
+    oracle_path,
+    single,
+    threshold_path,
+    value_path,
+)
+from routerkit_evals.lab.recorded import Recorded
+from routerkit_evals.lab.score import Bounded, Scene, Scored, make_weights, score
+from routerkit_evals.lab.table import Prior, Table, fit_table, harness_weights
+
+POLICIES: Final = ("always", "random", "static", "table", "corrected", "oracle", "cascade", "thompson", "thompson-flat")
+"""`always` also as `always:MODEL`; `static` is the hull of single models, mixed at random."""
+_DEFAULT: Final = tuple(p for p in POLICIES if p != "cascade")
+_COVERAGE: Final = 0.9
+"""Share of the best-covered arm's test items that an arm must have to take part."""
+_PRIOR_N: Final = 20.0
+"""Strength of a fitted table as prior of a bandit (reference, 4.6)."""
+_DEFAULT_VERIFIER: Final = Verifier(0.95, 0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one benchmark is compared; see `simulate.Experiment`."""
+
+    benchmark: str
+    pair: tuple[str, str] | None
+    policies: tuple[str, ...]
+    verifier: Verifier | None
+    floor_share: float
+    seed: int
+    n_resamples: int
+    usd_per_mtok: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Policies side by side on one benchmark."""
+
+    benchmark: str
+    n_fit: int
+    n_test: int
+    n_clusters: int
+    arms: tuple[str, ...]
+    """Arms on the fitted hull (or the pair), cheapest first: what routing policies choose among."""
+    best: str
+    """Best single arm on the test items."""
+    is_cost_known: bool
+    """False: costs are calls to the strong model, 0 or 1; nothing in dollars is reported."""
+    scored: tuple[Scored, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """What the policies of one comparison are made from."""
+
+    fit: Recorded
+    test: Recorded
+    arms: tuple[str, ...]
+    best: str
+    static: Forecast
+    table: Forecast
+    setting: Setting
+
+
+def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
+    """Fit on one part, score policies on the other.
+
+    Raises:
+        EvalError: nothing to fit, or no arm with outcomes and costs in both parts.
+    """
+    names = setting.pair or _covered(test)
+    fitted, tested = (_with_known_costs(part.columns(names), setting) for part in (fit, test))
+    if not len(fit) or not np.isfinite(fitted.recorded.score).any():
+        raise EvalError(f"{setting.benchmark or 'test'}: --fit holds no outcomes of {', '.join(names[:5])}; nothing to learn from")
+    fit, test, is_cost_known, cost_notes = _on_one_scale(fitted, tested, setting)
+    table, static = _tables(fit, test)
+    arms = setting.pair or _chosen(static)
+    best = setting.pair[1] if setting.pair else _best(test)
+    test = _complete(test, arms, best)
+    stage = _Stage(fit, test, arms, best, _forecast(static, test, arms), _forecast(table, test, arms), setting)
+    scene = Scene(
+        single(test, arms[0]), single(test, best), single(test, arms[0]), make_weights(test.clusters, setting.n_resamples, setting.seed)
+    )
+    scored = tuple(_in_calls(s) if not is_cost_known else s for s in _scored(stage, scene))
+    n_clusters = len(set(test.clusters.tolist()))
+    return Comparison(setting.benchmark, len(fit), len(test), n_clusters, arms, best, is_cost_known, scored, cost_notes)
+
+
+def _covered(test: Recorded) -> tuple[str, ...]:
+    most = test.n_known.max(initial=0)
+    return tuple(a for a, n in zip(test.arms, test.n_known, strict=True) if n >= _COVERAGE * most)
+
+
+def _with_known_costs(part: Recorded, setting: Setting) -> Priced:
+    return with_costs(part, {**list_prices(), **setting.usd_per_mtok}) if len(part) else Priced(part, (), (), ())
+
+
+def _on_one_scale(fitted: Priced, tested: Priced, setting: Setting) -> tuple[Recorded, Recorded, bool, tuple[str, ...]]:
+    """Both parts with costs in dollars, or, for a pair of which one has no known cost, in calls to the strong model."""
+    notes = tuple(dict.fromkeys((*fitted.notes, *tested.notes)))
+    if setting.pair and (tested.unpriced or fitted.unpriced):
+        return _calls(fitted.recorded), _calls(tested.recorded), False, notes
+    return fitted.recorded, tested.recorded, True, notes
+
+
+def _calls(part: Recorded) -> Recorded:
+    return replace(part, cost_usd=np.tile([0.0, 1.0], (len(part), 1)))
+
+
+def _tables(fit: Recorded, test: Recorded) -> tuple[Table, Table]:
+    priors, weights = priors_for(fit.arms, fit.items), harness_weights(fit, test)
+    return fit_table(fit, priors=priors, weights=weights), fit_table(fit, priors=priors, weights=weights, depth=1)
+
+
+def _chosen(static: Table) -> tuple[str, ...]:
+    quality, cost = static.quality[0][()], static.cost_usd[0][()]
+    arms = hull_arms(static.arms, quality, cost) if np.isfinite(cost).any() else ()
+    if not arms:
+        raise EvalError("no model has both outcomes and a cost; give --price MODEL=USD_PER_MTOK or a pair")
+    return arms
+
+
+def _best(test: Recorded) -> str:
+    rates = np.where(np.isfinite(test.cost_usd).any(axis=0), np.nanmean(test.score, axis=0), -1.0)
+    return test.arms[int(np.argmax(rates))]
+
+
+def _complete(test: Recorded, arms: Sequence[str], best: str) -> Recorded:
+    """Test items on which every arm of the comparison is known; differences must be between arms, not between items."""
+    part = test.columns(tuple(dict.fromkeys([*arms, best])))
+    kept = test.rows(np.flatnonzero(part.is_complete & ~np.isnan(part.cost_usd).any(axis=1)))
+    if not len(kept):
+        raise EvalError(f"no test item has outcomes of all of {', '.join(part.arms)}")
+    return kept
+
+
+def _forecast(table: Table, test: Recorded, arms: Sequence[str]) -> Forecast:
+    places = [table.arms.index(a) for a in arms]
+    return Forecast(table.predict_quality(test.items)[:, places], table.predict_cost(test.items)[:, places])
+
+
+def _scored(stage: _Stage, scene: Scene) -> list[Scored]:
+    static = mixing_path(stage.test, stage.arms, stage.static)
+    table = _routed(stage, stage.table)
+    wanted = stage.setting.policies or _DEFAULT + (("cascade",) if stage.setting.verifier else ())
+    out: list[Scored] = []
+    for name in dict.fromkeys(n for w in wanted for n in _spelled_out(w, stage)):
+        if name.startswith("thompson"):
+            out.append(_learned(name, stage, scene))
+        elif name == "cascade":
+            out.append(_cascaded(stage, scene, static, table))
+        else:
+            out.append(score(name, _path(name, stage, static, table), scene, static=static, table=table))
+    return out
+
+
+def _spelled_out(name: str, stage: _Stage) -> list[str]:
+    if name != "always":
+        return [name]
+    return [f"always:{arm}" for arm in dict.fromkeys([*stage.arms, stage.best])]
+
+
+def _path(name: str, stage: _Stage, static: Path, table: Path) -> Path:
+    if name.startswith("always:"):
+        return single(stage.test, _known_arm(name.removeprefix("always:"), stage.test))
+    makers: Mapping[str, Callable[[], Path]] = {
+        "random": lambda: _random(stage),
+        "static": lambda: static,
+        "table": lambda: table,
+        "corrected": lambda: _corrected(stage),
+        "oracle": lambda: oracle_path(stage.test, stage.arms),
+    }
+    return makers[name]()
+
+
+def _known_arm(name: str, test: Recorded) -> str:
+    if name not in test.arms:
+        raise EvalError(f"--policy always:{name}: no such model in the comparison; it has {', '.join(test.arms)}")
+    return name
+
+
+def _routed(stage: _Stage, forecast: Forecast) -> Path:
+    if len(stage.arms) == 2:
+        return threshold_path(stage.test, stage.arms[0], stage.arms[1], forecast)
+    return value_path(stage.test, stage.arms, forecast)
+
+
+def _random(stage: _Stage) -> Path:
+    ends = [0, len(stage.arms) - 1]
+    return mixing_path(stage.test, (stage.arms[0], stage.arms[-1]), Forecast(stage.static.quality[:, ends], stage.static.cost[:, ends]))
+
+
+def _corrected(stage: _Stage) -> Path:
+    forecast, note = corrected_forecast(stage.fit.columns(stage.arms), stage.test, stage.table, seed=stage.setting.seed)
+    return replace(_routed(stage, forecast), note=note)
+
+
+def _cascaded(stage: _Stage, scene: Scene, static: Path, table: Path) -> Scored:
+    verifier = stage.setting.verifier or _DEFAULT_VERIFIER
+    path, plan = cascade_path(stage.fit, stage.test, verifier, floor_share=stage.setting.floor_share, seed=stage.setting.seed)
+    done = expect(stage.test, plan.steps, verifier)
+    known = ~np.isnan(done.quality)
+    realised = {"quality": float(done.quality[known].mean()), "cost_usd": float(done.cost[known].mean())}
+    extra = {
+        "verifier": verifier._asdict(),
+        "plan": asdict(plan),
+        "refused": bool(plan.refusal),
+        "realised": realised,
+        "error_share": {"quality": realised["quality"] / plan.quality - 1.0, "cost_usd": realised["cost_usd"] / plan.cost_usd - 1.0},
+    }
+    steps = " → ".join(plan.steps)
+    scored = score("cascade", replace(path, note=plan.refusal or steps), scene, static=static, table=table)
+    return replace(scored, extra=extra)
+
+
+def _learned(name: str, stage: _Stage, scene: Scene) -> Scored:
+    part = stage.test.columns(stage.arms)
+    fitted = fit_table(stage.fit.columns(stage.arms), depth=1).quality[0][()]
+    priors = [FLAT if name == "thompson-flat" else Prior(float(p), _PRIOR_N, "fit") for p in fitted]
+    regret, shares = thompson(part, priors, seed=stage.setting.seed)
+    path = Path((part.score @ shares)[None, :], (part.cost_usd @ shares)[None, :], 0)
+    scored = score(name, path, scene)
+    bounds = Bounded(regret.mean, regret.low, regret.high)
+    return Scored(
+        name,
+        {**scored.metrics, "regret": bounds},
+        scored.curve,
+        f"regret {regret.mean:.4f} per request over {regret.n_requests}",
+        {"bandit": asdict(regret)},
+    )
+
+
+def _in_calls(scored: Scored) -> Scored:
+    """Without known costs nothing in dollars is said; areas and thresholds in calls stay."""
+    dollars = {"cost_usd", "saving", "saving_at_95", "aiq", "aiq_gain_over_static", "aiq_gain_over_table"}
+    none = Bounded(None, None, None)
+    return replace(scored, metrics={name: none if name in dollars else value for name, value in scored.metrics.items()})

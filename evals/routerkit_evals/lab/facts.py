@@ -1,0 +1,35 @@
+"""Shipped public facts, as the laboratory uses them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from routerkit import priors as shipped
+from routerkit_evals.lab.reading import Item
+from routerkit_evals.lab.table import Prior
+
+_FACT_N = 10.0
+"""Tasks that a published share is worth: the lower end of what halves a cold start's regret, because harness and version may differ."""
+_OTHER_KIND_N = 4.0
+"""The same, of a share on another kind of work."""
+_KIND_OF = {"test_generation": "test_write"}
+
+
+def priors_for(arms: Sequence[str], items: Sequence[Item]) -> Mapping[str, Prior]:
+    """What leaderboards say about the arms on the commonest kind of these items; arms nobody published are left out."""
+    kind = Counter(item.kind for item in items).most_common(1)[0][0] if items else ""
+    found = {arm: shipped.facts_about(arm, _KIND_OF.get(kind, kind)) for arm in arms}
+    return {arm: _prior(arm_facts, _KIND_OF.get(kind, kind)) for arm, arm_facts in found.items() if arm_facts}
+
+
+def _prior(found: Sequence[shipped.Fact], kind: str) -> Prior:
+    n = _FACT_N if any(f.kind == kind for f in found) else _OTHER_KIND_N
+    return Prior(float(np.mean([f.passed_share for f in found])), n, f"{found[0].benchmark}, {found[0].date}")
+
+
+def list_prices() -> Mapping[str, float]:
+    """Dollars per million tokens of models whose recorded calls carry no cost."""
+    return {p.model: p.usd_per_mtok for p in shipped.list_prices()}
