@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import queue
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _LOOK_S: Final = 0.2
 """How often somebody who waits for a worker looks whether a new one has started."""
 _TRIES: Final = 3
 """Workers one answer may lose before the cluster is what is broken."""
+_KNOCK_S: Final = 10.0
+"""Longest wait for the door of a cluster."""
+_REMEDY: Final = "start one with `ray start --head`, or use --executor local"
 _log = logging.getLogger(__name__)
 _INSTALL: Final = "pip install 'routerkit[evals,ray]'"
 
@@ -196,15 +200,25 @@ def _attach(address: str) -> tuple[ModuleType, bool]:
 
     if ray.is_initialized():
         return ray, False
+    _knock(address)
     try:
         # With an address, init only ever connects.
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError, OSError) as exc:
         where = "" if address == "auto" else f" at {address}"
-        raise EvalError(
-            f"no Ray cluster answers{where} ({_line(exc)}); start one with `ray start --head`, or use --executor local"
-        ) from exc
+        raise EvalError(f"no Ray cluster answers{where} ({_line(exc)}); {_REMEDY}, or check RAY_AUTH_TOKEN") from exc
     return ray, True
+
+
+def _knock(address: str) -> None:
+    """Refuse an address where nobody listens at once: Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), _KNOCK_S).close()
+    except OSError as exc:
+        raise EvalError(f"no Ray cluster answers at {address} ({_line(exc)}); {_REMEDY}") from exc
 
 
 def _line(error: Exception) -> str:
