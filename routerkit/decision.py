@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from routerkit.features import Features
 from routerkit.messages import Json
@@ -56,7 +56,7 @@ class Candidate(NamedTuple):
     @property
     def total(self) -> float:
         """Weighted sum of the scores."""
-        return sum(s.value * s.weight for s in self.scores)
+        return sum([s.value * s.weight for s in self.scores])
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,18 @@ class Decision:
             "notes": list(self.notes),
         }
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Json]) -> Self:
+        """The decision that `to_dict` wrote; keys that a newer version added are passed over.
+
+        Raises:
+            ValueError: it is not that of a decision.
+        """
+        try:
+            return cls(**_stored_facts(stored))
+        except (KeyError, TypeError, AttributeError, ValueError) as exc:
+            raise ValueError(f"not a stored decision: {type(exc).__name__}: {exc}") from exc
+
 
 def format_usd(usd: float | None) -> str:
     """Dollars with enough digits to compare cheap calls; `unknown` when there is no price."""
@@ -178,5 +190,39 @@ def _candidate_dict(c: Candidate) -> dict[str, Json]:
     if c.drop:
         return {"target": c.target, "drop": {"by": c.drop.by, "why": c.drop.why}}
     scores: Json = [{"by": s.by, "value": s.value, "weight": s.weight} for s in c.scores]
-    facts: Mapping[str, Json] = {k: v for k, v in c._asdict().items() if k not in {"drop", "scores"}}
-    return {**facts, "scores": scores, "total": c.total}
+    # Spelled out, because rows of the ledger are made for every call, and _asdict takes twice as long.
+    return {
+        "target": c.target,
+        "cost_usd": c.cost_usd,
+        "quality": c.quality,
+        "quality_low": c.quality_low,
+        "quality_high": c.quality_high,
+        "n_samples": c.n_samples,
+        "latency_s": c.latency_s,
+        "note": c.note,
+        "scores": scores,
+        "total": c.total,
+    }
+
+
+# Any below is what a JSON reader gives; a surprise in it becomes the ValueError of `Decision.from_dict`.
+def _stored_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
+    candidates = tuple(_stored_candidate(c) for c in stored["candidates"])
+    features = _known(stored["features"], Features.__slots__)
+    return _known(stored, (f.name for f in fields(Decision) if f.init)) | {
+        "at": datetime.fromisoformat(stored["at"]),
+        "features": Features(**features | {"needs": frozenset(features["needs"]), "tags": tuple(features["tags"])}),
+        "rows": lambda: candidates,
+        "ranked": tuple(stored["ranked"]),
+        "notes": tuple(stored["notes"]),
+    }
+
+
+def _stored_candidate(stored: Mapping[str, Any]) -> Candidate:
+    facts = _known(stored, Candidate._fields)
+    drop = Drop(**facts["drop"]) if facts.get("drop") else None
+    return Candidate(**facts | {"drop": drop, "scores": tuple(Score(**s) for s in facts.get("scores", ()))})
+
+
+def _known(stored: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: stored[name] for name in names if name in stored}

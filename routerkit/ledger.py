@@ -6,18 +6,16 @@ Rows are built in the writer's thread. Prompts and answers are not stored unless
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from routerkit.decision import Candidate, Decision, Drop, Score
-from routerkit.features import Features
-from routerkit.messages import Json, Message
+from routerkit import fastjson
+from routerkit.messages import Json
 from routerkit.record import Attempt, Record, Report
 from routerkit.store import CALLS, REPORTS, Durability, Pace, Row, SegmentWriter
 
@@ -116,7 +114,7 @@ def call_row(record: Record) -> Row:
         "price_version": next((a.price_version for a in reversed(record.attempts) if a.price_version), None),
         "is_stream": record.is_stream,
         "prompt_chars": decision.features.input_chars,
-        "prompt_sha256": hashlib.sha256(_canonical(request.messages).encode("utf-8", "surrogatepass")).hexdigest(),
+        "prompt_sha256": hashlib.sha256(fastjson.canonical(request.messages)).hexdigest(),
         "output_chars": record.output_chars,
         "propensity": decision.propensity,
         "rule": decision.rule,
@@ -143,23 +141,11 @@ def remark(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:_MAX_REMARK_CHARS])
 
 
-def decision_from_json(text: str) -> Decision:
-    """The decision as it was stored in column `decision`.
-
-    Raises:
-        ValueError: it is no JSON, or not that of a decision.
-    """
-    try:
-        return _decision(json.loads(text))
-    except (KeyError, TypeError, AttributeError) as exc:
-        raise ValueError(f"not a stored decision: {type(exc).__name__}: {exc}") from exc
-
-
 def _call_row_with_text(record: Record) -> Row:
     output = record.output_text
     return {
         **call_row(record),
-        "prompt": _canonical(record.request.messages)[:_MAX_TEXT_CHARS],
+        "prompt": fastjson.canonical(record.request.messages).decode()[:_MAX_TEXT_CHARS],
         "output": None if output is None else output[:_MAX_TEXT_CHARS],
     }
 
@@ -189,38 +175,3 @@ def _first_token_s(record: Record) -> float | None:
 
 def _instant(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat()
-
-
-def _canonical(messages: tuple[Message, ...]) -> str:
-    return json.dumps(messages, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-# Any below is what json.loads gives; a surprise in it becomes the ValueError of decision_from_json.
-def _decision(stored: dict[str, Any]) -> Decision:
-    facts = _known(stored, set(Decision.__dataclass_fields__) - {"rows", "_candidates"})
-    features = _known(stored["features"], set(Features.__dataclass_fields__))
-    features |= {"needs": frozenset(features["needs"]), "tags": tuple(features["tags"])}
-    candidates = tuple(_candidate(c) for c in stored["candidates"])
-    facts |= {
-        "at": datetime.fromisoformat(facts["at"]),
-        "features": Features(**features),
-        "rows": lambda: candidates,
-        "ranked": tuple(facts["ranked"]),
-        "notes": tuple(facts["notes"]),
-    }
-    return Decision(**facts)
-
-
-def _candidate(stored: dict[str, Any]) -> Candidate:
-    facts = _known(stored, set(Candidate._fields))
-    drop = Drop(**facts["drop"]) if facts.get("drop") else None
-    return Candidate(**facts | {"drop": drop, "scores": tuple(Score(**s) for s in facts.get("scores", ()))})
-
-
-def _known(stored: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """What this version understands: a newer one may have stored more."""
-    return {k: v for k, v in stored.items() if k in names}

@@ -17,9 +17,9 @@ from typing import Annotated, Final
 
 import typer
 
-from routerkit.decision import format_usd
+from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
-from routerkit.ledger import decision_from_json, remark
+from routerkit.ledger import remark
 from routerkit.store import IngestResult, Rows, follow, ingest, query
 
 DEFAULT_CONFIG: Final = "routerkit.toml"
@@ -234,7 +234,7 @@ def _print_csv(rows: Rows) -> None:
 
 def _print_explanation(decision: str) -> None:
     try:
-        lines = decision_from_json(decision).explain().splitlines()
+        lines = Decision.from_dict(json.loads(decision)).explain().splitlines()
     except ValueError:
         lines = [decision]  # stored by another version: better raw than not at all
     for line in lines:

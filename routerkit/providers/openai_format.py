@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from routerkit import fastjson
 from routerkit.errors import ProviderError
 from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, Usage, text_of
@@ -104,10 +105,9 @@ def decode(body: bytes) -> Json:
         ProviderError: `malformed` if it is not JSON.
     """
     try:
-        value: Json = json.loads(body.decode())
+        return fastjson.loads(body)
     except (ValueError, RecursionError) as exc:
         raise malformed(f"not JSON ({type(exc).__name__}, {len(body):,} bytes)") from exc
-    return value
 
 
 def malformed(what: str) -> ProviderError:

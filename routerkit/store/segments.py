@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
-import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar, cast
 
-from routerkit.messages import Json
+from routerkit import fastjson
 from routerkit.store.lifecycle import watch, watch_child_exit
 from routerkit.store.schema import Row
 from routerkit.store.segment_file import OpenSegment
@@ -199,7 +194,8 @@ class SegmentWriter(Generic[T]):
 
     def _line(self, item: T) -> bytes | None:
         try:
-            line = encode(self._to_row(item) if self._to_row else cast("Row", item))  # without to_row, T is Row
+            row = self._to_row(item) if self._to_row else cast("Row", item)  # without to_row, T is Row
+            line = fastjson.dumps(row) + b"\n"
         except Exception as exc:  # noqa: BLE001  rows are built from what callers passed in; none of it may end the thread
             self._drop(1, "bad", f"a row cannot be written as JSON: {type(exc).__name__}: {exc}")
             return None
@@ -230,41 +226,3 @@ class _Mark:
     def __init__(self, *, is_last: bool = False) -> None:
         self.done = threading.Event()
         self.is_last = is_last
-
-
-def encode(row: Row) -> bytes:
-    """One line of JSON. Numbers JSON cannot say (NaN, infinity) become null, lone surrogates `?`, datetimes UTC without offset.
-
-    Raises:
-        TypeError: a value is none of JSON's, a datetime, a mapping, a set or a sequence.
-    """
-    try:
-        text = _ENCODER.encode(row)
-    except ValueError:
-        text = _ENCODER.encode(_finite(cast("Json", row)))  # a Row is JSON
-    return text.encode("utf-8", "replace") + b"\n"
-
-
-def _plain(value: object) -> Json:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, AbstractSet | Sequence) and not isinstance(value, bytes | bytearray):
-        return list(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat() if value.tzinfo else value.isoformat()
-    if isinstance(value, os.PathLike):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-def _finite(value: Json) -> Json:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_finite(v) for v in value]
-    return value
-
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)

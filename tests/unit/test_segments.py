@@ -3,13 +3,11 @@
 import json
 import os
 import stat
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from routerkit.store import Pace, SegmentWriter, StreamSchema
-from routerkit.store.segments import encode
 from routerkit.testing import FakeClock
 
 IDLE = Pace(tick_s=3600)
@@ -189,13 +187,6 @@ def test_fsync_mode_writes_the_same_rows(tmp_path):
     assert writer.flush()
     assert [{"k": 1}] == lines(tmp_path)
     writer.close()
-
-
-def test_encode_says_what_json_cannot():
-    at = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-    row = {"nan": float("nan"), "nested": ({"inf": float("inf")},), "bad": "\ud800", "at": at, "set": frozenset({1})}
-    got = json.loads(encode(row))
-    assert {"nan": None, "nested": [{"inf": None}], "bad": "?", "at": "2026-11-23T12:00:00", "set": [1]} == got
 
 
 @pytest.mark.parametrize(

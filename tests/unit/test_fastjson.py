@@ -1,0 +1,59 @@
+"""fastjson: what msgspec takes and what it does not come out the same."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routerkit import fastjson
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_what_was_written_is_read_back(value):
+    """Both through our own reader and through everybody else's."""
+    assert value == fastjson.loads(fastjson.dumps(value)) == json.loads(fastjson.dumps(value))
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_canonical_text_does_not_depend_on_the_order_of_keys(value):
+    backwards = dict(reversed(value.items()))
+    assert fastjson.canonical(value) == fastjson.canonical(backwards)
+
+
+@pytest.mark.parametrize("bad", ["\ud83d", "fine"])
+def test_numbers_and_texts_that_json_cannot_say_are_replaced(bad):
+    """Whether or not the standard library has to help."""
+    row = {"nan": float("nan"), "nested": ({"inf": float("inf")},), "bad": bad, "set": frozenset({1}), "map": MappingProxyType({"a": 1})}
+    want = {"nan": None, "nested": [{"inf": None}], "bad": bad.replace("\ud83d", "?"), "set": [1], "map": {"a": 1}}
+    assert want == json.loads(fastjson.dumps(row))
+
+
+def test_what_is_no_json_is_a_type_error():
+    with pytest.raises(TypeError, match="object is not JSON"):
+        fastjson.dumps({"k": object()})
+
+
+def test_canonical_text_says_something_about_everything():
+    assert {"a": "??", "b": "0j"} == json.loads(fastjson.canonical({"b": 0j, "a": "\ud83d\ud83d"}))
+
+
+@pytest.mark.parametrize(("text", "value"), [(b'"\\ud83d"', "\ud83d"), (b"1e999", float("inf"))])
+def test_what_only_the_standard_library_reads_is_read(text, value):
+    """A model may stream half of an escaped surrogate pair."""
+    assert value == fastjson.loads(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[1,]", b'{"a":1}x', b"'a'"])
+def test_what_is_no_json_is_a_value_error(text):
+    with pytest.raises(ValueError):
+        fastjson.loads(text)
