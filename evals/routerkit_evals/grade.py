@@ -4,92 +4,104 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from routerkit_evals.execution import Execution, Limits, Verdict
+from routerkit_evals.ast_checks import equal_trees, failed_checks
 from routerkit_evals.extract import extract
+from routerkit_evals.mutation import grade_tests
 from routerkit_evals.sandbox import Sandbox
+from routerkit_evals.scope import violations
 from routerkit_evals.task import Task
+from routerkit_evals.type_checks import type_errors
+from routerkit_evals.verdict import Grade, one_line, run_tests
 
-_WALL_PER_CPU = 3.0
-"""A loaded machine stretches wall time, not processor time; so the task's limit bounds the latter and this much of the former."""
-_WHY_CHARS = 300
+__all__ = ["Grade", "Grader", "RubricGrader"]
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """What an answer was worth."""
+class RubricGrader(Protocol):
+    """Grades answers in words; a calibrated judge is one."""
 
-    verdict: Verdict
-    why: str = ""
-    """One line; empty for a pass."""
-    tests_passed: int = 0
-    tests_total: int = 0
-    seconds: float = 0.0
-    """Wall time of the tests."""
-    sandbox: str = ""
-    """Level of the sandbox; empty when nothing was run."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether it says something about the model."""
-        return self.verdict not in {"infra_provider", "infra_sandbox", "skipped_no_sandbox", "invalid_task"}
+    def grade(self, task: Task, text: str) -> Grade:
+        """Grade one answer; a judge that fails is `infra_provider`, never the answer's fault."""
+        ...
 
 
 class Grader:
-    """Grades answers; a sandbox is only needed for tasks that run something."""
+    """Grades answers; a sandbox is only needed for tasks that run something, a judge only for rubrics."""
 
-    def __init__(self, sandbox: Sandbox | None) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox | None, judge: RubricGrader | None = None) -> None:
+        self._sandbox, self._judge = sandbox, judge
 
     def grade(self, task: Task, text: str) -> Grade:
         """Grade one whole answer."""
-        if task.scorer.kind == "tests":
-            return self._tests(task, text)
+        if task.wants_files:
+            return self._files(task, text)
         if task.scorer.kind in {"literal_equal", "int_in"}:
             return _value(task, text)
-        return Grade("invalid_task", f"no grader for scorer {task.scorer.kind!r}")
+        if self._judge is None:
+            return Grade("invalid_task", "a rubric needs a judge, and there is none")
+        return self._judge.grade(task, text)
 
-    def _tests(self, task: Task, text: str) -> Grade:
-        if self._sandbox is None:
+    def _files(self, task: Task, text: str) -> Grade:
+        if self._sandbox is None and task.program is not None:
             return Grade("skipped_no_sandbox", "the task runs code and there is no sandbox")
         found = extract(text, task.editable, preamble=task.preamble)
         if not found.is_ok:
             return Grade("format", f"no usable file in the answer (may write: {', '.join(task.editable)})")
-        grade = self.grade_files(task, found.files)
+        grade = self.grade_files(task, found.files, ignored=found.ignored)
         if found.ignored and grade.verdict != "pass":
             return replace(grade, why=f"{grade.why} (ignored: {', '.join(found.ignored)})")
         return grade
 
-    def grade_files(self, task: Task, changed: Mapping[str, str]) -> Grade:
-        """Grade files laid over the task's starting state."""
-        assert self._sandbox is not None
-        assert task.program is not None
+    def grade_files(self, task: Task, changed: Mapping[str, str], *, ignored: Sequence[str] = ()) -> Grade:
+        """Grade files laid over the task's starting state.
+
+        Args:
+            task: A task whose answers are files.
+            changed: Path → text, editable paths only.
+            ignored: Paths the answer wrote although it may not.
+        """
         answer = {path: task.preamble.get(path, "") + code for path, code in changed.items()}
-        program = replace(task.program, untrusted=tuple(answer))
-        limits = Limits(wall_s=task.timeout_s * _WALL_PER_CPU, cpu_s=max(1, round(task.timeout_s)))
-        # Tests last: an answer that brings its own check.py finds it replaced.
-        execution = self._sandbox.run({**task.files, **answer, **task.tests}, program, limits)
-        return replace(_verdict(task, execution), seconds=execution.seconds, sandbox=self._sandbox.level)
+        wrong = _out_of_bounds(task, answer, ignored)
+        if wrong:
+            return Grade("fail", one_line("; ".join(wrong)))
+        if task.program is None:
+            return _same_trees(task, answer)
+        assert self._sandbox is not None
+        if task.scorer.kind == "mutation":
+            return grade_tests(self._sandbox, task, answer)
+        grade = run_tests(self._sandbox, task, answer)
+        return self._with_types(task, answer, grade) if grade.verdict == "pass" else grade
+
+    def _with_types(self, task: Task, answer: Mapping[str, str], grade: Grade) -> Grade:
+        """Types last, and only of answers that work: looking takes seconds."""
+        if task.max_type_errors is None:
+            return grade
+        assert self._sandbox is not None
+        found = type_errors(self._sandbox, {**task.files, **answer}, tuple(answer))
+        if found is None:
+            return replace(grade, verdict="infra_sandbox", why="types could not be checked; pip install mypy")
+        if len(found) <= task.max_type_errors:
+            return replace(grade, type_errors=len(found))
+        why = one_line(f"{len(found)} type errors, at most {task.max_type_errors} may be: {'; '.join(found)}")
+        return replace(grade, verdict="fail", why=why, type_errors=len(found))
 
 
-def _verdict(task: Task, execution: Execution) -> Grade:
-    if execution.verdict_class == "infra_sandbox":
-        return Grade("infra_sandbox", execution.why)
-    if execution.verdict_class == "timeout_tests":
-        return Grade("timeout_tests", f"the tests did not end within {task.timeout_s:g} s")
-    report = execution.report
-    if report is None:
-        return Grade("fail", f"the run ended before its tests did (exit code {execution.exit_code})")
-    missing = set(task.scorer.expected) - set(report.passed)
-    n_passed, n_total = len(report.passed), len({*report.passed, *report.failed, *task.scorer.expected})
-    if not report.is_complete or report.failed or missing or not report.passed:
-        why = report.error or f"failed: {', '.join([*report.failed, *sorted(missing)][:5]) or 'no test ran'}"
-        return Grade("fail", why.replace("\n", " ")[:_WHY_CHARS], n_passed, n_total)
-    if task.scorer.must_print and not re.search(task.scorer.must_print, execution.stdout):
-        return Grade("fail", "the tests' closing line was not printed", n_passed, n_total)
-    return Grade("pass", tests_passed=n_passed, tests_total=n_total)
+def _out_of_bounds(task: Task, answer: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
+    """What the answer touches or leaves that it must not, before anything is run."""
+    wrong = violations(task.scope, task.files, answer, ignored) if task.scope else []
+    return wrong + failed_checks(task.structure, {**task.files, **answer}, task.files)
+
+
+def _same_trees(task: Task, answer: Mapping[str, str]) -> Grade:
+    state = {**task.files, **answer}
+    other = [path for path, text in task.reference.items() if not equal_trees(state.get(path, ""), text)]
+    n_right, n_all = len(task.reference) - len(other), len(task.reference)
+    if other:
+        return Grade("fail", f"not the expected program: {', '.join(other)}", n_right, n_all)
+    return Grade("pass", tests_passed=n_right, tests_total=n_all)
 
 
 def _value(task: Task, text: str) -> Grade:

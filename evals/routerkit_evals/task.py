@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, cast
 
 from routerkit import TASK_KINDS, Json
+from routerkit_evals.ast_checks import Check, parse_checks
 from routerkit_evals.errors import TaskError
 from routerkit_evals.execution import Program
+from routerkit_evals.fields import Fields
+from routerkit_evals.scope import Scope, parse_scope
 
 SCHEMA: Final = "rk-task/1"
 ScorerKind = Literal["tests", "literal_equal", "int_in", "ast_equal", "mutation", "rubric"]
-GRADED: Final = ("tests", "literal_equal", "int_in")
-"""Scorers this version grades; tasks with another are left out of a run and counted."""
+GRADED: Final = ("tests", "literal_equal", "int_in", "ast_equal", "mutation")
+"""Scorers that need no judge; tasks with another are left out of a run that has none, and counted."""
 _SCORERS: Final = ("tests", "literal_equal", "int_in", "ast_equal", "mutation", "rubric")
 
 
@@ -32,6 +35,31 @@ class Scorer:
     """Regular expression whose first group is the answer in the text."""
     expected: tuple[str, ...] = ()
     """Ids of the tests that must pass; empty = the script must run to its end."""
+    module: str | None = None
+    """File whose mutants the answer's tests must notice."""
+    threshold: float = 1.0
+    """Share of mutants to kill, or of rubric points to make, for a pass; above 0, at most 1."""
+    points: tuple[str, ...] = ()
+    """What a judge looks for in an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A module with one fault that right tests notice."""
+
+    description: str
+    code: str
+    """The whole module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An answer that is known to be right or wrong; a judge is measured on it."""
+
+    answer: str
+    is_right: bool
+    flaw: str = ""
+    """What is wrong with it, in the author's words; never shown to a judge."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +92,52 @@ class Task:
     split: str = ""
     is_raw_prompt: bool = False
     """Whether the prompt is sent exactly as it is, without files and format rules."""
+    mutants: tuple[Mutant, ...] = ()
+    structure: tuple[Check, ...] = ()
+    """Assertions about the syntax tree of the state after the answer."""
+    scope: Scope | None = None
+    """What the answer may touch, beyond `editable`."""
+    max_type_errors: int | None = None
+    """Most type errors mypy may find in the files the answer wrote; None = types do not decide."""
+    shown_tests: Mapping[str, str] = field(default_factory=dict)
+    """Tests a model may see and run: path → text. Hidden ones never show, nor what they print."""
+    reference_answer: str = ""
+    """A right answer in words; a judge sees it."""
+    examples: tuple[Example, ...] = ()
+    """Right and wrong answers on which a judge is calibrated."""
 
     @cached_property
     def version(self) -> str:
         """Hash of everything the answer and its grade depend on."""
-        body = {k: v for k, v in asdict(self).items() if k not in {"reference", "published", "source", "split"}}
+        body = {k: v for k, v in asdict(self).items() if k not in _PROVENANCE and (v or k not in _LATER)}
+        body["scorer"] = {k: v for k, v in body["scorer"].items() if k not in _LATER_SCORER or v != _LATER_SCORER[k]}
+        if self.scorer.kind == "ast_equal":
+            body["reference"] = dict(self.reference)
+        if self.max_type_errors is not None:
+            body["max_type_errors"] = self.max_type_errors  # 0 is a bound, not an absence
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def is_graded(self) -> bool:
-        """Whether this version has a grader for it."""
+        """Whether it can be graded without a judge."""
         return self.scorer.kind in GRADED
+
+    @property
+    def needs_judge(self) -> bool:
+        """Whether only a judge can grade it."""
+        return self.scorer.kind == "rubric"
+
+    @property
+    def wants_files(self) -> bool:
+        """Whether an answer is files, not a value or a text."""
+        return self.scorer.kind in {"tests", "ast_equal", "mutation"}
+
+
+_PROVENANCE: Final = frozenset({"reference", "published", "source", "split", "examples"})
+"""Nothing an answer or its grade depends on."""
+_LATER: Final = frozenset({"mutants", "structure", "scope", "max_type_errors", "shown_tests", "reference_answer"})
+"""Fields that came after samples had been stored; where a task does not use them, its version stays what it was."""
+_LATER_SCORER: Final[Mapping[str, object]] = {"module": None, "threshold": 1.0, "points": ()}
 
 
 def load_tasks(path: Path) -> tuple[Task, ...]:
@@ -113,89 +176,103 @@ def parse_task(line: str, *, where: str) -> Task:
         raise TaskError(f"{where}: not JSON ({exc})") from exc
     if not isinstance(row, dict):
         raise TaskError(f"{where}: a task is a JSON object, not {type(row).__name__}")
-    return _Fields(row, where).task()
+    return _task(Fields(row, where))
 
 
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """Typed reading of one row, with errors that name the field."""
+def _task(fields: Fields) -> Task:
+    if fields.row.get("schema") != SCHEMA:
+        raise fields.wrong("schema", f"must be {SCHEMA!r}")
+    scorer = _scorer(fields)
+    tests = fields.texts("tests")
+    task = Task(
+        id=fields.text("id"),
+        category=fields.choice("category", TASK_KINDS),
+        prompt=fields.text("prompt"),
+        scorer=scorer,
+        files=fields.texts("files"),
+        editable=fields.strings("editable"),
+        tests=tests,
+        preamble=fields.texts("preamble"),
+        reference=fields.texts("reference"),
+        answer=fields.row.get("answer"),
+        timeout_s=fields.number("timeout_s", 20.0),
+        cluster=fields.text("cluster", fields.text("id")),
+        published=fields.text("published", ""),
+        source=fields.text("source", ""),
+        split=fields.text("split", ""),
+        shown_tests=tests if fields.flag("tests_visible") else fields.texts("shown_tests"),
+    )
+    return _with_program(_with_judging(fields, _with_bounds(fields, task)), fields)
 
-    row: Mapping[str, Json]
-    where: str
 
-    def task(self) -> Task:
-        if self.row.get("schema") != SCHEMA:
-            raise self.wrong("schema", f"must be {SCHEMA!r}")
-        scorer = self.scorer()
-        task = Task(
-            id=self.text("id"),
-            category=self.choice("category", TASK_KINDS),
-            prompt=self.text("prompt"),
-            scorer=scorer,
-            files=self.texts("files"),
-            editable=self.strings("editable"),
-            tests=self.texts("tests"),
-            preamble=self.texts("preamble"),
-            reference=self.texts("reference"),
-            answer=self.row.get("answer"),
-            timeout_s=self.number("timeout_s", 20.0),
-            cluster=self.text("cluster", self.text("id")),
-            published=self.text("published", ""),
-            source=self.text("source", ""),
-            split=self.text("split", ""),
-        )
-        return replace(task, program=self.program(task)) if scorer.kind == "tests" else task
+def _with_bounds(fields: Fields, task: Task) -> Task:
+    """What an answer must keep to besides its tests."""
+    scope, types = fields.row.get("scope"), fields.row.get("types")
+    for name, value in (("scope", scope), ("types", types)):
+        if value is not None and not isinstance(value, Mapping):
+            raise fields.wrong(name, "must be an object")
+    limits = Fields(types, f"{fields.where}: types") if isinstance(types, Mapping) else None
+    return replace(
+        task,
+        structure=parse_checks(fields, "structure"),
+        scope=parse_scope(Fields(scope, f"{fields.where}: scope")) if isinstance(scope, Mapping) else None,
+        max_type_errors=limits.count("max_errors") if limits else None,
+    )
 
-    def scorer(self) -> Scorer:
-        value = self.row.get("scorer")
-        if not isinstance(value, Mapping):
-            raise self.wrong("scorer", "must be an object with a type")
-        inner = _Fields(value, f"{self.where}: scorer")
-        kind = cast("ScorerKind", inner.choice("type", _SCORERS))  # choice has checked it
-        extract = inner.text("extract", "") or None
-        if kind in {"literal_equal", "int_in"} and (extract is None or self.row.get("answer") is None):
-            raise self.wrong("scorer", f"{kind} needs scorer.extract and answer")
-        return Scorer(kind, inner.text("must_print", "") or None, extract, self.strings("f2p") + self.strings("p2p"))
 
-    def program(self, task: Task) -> Program:
-        command = self.strings("cmd")
-        pythonpath = self.text("pythonpath", "")
-        match command:
-            case ["python", file] if file in task.tests:
-                return Program("script", (file,), pythonpath=pythonpath)
-            case ["python", "-m", "pytest", *arguments]:
-                return Program("pytest", tuple(arguments), pythonpath=pythonpath)
-        raise self.wrong("cmd", f"is {list(command)}; it must be [python, FILE of tests] or [python, -m, pytest, ...]")
+def _with_judging(fields: Fields, task: Task) -> Task:
+    """Mutants of a mutation task; the reference and the calibration of a rubric."""
+    mutants = tuple(Mutant(each.text("desc", ""), each.text("code")) for each in fields.each("mutants"))
+    if task.scorer.kind == "mutation" and (not mutants or task.scorer.module not in task.files):
+        raise fields.wrong("mutants", "must hold at least one module, and scorer.module must be one of files")
+    examples = tuple(_example(each) for each in fields.each("judge_calibration"))
+    return replace(task, mutants=mutants, reference_answer=fields.text("reference_answer", ""), examples=examples)
 
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.row.get(name, default)
-        if not isinstance(value, str) or (default is None and not value):
-            raise self.wrong(name, "must be a text")
-        return value
 
-    def number(self, name: str, default: float) -> float:
-        value = self.row.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise self.wrong(name, "must be a number above 0")
-        return float(value)
+def _example(fields: Fields) -> Example:
+    label, flaw = fields.row.get("label"), fields.row.get("flaw")
+    if label not in {0, 1}:
+        raise fields.wrong("label", f"is {label!r}; it must be 1 for a right answer or 0 for a wrong one")
+    return Example(fields.text("answer"), bool(label), flaw if isinstance(flaw, str) else "")
 
-    def choice(self, name: str, allowed: Sequence[str]) -> str:
-        value = self.text(name)
-        if value not in allowed:
-            raise self.wrong(name, f"is {value!r}; it must be one of {', '.join(allowed)}")
-        return value
 
-    def strings(self, name: str) -> tuple[str, ...]:
-        value = self.row.get(name) or ()
-        if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
-            raise self.wrong(name, "must be a list of texts")
-        return tuple(str(v) for v in value)
+def _scorer(fields: Fields) -> Scorer:
+    value = fields.row.get("scorer")
+    if not isinstance(value, Mapping):
+        raise fields.wrong("scorer", "must be an object with a type")
+    inner = Fields(value, f"{fields.where}: scorer")
+    kind = cast("ScorerKind", inner.choice("type", _SCORERS))  # choice has checked it
+    extract, points = inner.text("extract", "") or None, inner.strings("points")
+    if kind in {"literal_equal", "int_in"} and (extract is None or fields.row.get("answer") is None):
+        raise fields.wrong("scorer", f"{kind} needs scorer.extract and answer")
+    if kind == "rubric" and not points:
+        raise fields.wrong("scorer", "rubric needs scorer.points")
+    return Scorer(
+        kind,
+        inner.text("must_print", "") or None,
+        extract,
+        fields.strings("f2p") + fields.strings("p2p"),
+        inner.text("module", "") or None,
+        inner.share("threshold", 1.0),
+        points,
+    )
 
-    def texts(self, name: str) -> Mapping[str, str]:
-        value = self.row.get(name) or {}
-        if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
-            raise self.wrong(name, "must be an object of path and text")
-        return {k: str(v) for k, v in value.items()}
 
-    def wrong(self, name: str, why: str) -> TaskError:
-        return TaskError(f"{self.where}: field {name!r} {why}")
+def _with_program(task: Task, fields: Fields) -> Task:
+    kind = task.scorer.kind
+    if kind == "ast_equal" and not task.tests:
+        if not task.reference:
+            raise fields.wrong("reference", "must hold the right files; ast_equal without tests compares with them")
+        return task
+    return replace(task, program=_program(task, fields)) if task.wants_files else task
+
+
+def _program(task: Task, fields: Fields) -> Program:
+    command = fields.strings("cmd")
+    pythonpath = fields.text("pythonpath", "")
+    match command:
+        case ["python", file] if file in task.tests:
+            return Program("script", (file,), pythonpath=pythonpath)
+        case ["python", "-m", "pytest", *arguments]:
+            return Program("pytest", tuple(arguments), pythonpath=pythonpath)
+    raise fields.wrong("cmd", f"is {list(command)}; it must be [python, FILE of tests] or [python, -m, pytest, ...]")

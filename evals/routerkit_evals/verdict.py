@@ -1,0 +1,91 @@
+"""From what a run reported to what an answer was worth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from routerkit_evals.execution import Execution, Limits, Program, Verdict
+from routerkit_evals.sandbox import Sandbox
+from routerkit_evals.task import Task
+
+_WALL_PER_CPU = 3.0
+"""A loaded machine stretches wall time, not processor time; so the task's limit bounds the latter and this much of the former."""
+_WHY_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What an answer was worth."""
+
+    verdict: Verdict
+    why: str = ""
+    """One line; empty for a pass."""
+    tests_passed: int = 0
+    """Tests passed, mutants killed, or points made."""
+    tests_total: int = 0
+    seconds: float = 0.0
+    """Wall time of the tests."""
+    sandbox: str = ""
+    """Level of the sandbox; empty when nothing was run."""
+    cost_usd: float | None = 0.0
+    """What grading cost; 0 without a judge, None = unknown."""
+    type_errors: int | None = None
+    """What mypy found in the answer's files; None = not looked for."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says something about the model."""
+        return self.verdict not in {"infra_provider", "infra_sandbox", "skipped_no_sandbox", "invalid_task"}
+
+
+def run_tests(sandbox: Sandbox, task: Task, answer: Mapping[str, str], *, over: Mapping[str, str] | None = None) -> Grade:
+    """Grade of the task's tests over an answer.
+
+    Args:
+        sandbox: Where it runs.
+        task: A task with a program.
+        answer: Files the answer wrote.
+        over: Files laid over the answer, under the tests.
+    """
+    assert task.program is not None
+    program = replace(task.program, untrusted=tuple(answer))
+    # Tests last: an answer that brings its own check.py finds it replaced.
+    files = {**task.files, **answer, **(over or {}), **task.tests}
+    return run_program(sandbox, task, files, program)
+
+
+def run_program(sandbox: Sandbox, task: Task, files: Mapping[str, str], program: Program) -> Grade:
+    """Grade of one program over these files, within the task's limits."""
+    execution = sandbox.run(files, program, limits_of(task))
+    return replace(verdict_of(task, execution), seconds=execution.seconds, sandbox=sandbox.level)
+
+
+def limits_of(task: Task) -> Limits:
+    """What one run of a task's tests may use."""
+    return Limits(wall_s=task.timeout_s * _WALL_PER_CPU, cpu_s=max(1, round(task.timeout_s)))
+
+
+def verdict_of(task: Task, execution: Execution) -> Grade:
+    """What a run says about the answer in it."""
+    if execution.verdict_class == "infra_sandbox":
+        return Grade("infra_sandbox", execution.why)
+    if execution.verdict_class == "timeout_tests":
+        return Grade("timeout_tests", f"the tests did not end within {task.timeout_s:g} s")
+    report = execution.report
+    if report is None:
+        return Grade("fail", f"the run ended before its tests did (exit code {execution.exit_code})")
+    missing = set(task.scorer.expected) - set(report.passed)
+    n_passed, n_total = len(report.passed), len({*report.passed, *report.failed, *task.scorer.expected})
+    if not report.is_complete or report.failed or missing or not report.passed:
+        why = report.error or f"failed: {', '.join([*report.failed, *sorted(missing)][:5]) or 'no test ran'}"
+        return Grade("fail", one_line(why), n_passed, n_total)
+    if task.scorer.must_print and not re.search(task.scorer.must_print, execution.stdout):
+        return Grade("fail", "the tests' closing line was not printed", n_passed, n_total)
+    return Grade("pass", tests_passed=n_passed, tests_total=n_total)
+
+
+def one_line(text: str) -> str:
+    """A text for `Grade.why`: no line ends, not too long."""
+    return text.replace("\n", " ")[:_WHY_CHARS]
