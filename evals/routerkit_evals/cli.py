@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import routerkit
+from routerkit_evals.cli_verify import verify_command
 from routerkit_evals.errors import EvalError
 from routerkit_evals.lab.commands import fit_command, simulate_command
 
@@ -36,6 +37,7 @@ def _app(text: str) -> typer.Typer:
 eval_app: Final = _app("Measure models on tasks.")
 scores_app: Final = _app("Measured scores.")
 eval_app.command("simulate")(simulate_command)
+eval_app.command("verify")(verify_command)
 scores_app.command("fit")(fit_command)
 
 _DEFAULT_CONFIG: Final = Path("routerkit.toml")

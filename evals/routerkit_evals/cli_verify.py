@@ -1,0 +1,93 @@
+"""`routerkit eval verify`: are these tasks sound?"""
+
+# Flags are booleans, and a command line prints.
+# ruff: noqa: FBT002, T201
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from routerkit_evals.verify import Proof
+
+_EVERY_S: Final = 5.0
+
+
+def verify_command(
+    tasks: Annotated[str, typer.Option("--tasks", help="Name of a task source, or a .jsonl file or folder.")] = "own",
+    times: Annotated[int, typer.Option(min=1, help="How often a reference must pass.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove tasks without a model: the reference passes, the starting state and an empty answer do not. Exit code 1 if one is broken."""
+    # What runs tasks brings heavy packages, and only this command needs them now.
+    from routerkit_evals.grade import Grader
+    from routerkit_evals.sources import tasks_of
+    from routerkit_evals.suite import sandbox_for
+    from routerkit_evals.verify import counted, verify
+
+    chosen = tasks_of(tasks)
+    started_s = time.monotonic()
+    sandbox = sandbox_for(chosen)
+    try:
+        with _showing() as show:
+            proofs = verify(chosen, Grader(sandbox), workers=workers, times=times, on_progress=show)
+    finally:
+        if sandbox is not None:
+            sandbox.close()
+    seconds, counts = time.monotonic() - started_s, counted(proofs)
+    if as_json:
+        print(json.dumps({"n": len(proofs), **counts, "seconds": round(seconds, 2), "tasks": [p.to_dict() for p in proofs]}, indent=2))
+    else:
+        _print(proofs, seconds)
+    if counts["broken"]:
+        raise typer.Exit(1)
+
+
+def _print(proofs: Sequence[Proof], seconds: float) -> None:
+    from routerkit_evals.verify import counted
+
+    for proof in proofs:
+        if proof.state != "proven":
+            print(f"{proof.state:8}  {proof.task_id}  {proof.why}")
+    kinds = list(dict.fromkeys(proof.kind for proof in proofs))
+    for kind in kinds:
+        own = [proof for proof in proofs if proof.kind == kind]
+        print(f"{kind:12}  {counted(own)['proven']}/{len(own)} proven")
+    total = counted(proofs)
+    print(f"{total['proven']} of {len(proofs)} proven, {total['broken']} broken, {total['unproven']} unproven, in {seconds:.1f} s")
+
+
+@contextmanager
+def _showing() -> Iterator[Callable[[int, int, Proof], None]]:
+    """A bar on a terminal, a line every few seconds elsewhere; on standard error, so that the result can be piped."""
+    if not sys.stderr.isatty():
+        yield _plain()
+        return
+    from rich.console import Console  # rich takes 50 ms, and only a terminal needs it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        line = bar.add_task("", total=None)
+        yield lambda done, total, proof: bar.update(line, completed=done, total=total, description=proof.task_id)
+
+
+def _plain() -> Callable[[int, int, Proof], None]:
+    last_s = time.monotonic()
+
+    def show(done: int, total: int, proof: Proof) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        if now_s - last_s >= _EVERY_S:
+            last_s = now_s
+            print(f"{done}/{total} {proof.task_id} {proof.state}", file=sys.stderr, flush=True)
+
+    return show
