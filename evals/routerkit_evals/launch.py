@@ -10,10 +10,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, NamedTuple, Protocol
 
 from routerkit_evals.bpf import seccomp_filter
 
@@ -28,15 +28,25 @@ _ENDS: Final = itertools.count()
 _SAFE_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "TZ": "UTC"}
 
 
+class Started(NamedTuple):
+    """A supervisor that was started."""
+
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+    """Where its complaints go."""
+    clean: Callable[[], None] = lambda: None
+    """Takes away what is left of it once it has ended."""
+
+
 class Launch(Protocol):
-    """Starts a supervisor and returns its process and the file its complaints go to."""
+    """Starts a supervisor."""
 
     @property
     def level(self) -> str:
         """What it stands for, as stored with every sample."""
         ...
 
-    def start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    def start(self) -> Started:
         """Start one supervisor; it reads jobs from its standard input."""
         ...
 
@@ -48,7 +58,7 @@ class BubblewrapLaunch:
     bwrap: str
     level: str = "bwrap+seccomp+rlimits"
 
-    def start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    def start(self) -> Started:
         """Start one supervisor.
 
         Raises:
@@ -71,7 +81,7 @@ class BubblewrapLaunch:
             )
         finally:
             os.close(seccomp)
-        return process, errors
+        return Started(process, errors)
 
     def arguments(self, seccomp: int) -> list[str]:
         """The command line; `seccomp` is the descriptor of the filter."""
@@ -109,20 +119,22 @@ class PlainLaunch:
 
     level: str = "none (unsafe)"
 
-    def start(self) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-        """Start one supervisor in a temporary folder."""
+    def start(self) -> Started:
+        """Start one supervisor in a temporary folder, which goes when it has ended, at the latest with this process."""
         errors = tempfile.TemporaryFile()  # noqa: SIM115  the jail closes it
-        folder = Path(tempfile.mkdtemp(prefix="routerkit-unsafe-"))
+        # A run may leave folders nobody may enter; that is no reason to fail.
+        temporary = tempfile.TemporaryDirectory(prefix="routerkit-unsafe-", ignore_cleanup_errors=True)
+        folder = Path(temporary.name)
         for name in ("work", "code"):
             (folder / name).mkdir()
-        for inside, outside in _RUNNER:
+        for inside, outside in RUNNER:
             shutil.copy(outside, folder / "code" / inside)
         command = _python(str(folder / "code/jail.py"), work=str(folder / "work"), scratch=(), uid=None)
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=_SAFE_ENVIRONMENT)  # noqa: S603
-        return process, errors
+        return Started(process, errors, temporary.cleanup)
 
 
-_RUNNER: Final = (("jail.py", _HERE / "jail.py"), ("routerkit_child.py", _HERE / "child.py"))
+RUNNER: Final = (("jail.py", _HERE / "jail.py"), ("routerkit_child.py", _HERE / "child.py"))
 
 
 def find_bwrap() -> str | None:
@@ -135,8 +147,12 @@ def find_bwrap() -> str | None:
 
 
 def _python(jail: str, *, work: str, scratch: tuple[str, ...], uid: int | None) -> list[str]:
-    setup = {"work": work, "scratch": list(scratch), "uid": uid, "host_pid_ns": str(Path("/proc/self/ns/pid").readlink())}
-    return [sys.executable, *_FLAGS, jail, json.dumps(setup)]
+    return [sys.executable, *_FLAGS, jail, setup_of(work=work, scratch=scratch, uid=uid)]
+
+
+def setup_of(*, work: str, scratch: tuple[str, ...], uid: int | None) -> str:
+    """Command line argument of the supervisor: see `jail.Setup`."""
+    return json.dumps({"work": work, "scratch": list(scratch), "uid": uid, "host_pid_ns": str(Path("/proc/self/ns/pid").readlink())})
 
 
 def _next_uid() -> int:
@@ -168,7 +184,7 @@ def _read_only() -> Iterator[str]:
                 yield from ("--perms", "0755", "--dir", str(parent))
         yield from ("--ro-bind", str(prefix), str(prefix))
     yield from ("--perms", "0755", "--dir", "/rk")
-    for inside, outside in _RUNNER:
+    for inside, outside in RUNNER:
         yield from ("--ro-bind", str(outside), f"/rk/{inside}")
 
 

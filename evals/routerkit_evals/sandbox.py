@@ -109,7 +109,7 @@ class _Jail:
         self.n_runs = 0
         self._buffer = bytearray()
         try:
-            self._process, self._errors = launch.start()
+            self._process, self._errors, self._clean = launch.start()
         except OSError as exc:
             raise SandboxFailureError(f"sandbox did not start: {exc}") from exc
         assert self._process.stdout is not None
@@ -140,6 +140,7 @@ class _Jail:
             assert stream is not None
             with contextlib.suppress(OSError):
                 stream.close()
+        self._clean()
 
     def _send(self, line: bytes) -> None:
         assert self._process.stdin is not None
