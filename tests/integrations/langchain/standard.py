@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from langchain_routerkit import ChatRouter
 from routerkit import Router
-from tests.integrations.langchain.pools import OTHER, pool_router
+from tests.integrations.langchain.pools import OTHER, pool_router, server
+from tests.servers.strict_openai import StrictOpenAI
 
 DETAILS = ["reasoning_output", "cache_read_input"]
 
@@ -24,6 +27,20 @@ class EveryCapability(ChatModelIntegrationTests):
     @property
     def router(self) -> Router:
         return pool_router(self.path, self.fault)
+
+    @property
+    def upstreams(self) -> tuple[list[StrictOpenAI], StrictOpenAI | None]:
+        """The healthy servers, and the one that always fails."""
+        return [server()], server("openai", self.fault) if self.fault else None
+
+    @pytest.fixture(autouse=True)
+    def _fails_over(self) -> Iterator[None]:
+        """Whatever a test got from a healthy server, the failing one was asked before."""
+        good, bad = self.upstreams
+        before, failed = sum(s.hits for s in good), bad.hits if bad else 0
+        yield
+        if bad is not None and sum(s.hits for s in good) > before:
+            assert bad.hits > failed
 
     @property
     def chat_model_class(self) -> type[ChatRouter]:

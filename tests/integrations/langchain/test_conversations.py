@@ -11,9 +11,9 @@ from langchain_core.tools import tool
 from langchain_routerkit import ChatRouter
 from routerkit import Policy, Pool, Retry, Router, RouterState, Target
 from routerkit.testing import Recorder
-from tests.integrations.langchain.pools import FORMATS, format_provider, format_server
+from tests.integrations.langchain.pools import MODELS, provider, server
 
-KINDS = tuple(FORMATS)
+KINDS = tuple(MODELS)
 THINKING = {"anthropic": {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "openai": {}, "gemini": {}}
 PNG = {"type": "image", "base64": "AA==", "mime_type": "image/png"}
 
@@ -26,9 +26,11 @@ def weather(city: str) -> str:
 
 def chat(*kinds: str, recorder: Recorder | None = None) -> ChatRouter:
     """A pool tried in this order; Claude thinks."""
-    targets = tuple(Target(k, k, FORMATS[k][1], extra=THINKING[k]) for k in kinds)
+    targets = tuple(Target(k, k, MODELS[k], extra=THINKING[k]) for k in kinds)
     state = RouterState(
-        {"pool": Pool("pool", targets, "fallback")}, {k: format_provider(k) for k in kinds}, {"fallback": Policy("fallback", "fallback")}
+        {"pool": Pool("pool", targets, "fallback")},
+        {k: provider("litellm", k) for k in kinds},
+        {"fallback": Policy("fallback", "fallback")},
     )
     return ChatRouter(router=Router(state, observers=[recorder] if recorder else [], retry=Retry(extra_attempts=0)), max_tokens=2000)
 
@@ -71,10 +73,10 @@ def test_claudes_thinking_returns_to_claude_and_to_nobody_else():
     """Its own server checks the signature; the others refuse the field."""
     history = begun_by("anthropic", is_streamed=True)
     chat("anthropic").bind_tools([weather]).invoke(history)
-    turn = format_server("anthropic").bodies[-1]["messages"][1]
+    turn = server("anthropic").bodies[-1]["messages"][1]
     assert "thinking" == turn["content"][0]["type"]
     chat("openai").bind_tools([weather]).invoke(history)
-    assert {"role", "content", "tool_calls"} >= format_server("openai").bodies[-1]["messages"][1].keys()
+    assert {"role", "content", "tool_calls"} >= server("openai").bodies[-1]["messages"][1].keys()
 
 
 def test_claude_thinks_again_once_the_foreign_loop_is_closed():
@@ -83,18 +85,18 @@ def test_claude_thinks_again_once_the_foreign_loop_is_closed():
     model = chat("anthropic", recorder=recorder).bind_tools([weather])
     history = begun_by("openai", is_streamed=False)
     answer = model.invoke(history)
-    assert "thinking" not in format_server("anthropic").bodies[-1]
+    assert "thinking" not in server("anthropic").bodies[-1]
     assert any("switched thinking off" in note for note in recorder.records[0].attempts[0].normalised)
     model.invoke([*history, answer, HumanMessage("thanks")])
-    assert "thinking" in format_server("anthropic").bodies[-1]
+    assert "thinking" in server("anthropic").bodies[-1]
 
 
 def test_geminis_signature_returns_to_gemini():
     """Without it Gemini 3 refuses its own function call."""
     history = begun_by("gemini", is_streamed=False)
     chat("gemini").bind_tools([weather]).invoke(history)
-    part = format_server("gemini").bodies[-1]["contents"][1]["parts"][0]
-    assert format_server("gemini").signature == part["thoughtSignature"]
+    part = server("gemini").bodies[-1]["contents"][1]["parts"][0]
+    assert server("gemini").signature == part["thoughtSignature"]
 
 
 def test_open_loop_stays_with_the_provider_that_began_it():

@@ -156,13 +156,13 @@ def test_usage_is_counted_under_the_model_that_answered(way):
 @pytest.mark.parametrize("path", ["direct", "litellm"])
 def test_the_failing_target_was_really_tried(path, fault):
     """Or the suites would prove nothing about failover."""
-    before = server(fault).hits
+    before = server("openai", fault).hits
     message = routed(path, fault).invoke(PROMPT)
     chunk = list(routed(path, fault).stream(PROMPT))[-1]
     for answer in (message, chunk):
         assert 2 == answer.response_metadata["routerkit"]["attempts"]
         assert "pool-good" == answer.response_metadata["routerkit"]["target"]
-    assert 2 == server(fault).hits - before
+    assert 2 == server("openai", fault).hits - before
 
 
 def test_message_ids_are_stable_within_a_stream():
