@@ -12,7 +12,7 @@ from routerkit_evals.errors import EvalError
 from routerkit_evals.lab.cascade import Verifier, cascade_path, expect
 from routerkit_evals.lab.corrected import corrected_forecast
 from routerkit_evals.lab.costs import Priced, with_costs
-from routerkit_evals.lab.facts import list_prices, priors_for
+from routerkit_evals.lab.facts import costs_for, list_prices, priors_for
 from routerkit_evals.lab.online import FLAT, thompson
 from routerkit_evals.lab.paths import (
     Forecast,
@@ -24,8 +24,8 @@ from routerkit_evals.lab.paths import (
     threshold_path,
     value_path,
 )
-from routerkit_evals.lab.recorded import Recorded
-from routerkit_evals.lab.score import Bounded, Scene, Scored, make_weights, score
+from routerkit_evals.lab.recorded import Floats, Recorded
+from routerkit_evals.lab.score import Bounded, Scene, Scored, areas, make_weights, score
 from routerkit_evals.lab.table import Prior, Table, fit_table, harness_weights
 
 POLICIES: Final = ("always", "random", "static", "table", "corrected", "oracle", "cascade", "thompson", "thompson-flat")
@@ -113,19 +113,22 @@ def _covered(test: Recorded) -> tuple[str, ...]:
 
 
 def _with_known_costs(part: Recorded, setting: Setting) -> Priced:
-    return with_costs(part, {**list_prices(), **setting.usd_per_mtok}) if len(part) else Priced(part, (), (), ())
+    prices = {**list_prices(), **setting.usd_per_mtok}
+    return with_costs(part, prices, costs_for(part.arms, part.items)) if len(part) else Priced(part, (), (), ())
 
 
 def _on_one_scale(fitted: Priced, tested: Priced, setting: Setting) -> tuple[Recorded, Recorded, bool, tuple[str, ...]]:
-    """Both parts with costs in dollars, or, for a pair of which one has no known cost, in calls to the strong model."""
+    """Both parts with costs in dollars; in calls for a pair of which one has no known cost, or when no arm has one in both parts."""
     notes = tuple(dict.fromkeys((*fitted.notes, *tested.notes)))
-    if setting.pair and (tested.unpriced or fitted.unpriced):
-        return _calls(fitted.recorded), _calls(tested.recorded), False, notes
+    unpriced = {*fitted.unpriced, *tested.unpriced}
+    if unpriced and (setting.pair or unpriced >= set(fitted.recorded.arms)):
+        return _calls(fitted.recorded, setting), _calls(tested.recorded, setting), False, notes
     return fitted.recorded, tested.recorded, True, notes
 
 
-def _calls(part: Recorded) -> Recorded:
-    return replace(part, cost_usd=np.tile([0.0, 1.0], (len(part), 1)))
+def _calls(part: Recorded, setting: Setting) -> Recorded:
+    """Costs in calls to the strong model of a pair, or in calls to anything; nothing in dollars is made of them."""
+    return replace(part, cost_usd=np.tile([0.0, 1.0] if setting.pair else np.ones(len(part.arms)), (len(part), 1)))
 
 
 def _tables(fit: Recorded, test: Recorded) -> tuple[Table, Table]:
@@ -164,14 +167,15 @@ def _scored(stage: _Stage, scene: Scene) -> list[Scored]:
     static = mixing_path(stage.test, stage.arms, stage.static)
     table = _routed(stage, stage.table)
     wanted = stage.setting.policies or _DEFAULT + (("cascade",) if stage.setting.verifier else ())
+    bases = {"static": areas(static, scene), "table": areas(table, scene)}
     out: list[Scored] = []
     for name in dict.fromkeys(n for w in wanted for n in _spelled_out(w, stage)):
         if name.startswith("thompson"):
             out.append(_learned(name, stage, scene))
         elif name == "cascade":
-            out.append(_cascaded(stage, scene, static, table))
+            out.append(_cascaded(stage, scene, bases))
         else:
-            out.append(score(name, _path(name, stage, static, table), scene, static=static, table=table))
+            out.append(score(name, _path(name, stage, static, table), scene, **bases))
     return out
 
 
@@ -216,7 +220,7 @@ def _corrected(stage: _Stage) -> Path:
     return replace(_routed(stage, forecast), note=note)
 
 
-def _cascaded(stage: _Stage, scene: Scene, static: Path, table: Path) -> Scored:
+def _cascaded(stage: _Stage, scene: Scene, bases: Mapping[str, Floats]) -> Scored:
     verifier = stage.setting.verifier or _DEFAULT_VERIFIER
     path, plan = cascade_path(stage.fit, stage.test, verifier, floor_share=stage.setting.floor_share, seed=stage.setting.seed)
     done = expect(stage.test, plan.steps, verifier)
@@ -230,7 +234,7 @@ def _cascaded(stage: _Stage, scene: Scene, static: Path, table: Path) -> Scored:
         "error_share": {"quality": realised["quality"] / plan.quality - 1.0, "cost_usd": realised["cost_usd"] / plan.cost_usd - 1.0},
     }
     steps = " → ".join(plan.steps)
-    scored = score("cascade", replace(path, note=plan.refusal or steps), scene, static=static, table=table)
+    scored = score("cascade", replace(path, note=plan.refusal or steps), scene, **bases)
     return replace(scored, extra=extra)
 
 

@@ -27,15 +27,16 @@ class Priced:
     notes: tuple[str, ...]
 
 
-def with_costs(recorded: Recorded, usd_per_mtok: Mapping[str, float]) -> Priced:
+def with_costs(recorded: Recorded, usd_per_mtok: Mapping[str, float], usd_per_task: Mapping[str, float] | None = None) -> Priced:
     """Complete the cost matrix.
 
     A cost of exactly zero counts as not recorded. Gaps in an arm with mostly known costs get its mean. An arm without costs gets its price
-    times the mean length of a call, if a price is known; otherwise it stays unpriced.
+    times the mean length of a call, or a published cost per task, if one is known; otherwise it stays unpriced.
 
     Args:
         recorded: Outcomes.
         usd_per_mtok: Dollars per million tokens, by model.
+        usd_per_task: Published dollars per task of the same kind, by arm.
     """
     cost = np.where(recorded.cost_usd > 0.0, recorded.cost_usd, np.nan)
     ran = ~np.isnan(recorded.score)
@@ -45,13 +46,13 @@ def with_costs(recorded: Recorded, usd_per_mtok: Mapping[str, float]) -> Priced:
     for j, arm in enumerate(recorded.arms):
         known = ran[:, j] & ~np.isnan(cost[:, j])
         n_ran, n_known = int(ran[:, j].sum()), int(known.sum())
-        price = usd_per_mtok.get(arm, usd_per_mtok.get(arm.split("@")[0]))
+        price = _list_cost(arm, recorded, usd_per_mtok, usd_per_task or {})
         if n_known and n_known >= _LEAST_KNOWN * n_ran:
             cost[ran[:, j] & ~known, j] = cost[known, j].mean()
             if n_known < n_ran:
                 gaps.append(f"{arm} {n_ran - n_known}")
         elif price is not None and price > 0.0:
-            cost[:, j] = np.where(ran[:, j], price * _tokens_per_call(recorded) / 1e6, np.nan)
+            cost[:, j] = np.where(ran[:, j], price, np.nan)
             estimated.append(arm)
         else:
             cost[:, j] = np.nan
@@ -59,10 +60,15 @@ def with_costs(recorded: Recorded, usd_per_mtok: Mapping[str, float]) -> Priced:
     return Priced(replace(recorded, cost_usd=cost), tuple(unpriced), tuple(estimated), _remarks(gaps, unpriced, estimated))
 
 
+def _list_cost(arm: str, recorded: Recorded, usd_per_mtok: Mapping[str, float], usd_per_task: Mapping[str, float]) -> float | None:
+    price = usd_per_mtok.get(arm, usd_per_mtok.get(arm.split("@", maxsplit=1)[0]))
+    return usd_per_task.get(arm) if price is None else price * _tokens_per_call(recorded) / 1e6
+
+
 def _remarks(gaps: list[str], unpriced: list[str], estimated: list[str]) -> tuple[str, ...]:
     filled = f"costs not recorded, the mean of the model stands in: {', '.join(gaps)}"
     missing = f"no cost is known for {', '.join(unpriced)}: left out wherever cost counts (give --price MODEL=USD_PER_MTOK)"
-    guessed = f"cost of {', '.join(estimated)} is list price times mean length, the same for every item"
+    guessed = f"cost of {', '.join(estimated)} is a list price times the mean length, or a published cost per task: the same for every item"
     return (*([filled] if gaps else []), *([missing] if unpriced else []), *([guessed] if estimated else []))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from routerkit_evals.lab.recorded import Floats, Ints
 
 _RESAMPLES: Final = 400
-_SCALES: Final = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5])
+_SCALES: Final = np.arange(0.0, 2.01, 0.125)
 
 
 @dataclass(frozen=True, slots=True)

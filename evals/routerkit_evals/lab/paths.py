@@ -10,7 +10,7 @@ import numpy as np
 from routerkit_evals.lab.metrics import TARGET_SHARE, hull
 from routerkit_evals.lab.recorded import Floats, Recorded
 
-_POINTS: Final = 201
+_POINTS: Final = 101
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,19 +73,19 @@ def make_weights(clusters: Ints, n_resamples: int, seed: int) -> Floats:
     return kept
 
 
-def score(name: str, path: Path, scene: Scene, *, static: Path | None = None, table: Path | None = None) -> Scored:
+def score(name: str, path: Path, scene: Scene, *, static: Floats | None = None, table: Floats | None = None) -> Scored:
     """All metrics of a policy.
 
     Args:
         name: Of the policy.
         path: Its operating points.
         scene: Ends, and the resamples.
-        static: The hull of single models that `aiq_gain_over_static` is taken against.
-        table: The table policy that `aiq_gain_over_table` is taken against.
+        static: Areas of the hull of single models, which `aiq_gain_over_static` is taken against.
+        table: Areas of the table policy.
     """
     samples = _samples(path, scene)
     for metric, other in (("aiq_gain_over_static", static), ("aiq_gain_over_table", table)):
-        samples[metric] = samples["aiq"] - (_samples(other, scene)["aiq"] if other is not None else np.nan)
+        samples[metric] = samples["aiq"] - (np.nan if other is None else other)
     curve = Curve(*(scene.weights[0] @ m.T for m in (path.cost, path.quality)))
     return Scored(name, {m: bounded(samples[m]) for m in METRICS}, curve, path.note)
 
@@ -98,6 +98,11 @@ def bounded(samples: Floats) -> Bounded:
     if not rest.size:
         return Bounded(value, None, None)
     return Bounded(value, float(np.quantile(rest, 0.025)), float(np.quantile(rest, 0.975)))
+
+
+def areas(path: Path, scene: Scene) -> Floats:
+    """AIQ of a path per resample."""
+    return _samples(path, scene)["aiq"]
 
 
 def _samples(path: Path, scene: Scene) -> dict[str, Floats]:

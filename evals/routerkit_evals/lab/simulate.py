@@ -66,7 +66,8 @@ def simulate(experiment: Experiment, on_step: Callable[[str], None] = lambda _: 
     items = read_items(experiment.items)
     fit_rows, test_rows = read_outcomes(experiment.fit), read_outcomes(experiment.test)
     pair = experiment.pair and _named(experiment.pair, fit_rows, test_rows)
-    split = several_harnesses([*fit_rows, *test_rows]) if pair is None else frozenset[str]()
+    # Each file for itself: fitting in one harness and scoring in another is allowed, and makes the table wider.
+    split = several_harnesses(fit_rows) | several_harnesses(test_rows) if pair is None else frozenset[str]()
     fit, test = (record(items, rows, split_arms=split) for rows in (fit_rows, test_rows))
     notes = (*_repeated(fit, test), *(f"fit: {n}" for n in fit.notes), *(f"test: {n}" for n in test.notes))
     comparisons = []

@@ -146,8 +146,7 @@ def _strength(score: Floats, cells: Mapping[Key, Ints], above: Mapping[Key, Floa
 
 def _cost_levels(cost: Floats, keys: Sequence[tuple[Key, ...]], depth: int) -> tuple[Mapping[Key, Floats], ...]:
     """Mean dollars overall, times a shrunken ratio of geometric means per cell: costs are log-normal, but money adds up in dollars."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(cost)
+    logs = np.log(np.where(cost > 0.0, cost, np.nan))
     out: list[dict[Key, Floats]] = [{(): _column_mean(cost)}]
     shift: list[dict[Key, Floats]] = [{(): _column_mean(logs)}]
     for level in range(1, depth):
