@@ -14,6 +14,7 @@ from routerkit.store import SegmentWriter, StreamSchema, query
 from routerkit_evals.grade import Grade, Grader
 from routerkit_evals.sample import HARNESS, digest
 from routerkit_evals.task import Task
+from routerkit_evals.verify import idle, oracle
 
 BASELINES: Final = StreamSchema(
     name="baselines",
@@ -97,30 +98,27 @@ def _known(folder: Path, ids: list[str]) -> list[Proof]:
 
 
 def _prove(task: Task, grader: Grader) -> Proof | None:
-    oracle = _oracle(task, grader)
-    if oracle is not None and oracle.verdict not in {"pass", "infra_sandbox"}:
-        oracle = _oracle(task, grader)  # once more: a stalled machine must not cost a good task
-    empty = _empty(task, grader)
-    if (oracle is not None and not oracle.counts) or not empty.counts:
+    if task.scorer.kind == "rubric":
+        return None  # its judge is a model too, and is calibrated instead
+    reference = _oracle(task, grader)
+    if reference is not None and reference.verdict not in {"pass", "infra_sandbox"}:
+        reference = _oracle(task, grader)  # once more: a stalled machine must not cost a good task
+    doing_nothing = [grade for _, grade in idle(task, grader)]
+    if not all(grade.counts for grade in (*doing_nothing, *([reference] if reference else []))):
         return None
-    why = "an answer that changes nothing passes" if empty.verdict == "pass" else ""
-    if oracle is not None and oracle.verdict != "pass":
-        why = f"its own reference is judged {oracle.verdict}: {oracle.why}"
-    verdict, sandbox = (oracle.verdict, oracle.sandbox) if oracle else ("", empty.sandbox)
+    empty = "pass" if any(grade.verdict == "pass" for grade in doing_nothing) else doing_nothing[0].verdict
+    why = "an answer that changes nothing passes" if empty == "pass" else ""
+    if reference is not None and reference.verdict != "pass":
+        why = f"its own reference is judged {reference.verdict}: {reference.why}"
+    sandbox = (reference or doing_nothing[0]).sandbox
     at = datetime.now(UTC).replace(tzinfo=None).isoformat()
-    return Proof(proof_id(task), at, task.id, task.version, verdict, empty.verdict, sandbox, why)
+    return Proof(proof_id(task), at, task.id, task.version, reference.verdict if reference else "", empty, sandbox, why)
 
 
 def _oracle(task: Task, grader: Grader) -> Grade | None:
-    if not task.reference:
-        return None
-    return grader.grade_files(task, task.reference) if task.scorer.kind == "tests" else grader.grade(task, as_answer(task.reference))
-
-
-def _empty(task: Task, grader: Grader) -> Grade:
-    return grader.grade_files(task, {}) if task.scorer.kind == "tests" else grader.grade(task, "")
-
-
-def as_answer(files: Mapping[str, str]) -> str:
-    """Files as a model would answer with them: each in a fenced block behind its path."""
-    return "\n\n".join(f"{path}\n`````\n{text.rstrip()}\n`````" for path, text in files.items())
+    """Grade of the right answer; None where the task does not bring one that could be tried."""
+    if task.program is not None:
+        return oracle(task, grader) if task.reference else None
+    grade = oracle(task, grader)
+    # The text is guessed from the task's pattern; when it does not pass, the guess may be what is wrong.
+    return grade if grade.verdict == "pass" else None

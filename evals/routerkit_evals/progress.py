@@ -30,6 +30,12 @@ def showing() -> Iterator[Callable[[Progress], None]]:
         yield lambda progress: bar.update(task, completed=progress.n_done, total=progress.n_total, description=describe(progress))
 
 
+def checking(done: int, total: int) -> None:
+    """Say once, at the end, how many tasks were checked: it takes a second or two, and only for new tasks."""
+    if done == total:
+        print(f"checked {total} new tasks: reference and empty answer", file=sys.stderr, flush=True)  # noqa: T201  command line
+
+
 def describe(progress: Progress) -> str:
     """One line: what came last, and the money so far."""
     sample = progress.sample

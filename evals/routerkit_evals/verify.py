@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from routerkit import Json
-from routerkit_evals.baselines import as_answer
 from routerkit_evals.grade import Grade, Grader
 from routerkit_evals.task import Task
 
@@ -113,6 +112,11 @@ def idle(task: Task, grader: Grader) -> Iterator[tuple[str, Grade]]:
 def _files(task: Task, grader: Grader, files: Mapping[str, str]) -> Grade:
     # Where more than the tests decides, the way of a whole answer has to be taken.
     return grader.grade_files(task, files) if task.scorer.kind == "tests" else grader.grade(task, as_answer(files))
+
+
+def as_answer(files: Mapping[str, str]) -> str:
+    """Files as a model would answer with them: each in a fenced block behind its path."""
+    return "\n\n".join(f"{path}\n`````\n{text.rstrip()}\n`````" for path, text in files.items())
 
 
 def right_texts(task: Task) -> list[str]:

@@ -1,0 +1,83 @@
+"""What the commands share: options, and where a configuration says that things lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from routerkit_evals.errors import EvalError
+
+if TYPE_CHECKING:
+    from routerkit.config import Config
+    from routerkit_evals.sample import Sample
+
+# What runs a suite brings pydantic and duckdb, so each command imports it only when it runs.
+
+DEFAULT_CONFIG: Final = Path("routerkit.toml")
+_DEFAULT_DATA: Final = Path("routerkit-data")
+_DEFAULT_SCORECARD: Final = Path("scorecard.json")
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
+DataFolder = Annotated[Path | None, typer.Option("--data", "--folder", help="Folder of stored samples; default: the ledger's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunId = Annotated[str | None, typer.Option("--run", help="Only samples of this run.")]
+Workers = Annotated[int, typer.Option(min=1, help="Samples at a time.")]
+
+
+def new_app(text: str) -> typer.Typer:
+    """A group of commands."""
+    # Typer's pretty tracebacks print local variables, and those may be keys.
+    return typer.Typer(help=text, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def read_config(config: Path) -> Config:
+    """The checked configuration.
+
+    Raises:
+        ConfigError: missing or wrong.
+    """
+    from routerkit.config import read
+
+    return read(config)
+
+
+def only_pool(settings: Config) -> str:
+    """The pool, where there is only one.
+
+    Raises:
+        EvalError: there are several, or none.
+    """
+    pools = list(settings.pools)
+    if len(pools) != 1:
+        raise EvalError(f"which pool? there are {', '.join(pools) or 'none'}; name one with --pool")
+    return pools[0]
+
+
+def data_folder(config: Path, data: Path | None) -> Path:
+    """Folder of stored samples: the one given, else the ledger's, else a default."""
+    if data is not None:
+        return data
+    ledger = read_config(config).ledger if config.exists() else None
+    return config.parent / Path(ledger.path).expanduser() if ledger is not None else _DEFAULT_DATA
+
+
+def scorecard_path(config: Path) -> Path:
+    """Scorecard that the configuration names, else a default."""
+    scorecard = read_config(config).scorecard if config.exists() else None
+    return config.parent / Path(scorecard.path).expanduser() if scorecard is not None else _DEFAULT_SCORECARD
+
+
+def stored_samples(config: Path, data: Path | None, run_id: str | None) -> tuple[Sample, ...]:
+    """Stored samples, of one run if asked.
+
+    Raises:
+        EvalError: there are none.
+    """
+    from routerkit_evals.store import read_samples
+
+    folder = data_folder(config, data)
+    samples = read_samples(folder, run_id=run_id)
+    if not samples:
+        raise EvalError(f"{folder} holds no samples{f' of run {run_id}' if run_id else ''}; run `routerkit eval run` first")
+    return samples

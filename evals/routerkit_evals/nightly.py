@@ -1,0 +1,241 @@
+"""One night: ask anchors and fresh tasks, compare each target with itself, publish within the guardrails."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from routerkit import Router
+from routerkit_evals.baselines import Proof
+from routerkit_evals.durable import only_run
+from routerkit_evals.errors import EvalError
+from routerkit_evals.preflight import Preflight
+from routerkit_evals.publish import Published, publish_guarded
+from routerkit_evals.regression import Verdict, regressions
+from routerkit_evals.runner import Progress, RunResult
+from routerkit_evals.sample import HARNESS, Sample
+from routerkit_evals.sources import SOURCES, tasks_of
+from routerkit_evals.store import read_samples, record_scorecard, sql
+from routerkit_evals.suite import Suite, open_suite, pick_tasks
+from routerkit_evals.suite_file import SuiteFile
+from routerkit_evals.task import Task
+
+_EPOCHS: Final = 100
+"""Repetition numbers a night has for itself: the night of 2026-11-24 has 2026112400 and the next 99."""
+_SAME_NIGHT: Final = timedelta(hours=20)
+"""A run that broke off less than this ago is gone on with, also after midnight; the next evening is another night."""
+_LAST: Final = """
+SELECT config->>'night' AS night, status, started_at FROM runs WHERE config->>'suite' = ? AND config->>'night' IS NOT NULL
+ORDER BY started_at DESC LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who is told how a night goes."""
+
+    on_check: Callable[[int, int], None] = lambda done, total: None
+    on_sample: Callable[[Progress], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """All that is known when a night is over."""
+
+    file: SuiteFile
+    night: date
+    targets: tuple[str, ...]
+    anchor_ids: frozenset[str]
+    preflight: Preflight
+    result: RunResult
+    invalid: tuple[Proof, ...] = ()
+    history: tuple[Sample, ...] = ()
+    """Samples of the window, this night's included: these targets, this harness, this night's sandbox level."""
+    verdicts: tuple[Verdict, ...] = ()
+    published: Published | None = None
+    unpublished: str = ""
+    """Why the scorecard stayed as it was; empty when it did not."""
+
+    @property
+    def has_regression(self) -> bool:
+        """Whether any target became credibly worse."""
+        return any(v.is_regression for v in self.verdicts)
+
+    @property
+    def n_counted(self) -> int:
+        """Answers of this night that say something about a model."""
+        return sum(s.counts for s in self.result.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class NightPlan:
+    """A night before it starts."""
+
+    file: SuiteFile
+    folder: Path
+    scorecard: Path
+    night: date
+    suite: Suite
+    anchor_ids: frozenset[str]
+
+    def run(self, watchers: Watchers = Watchers()) -> Night:
+        """Run it to its end and publish what it may. The same night again goes on where it stopped.
+
+        Raises:
+            EvalError: limits without prices, another run on the same store, or something that cannot be stored.
+        """
+        suite = self.suite
+        with only_run(self.folder):
+            preflight = suite.preflight()
+            suite.prove(watchers.on_check)
+            result = suite.run(watchers.on_sample)
+            history = self._history(result)
+            tonight = epochs_of(self.night)
+            verdicts = regressions(
+                [s for s in history if s.epoch in tonight],
+                [s for s in history if s.epoch not in tonight],
+                margin=self.file.regression.margin,
+                credible=self.file.regression.credible,
+            )
+            why = _why_not(self.file, result)
+            published = None if why else self._publish(history)
+        return Night(
+            self.file,
+            self.night,
+            tuple(suite.targets),
+            self.anchor_ids,
+            preflight,
+            result,
+            invalid=suite.invalid,
+            history=history,
+            verdicts=verdicts,
+            published=published,
+            unpublished=why,
+        )
+
+    def _history(self, result: RunResult) -> tuple[Sample, ...]:
+        levels = {s.sandbox for s in result.rows if s.sandbox}
+        oldest = datetime.now(UTC) - timedelta(days=self.file.publish.window_days)
+        return tuple(
+            s
+            for s in read_samples(self.folder)
+            if s.target in self.suite.targets and s.harness == HARNESS and s.started_at >= oldest and (not s.sandbox or s.sandbox in levels)
+        )
+
+    def _publish(self, history: Sequence[Sample]) -> Published:
+        published = publish_guarded(history, self.scorecard, self.file.guardrails)
+        record_scorecard(self.folder, published.card)
+        return published
+
+
+@contextmanager
+def plan_night(
+    router: Router, file: SuiteFile, folder: Path, *, scorecard: Path, night: date | None = None, is_unsafe: bool = False
+) -> Iterator[NightPlan]:
+    """Choose the tasks of a night; nothing is asked and nothing is written yet.
+
+    Args:
+        router: Where requests go.
+        file: The suite.
+        folder: Where samples are stored.
+        scorecard: What the router reads.
+        night: Its date; None = today in UTC, or the night that broke off less than 20 hours ago.
+        is_unsafe: Run answers without a sandbox.
+
+    Raises:
+        EvalError: unknown pool, target or source, or no task to run.
+    """
+    chosen = night or night_of(folder, file.suite.name, datetime.now(UTC))
+    anchors, fresh = choose_tasks(tasks_of_suite(file), file, _last_asked(folder, epochs_of(chosen)))
+    options = file.options(first_epoch=epochs_of(chosen)[0], is_unsafe=is_unsafe)
+    with open_suite(router, file.suite.pool or _only_pool(router), (*anchors, *fresh), folder=folder, options=options) as suite:
+        suite.note = {"suite": file.suite.name, "night": chosen.isoformat(), "n_anchors": len(anchors), "n_fresh": len(fresh)}
+        yield NightPlan(file, folder, scorecard, chosen, suite, frozenset(task.id for task in anchors))
+
+
+def epochs_of(night: date) -> range:
+    """Repetition numbers of a night: they make the same task on another night another sample."""
+    first = (night.year * 10_000 + night.month * 100 + night.day) * _EPOCHS
+    return range(first, first + _EPOCHS)
+
+
+def night_of(folder: Path, suite: str, now: datetime) -> date:
+    """Date of the night to run: one that broke off lately, else today's in UTC."""
+    rows = sql(folder, _LAST, [suite]).as_dicts()
+    if rows and rows[0]["status"] in {"running", "interrupted"}:
+        started = rows[0]["started_at"]
+        assert isinstance(started, datetime)
+        if now - started.replace(tzinfo=UTC) < _SAME_NIGHT:
+            return date.fromisoformat(str(rows[0]["night"]))
+    return now.date()
+
+
+def tasks_of_suite(file: SuiteFile) -> tuple[Task, ...]:
+    """Tasks of all sources that can be graded and are of the wanted kinds.
+
+    Raises:
+        EvalError: a source is wrong, two sources use one id for different tasks, or no task is left.
+    """
+    found: dict[str, Task] = {}
+    for task in chain.from_iterable(tasks_of(_source(file, name)) for name in file.suite.sources):
+        if found.setdefault(task.id, task).version != task.version:
+            raise EvalError(f"{file.path}: two sources hold different tasks with the id {task.id!r}; rename one")
+    kinds = file.suite.kinds
+    return pick_tasks([task for task in found.values() if not kinds or task.category in kinds], None)
+
+
+def choose_tasks(tasks: Sequence[Task], file: SuiteFile, asked: dict[str, datetime]) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+    """Anchors and fresh tasks of a night.
+
+    Anchors are the same every night as long as the tasks are; the rest comes in turn, those first that were asked longest ago or never.
+
+    Args:
+        tasks: All tasks.
+        file: How many of each.
+        asked: When a task version was last asked before this night.
+    """
+    order = list(tasks)
+    random.Random(file.suite.name).shuffle(order)
+    ranked = pick_tasks(order, None)
+    anchors, rest = ranked[: file.suite.anchors], ranked[file.suite.anchors :]
+    never = datetime.min.replace(tzinfo=UTC)
+    return anchors, tuple(sorted(rest, key=lambda task: asked.get(task.version, never))[: file.suite.fresh])
+
+
+def _last_asked(folder: Path, tonight: range) -> dict[str, datetime]:
+    rows = sql(
+        folder,
+        "SELECT task_version, max(started_at) AS at FROM samples WHERE epoch NOT BETWEEN ? AND ? GROUP BY ALL",
+        [tonight[0], tonight[-1]],
+    ).as_dicts()
+    return {str(row["task_version"]): row["at"].replace(tzinfo=UTC) for row in rows if isinstance(row["at"], datetime)}
+
+
+def _why_not(file: SuiteFile, result: RunResult) -> str:
+    """Why a night may not publish; empty when it may."""
+    if result.status == "interrupted":
+        return "the night was interrupted; the same command goes on"
+    n_counted = sum(s.counts for s in result.rows)
+    if not n_counted:
+        return "no answer of this night says anything about a model"
+    least = file.publish.min_counted_share
+    if n_counted < least * len(result.rows):
+        return f"only {n_counted} of {len(result.rows)} answers count, less than min_counted_share = {least:g}"
+    return ""
+
+
+def _source(file: SuiteFile, name: str) -> str:
+    beside = file.path.parent / name
+    return str(beside) if name not in SOURCES and not Path(name).exists() and beside.exists() else name
+
+
+def _only_pool(router: Router) -> str:
+    pools = list(router.state.pools)
+    if len(pools) != 1:
+        raise EvalError(f"which pool? there are {', '.join(pools) or 'none'}; name one under [suite] pool")
+    return pools[0]
