@@ -35,6 +35,7 @@ LAZY: Final = {
     "scores": Lazy("routerkit_evals.cli", "scores_app", "Show measured scores and publish them to the router.", "evals"),
     "serve": Lazy("routerkit.cli.serve", "serve", "Serve OpenAI's API over the pools of a configuration.", "gateway"),
     "keys": Lazy("routerkit.cli.serve", "keys_app", "Keys of the gateway's callers: create, list, revoke.", "gateway"),
+    "app": Lazy("routerkit.cli.app_command", "app_command", "Look at what was measured and routed, in a browser.", "app"),
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
 }

@@ -1,0 +1,32 @@
+"""`routerkit app`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+_DEFAULT: Final = Path("routerkit.toml")
+
+
+def app_command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration whose ledger is shown.")] = _DEFAULT,
+    folder: Annotated[Path | None, typer.Option(help="Folder of the ledger; default: the configuration's.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+    demo: Annotated[bool, typer.Option("--demo", help="Show generated data, marked as such.")] = False,
+) -> None:
+    """Look at what was measured and routed, in a browser."""
+    from routerkit_app.launch import run
+
+    shown = folder or _folder(config)
+    print(f"routerkit app on http://127.0.0.1:{port} shows {'generated data' if demo else shown} (Ctrl-C stops it)", file=sys.stderr)
+    raise typer.Exit(run(shown, port, is_demo=demo))
+
+
+def _folder(config: Path) -> Path:
+    from routerkit.config import read
+
+    ledger = read(config).ledger if config.exists() else None
+    return config.parent / (ledger.path if ledger is not None else "routerkit-data")
