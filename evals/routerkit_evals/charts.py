@@ -18,6 +18,8 @@ PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 _INK, _FAINT, _EMPTY = "#333333", "#8A8A8A", "#EDEDED"
 _LOG_FROM: Final = 8.0
 """Ratio of the dearest to the cheapest from which a linear scale would squeeze the cheap ones together."""
+_PADDING: Final = {"left": 16, "right": 16, "top": 16, "bottom": 16}
+"""By side, because Streamlit adds to one of them."""
 _FONT: Final = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 
@@ -190,7 +192,7 @@ def _finished(chart: Picture, title: str, *, width: int, height: int) -> Picture
     import altair as alt
 
     head = alt.TitleParams(title, anchor="start", fontSize=15, fontWeight="bold", color=_INK, offset=14) if title else alt.Undefined
-    sized: Picture = chart.properties(width=width, height=height, title=head, background="white", padding=16)
+    sized: Picture = chart.properties(width=width, height=height, title=head, background="white", padding=_PADDING)
     styled: Picture = sized.configure(font=_FONT).configure_view(stroke=None)
     final: Picture = styled.configure_axis(
         labelColor=_INK, titleColor=_INK, gridColor="#E6E6E6", labelFontSize=12, titleFontSize=12, titleFontWeight="normal"
