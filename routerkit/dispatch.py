@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from routerkit.catalog import Target
-from routerkit.errors import ProviderError
+from routerkit.errors import AllAttemptsFailedError, ProviderError
 from routerkit.health import HealthBoard
 
 _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
@@ -90,7 +90,7 @@ def attempts(
         if error is None:
             return None
         failed.append((target, error))
-        if error.code == "context_length":
+        if _cause(error).code == "context_length":
             window = max(window, target.context_tokens or 0)
         elif _ends_call(error):
             return error
@@ -124,7 +124,15 @@ def _repeat(
 
 def _ends_call(error: ProviderError) -> bool:
     """Whether no other target could do better. What an inner router has no target for, one outside it may still take."""
-    return error.code == "deadline" or (error.kind == "invalid" and error.code != "no_candidate")
+    cause = _cause(error)
+    return cause.code == "deadline" or (cause.kind == "invalid" and cause.code != "no_candidate")
+
+
+def _cause(error: ProviderError) -> ProviderError:
+    """What really went wrong: the last failure within a router that was a target."""
+    while isinstance(error, AllAttemptsFailedError):
+        error = error.last
+    return error
 
 
 def _try(
@@ -140,7 +148,8 @@ def _try(
     left_s = deadline - around.clock()
     if left_s <= 0:
         return ProviderError("the deadline of the call has passed", code="deadline")
-    around.health.starting(target.name)
+    if not around.health.starting(target.name) and are_others_waiting:
+        return ProviderError(f"another call is finding out whether target {target.name!r} has recovered", code="overloaded")
     error = yield Open(target, left_s, left_s * _FIRST_BYTE_SHARE if are_others_waiting else None)
     if error is not None:
         around.health.failed(target.name, error)

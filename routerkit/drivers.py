@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from routerkit.call import Call
 from routerkit.catalog import Target
@@ -12,8 +12,6 @@ from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Request
 
 T = TypeVar("T")
-_GRACE_S: Final = 0.2
-"""A provider ends itself at its deadline; only if it does not, we end it this much later."""
 
 Send = Callable[[Target, Request], T]
 
@@ -60,8 +58,6 @@ async def adrive(
     sleep: Callable[[float], Awaitable[None]],
 ) -> T | ProviderError:
     """Async twin of `drive`."""
-    from asyncio import timeout  # a third of our import time, and sync callers never need it
-
     error: ProviderError | None = None
     while True:
         try:
@@ -73,13 +69,10 @@ async def adrive(
             await sleep(step.seconds)
             continue
         try:
-            async with timeout(step.timeout_s + _GRACE_S):
-                return await send(step.target, call.opening(step))
+            return await send(step.target, call.opening(step))
         except ProviderError as exc:
+            call.failed(exc)
             error = exc
-        except TimeoutError:
-            error = ProviderError(f"no answer from {step.target.name!r} within {step.timeout_s:.1f} s", code="timeout", maybe_billed=True)
-        call.failed(error)
 
 
 def prime(chunks: Iterator[Chunk], call: Call) -> Opened:
@@ -124,7 +117,7 @@ async def aclose(chunks: AsyncIterator[Chunk]) -> None:
 
 async def async_sleep(seconds: float) -> None:
     """Wait without blocking the event loop."""
-    from asyncio import sleep  # see adrive
+    from asyncio import sleep  # asyncio is a third of our import time, and sync callers never need it
 
     await sleep(seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections import deque
@@ -53,6 +54,8 @@ class _Cell:
     open_until: float = 0.0
     open_why: str = ""
     probe_since: float | None = None
+    recovered_at: float = -math.inf
+    """When a success last closed the breaker; until a window later the cell is kept, so that a relapse is ejected for longer."""
     limited_until: float = 0.0
     disabled_until: float = 0.0
     disabled_why: str = ""
@@ -85,11 +88,21 @@ class HealthBoard:
         cell = self._cells.get(target)
         return cell.limited_until if cell else 0.0
 
-    def starting(self, target: str) -> None:
-        """A call to the target begins; on a half-open breaker it becomes the one probe."""
+    def starting(self, target: str) -> bool:
+        """A call to the target begins; on a half-open breaker it becomes the one probe.
+
+        Returns:
+            False if another call is that probe already, also when both were decided on before either began.
+        """
         cell = self._cells.get(target)
-        if cell and cell.open_until:
-            cell.probe_since = self._clock()
+        if cell is None or not cell.open_until:
+            return True
+        now = self._clock()
+        with self._lock:
+            if _is_probed(cell, now):
+                return False
+            cell.probe_since = now
+            return True
 
     def succeeded(self, target: str, latency_s: float) -> None:
         """A call to the target ended well after `latency_s` seconds."""
@@ -100,9 +113,14 @@ class HealthBoard:
         now = self._clock()
         with self._lock:
             cell = self._cells.setdefault(target, _Cell())  # another thread's success may have removed it meanwhile
+            if cell.open_until > now and cell.probe_since is None:
+                return  # a call that was under way when the breaker opened says nothing new
+            if cell.open_until:
+                cell.recovered_at = now
+                cell.outcomes.clear()  # what led to the ejection must not help to cause the next one
             cell.in_a_row, cell.probe_since, cell.open_until, cell.disabled_until = 0, None, 0.0, 0.0
             cell.outcomes.append((now, True))
-            if cell.limited_until <= now and not any(not ok and now - at < WINDOW_S for at, ok in cell.outcomes):
+            if cell.limited_until <= now and now - cell.recovered_at >= WINDOW_S and not _has_failed(cell, now):
                 del self._cells[target]
 
     def failed(self, target: str, error: ProviderError) -> None:
@@ -143,8 +161,16 @@ def _ailment(cell: _Cell, now: float) -> Ailment | None:
         return Ailment("disabled", cell.disabled_until, f"{cell.disabled_why} (again in {cell.disabled_until - now:.0f} s)")
     if cell.open_until > now:
         return Ailment("health", cell.open_until, f"{cell.open_why} (again in {cell.open_until - now:.0f} s)")
-    if cell.open_until and cell.probe_since is not None and now - cell.probe_since < PROBE_S:
+    if cell.probe_since is not None and _is_probed(cell, now):
         return Ailment("health", cell.probe_since + PROBE_S, "half-open, its one probe is under way")
     if cell.limited_until > now:
         return Ailment("limited", cell.limited_until, f"rate limited for another {cell.limited_until - now:.1f} s")
     return None
+
+
+def _is_probed(cell: _Cell, now: float) -> bool:
+    return bool(cell.open_until) and cell.probe_since is not None and now - cell.probe_since < PROBE_S
+
+
+def _has_failed(cell: _Cell, now: float) -> bool:
+    return any(not ok and now - at < WINDOW_S for at, ok in cell.outcomes)

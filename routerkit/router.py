@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
+from routerkit import addressing
 from routerkit.budget import SpendBoard
 from routerkit.call import Call
 from routerkit.case import Snapshot
@@ -18,14 +19,17 @@ from routerkit.catalog import Pool, Target
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
-from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError, UnknownModelError
+from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
 from routerkit.features import features
+from routerkit.fence import fenced
 from routerkit.health import HealthBoard
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
 from routerkit.policy import Policy, Ticket
 from routerkit.provider import Provider
 from routerkit.record import Report
+from routerkit.reign import Reign
+from routerkit.reign import close as close_part
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Scorecard, now_utc
 
@@ -60,13 +64,6 @@ class RouterState:
         return found
 
 
-class Addressed(NamedTuple):
-    """What a request's `model` stands for."""
-
-    pool: Pool
-    pinned: str | None
-
-
 class Router:
     """Routes requests over pools of targets. Safe to share between threads and event loops.
 
@@ -81,6 +78,8 @@ class Router:
         rng: Dice for jitter and exploration.
     """
 
+    keeps_deadline = True
+
     def __init__(
         self,
         state: RouterState,
@@ -93,7 +92,7 @@ class Router:
         now: Callable[[], datetime] = now_utc,
         rng: random.Random | None = None,
     ) -> None:
-        self._state = state
+        self._reign = Reign(state)
         self._observers = tuple(observers)
         self._retry = retry or Retry()
         self._clock, self._sleep, self._asleep, self._now = clock, sleep, asleep, now
@@ -105,7 +104,7 @@ class Router:
     @property
     def state(self) -> RouterState:
         """What is in force now."""
-        return self._state
+        return self._reign.state
 
     @property
     def health(self) -> HealthBoard:
@@ -113,8 +112,20 @@ class Router:
         return self._health
 
     def swap(self, state: RouterState) -> None:
-        """Put a new complete state in force; calls under way finish on the old one. Health and spend are kept."""
-        self._state = state
+        """Put a new complete state in force. Health and spend are kept.
+
+        Calls under way finish on the old state; providers that only it used are closed after the last of them.
+        """
+        old, self._reign = self._reign, Reign(state)
+        old.end(self._providers)
+
+    def targets(self, model: str) -> tuple[Target, ...]:
+        """Targets that a request for this model may reach: those of a pool, or the one that is named.
+
+        Raises:
+            UnknownModelError: no pool or target has that name.
+        """
+        return addressing.find(model, self.state.pools).targets
 
     def decide(self, request: Request) -> Decision:
         """Choose a target without calling it.
@@ -122,7 +133,7 @@ class Router:
         Raises:
             UnknownModelError: `request.model` names no pool or target.
         """
-        return self._decide(request, self._state)
+        return self._decide(request, self.state)
 
     def complete(self, request: Request) -> Reply:
         """Whole answer from the best target that can give one.
@@ -132,16 +143,14 @@ class Router:
             NoCandidateError: every target was dropped; nothing was sent.
             AllAttemptsFailedError: every attempt failed.
         """
-        call, state = self._begin(request, is_stream=False)
-        with _Recording(self, call):
-            result = drive(self._steps(call, state), call, lambda t, r: state.providers[t.provider].complete(r), self._sleep)
+        with self._begin(request, is_stream=False) as (call, state):
+            result = drive(self._steps(call, state), call, lambda t, r: _provider(t, state).complete(r), self._sleep)
             return self._replied(call, result)
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
-        call, state = self._begin(request, is_stream=False)
-        with _Recording(self, call):
-            result = await adrive(self._steps(call, state), call, lambda t, r: state.providers[t.provider].acomplete(r), self._asleep)
+        with self._begin(request, is_stream=False) as (call, state):
+            result = await adrive(self._steps(call, state), call, lambda t, r: _provider(t, state).acomplete(r), self._asleep)
             return self._replied(call, result)
 
     def stream(self, request: Request) -> Iterator[Chunk]:
@@ -152,9 +161,8 @@ class Router:
         Raises:
             StreamBrokenError: the answer broke after content was delivered.
         """
-        call, state = self._begin(request, is_stream=True)
-        with _Recording(self, call):
-            opened = drive(self._steps(call, state), call, lambda t, r: prime(state.providers[t.provider].stream(r), call), self._sleep)
+        with self._begin(request, is_stream=True) as (call, state):
+            opened = drive(self._steps(call, state), call, lambda t, r: prime(_provider(t, state).stream(r), call), self._sleep)
             if isinstance(opened, ProviderError):
                 raise self._gave_up(call, opened) from opened
             try:
@@ -171,11 +179,8 @@ class Router:
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Async twin of `stream`."""
-        call, state = self._begin(request, is_stream=True)
-        with _Recording(self, call):
-            opened = await adrive(
-                self._steps(call, state), call, lambda t, r: aprime(state.providers[t.provider].astream(r), call), self._asleep
-            )
+        with self._begin(request, is_stream=True) as (call, state):
+            opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(_provider(t, state).astream(r), call), self._asleep)
             if isinstance(opened, ProviderError):
                 raise self._gave_up(call, opened) from opened
             try:
@@ -197,10 +202,8 @@ class Router:
 
     def close(self) -> None:
         """Close providers and observers that can be closed; the router must not be used afterwards."""
-        for part in (*self._state.providers.values(), *self._observers):
-            closing = getattr(part, "close", None)
-            if closing is not None:
-                closing()
+        for part in (*self._providers(), *self._observers):
+            close_part(part)
 
     def __enter__(self) -> Self:
         return self
@@ -208,21 +211,24 @@ class Router:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _providers(self) -> Iterable[Provider]:
+        return self.state.providers.values()
+
     def _decide(self, request: Request, state: RouterState) -> Decision:
-        pool, pinned = _address(request.model, state)
+        pool, asked = addressing.find(request.model, state.pools)
         facts = features(request)
         snapshot = Snapshot(
             state.scorecard, self._health.snapshot(), self._health.latencies_s(), self._spend.left_usd(request.agent, state.budgets)
         )
-        rules = state.rules if pinned is None else (*state.rules, Rule(f"{pinned} was asked for", When(), only=(pinned,)))
+        rules = state.rules if asked is None else (*state.rules, Rule(f"{asked.name} was asked for", When(), only=(asked.name,)))
         at = self._now()
         ticket = Ticket(f"{int(at.timestamp() * 1000):011x}{_IDS.getrandbits(48):012x}", at, self._rng.getrandbits(32), state.revision)
         return state.policy(pool).decide(facts, pool, snapshot, rules=rules, ticket=ticket)
 
-    def _begin(self, request: Request, *, is_stream: bool) -> tuple[Call, RouterState]:
-        state = self._state
-        decision = self._decide(request, state)
-        return Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream), state
+    def _begin(self, request: Request, *, is_stream: bool) -> _Running:
+        reign = self._reign
+        decision = self._decide(request, reign.state)
+        return _Running(self, Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream), reign)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
         decision = call.decision
@@ -266,31 +272,24 @@ class Router:
         notify(self._observers, record)
 
 
-class _Recording:
-    """Emits the Record of a call exactly once, however the call ends."""
+class _Running:
+    """A call from its decision to its end: emits its Record exactly once, however it ends, and keeps its providers open until then."""
 
-    __slots__ = ("_call", "_router")
+    __slots__ = ("_call", "_reign", "_router")
 
-    def __init__(self, router: Router, call: Call) -> None:
-        self._router, self._call = router, call
+    def __init__(self, router: Router, call: Call, reign: Reign[RouterState]) -> None:
+        self._router, self._call, self._reign = router, call, reign
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> tuple[Call, RouterState]:
+        self._reign.enter()
+        return self._call, self._reign.state
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(exc, Exception):
             self._call.crashed(exc)
         self._router._finish(self._call)
+        self._reign.leave()
 
 
-def _address(model: str, state: RouterState) -> Addressed:
-    if pool := state.pools.get(model):
-        return Addressed(pool, None)
-    pool_name, _, target = model.rpartition("/")
-    pool = state.pools.get(pool_name)
-    if pool and pool.target(target):
-        return Addressed(pool, target)
-    holders = [p for p in state.pools.values() if p.target(model)]
-    if holders:
-        return Addressed(holders[0], model)
-    raise UnknownModelError(model, {*state.pools, *(t.name for p in state.pools.values() for t in p.targets)})
+def _provider(target: Target, state: RouterState) -> Provider:
+    return fenced(state.providers[target.provider], target.name)

@@ -57,6 +57,8 @@ class ScriptedProvider:
     A `ProviderError` in the script is raised; with `break_after` it is raised after so many content chunks of a stream.
     """
 
+    keeps_deadline = True
+
     def __init__(self, script: Iterable[Outcome], *, break_after: int = 0) -> None:
         self.script = list(script)
         self.break_after = break_after

@@ -46,6 +46,8 @@ class LiteLLM:
     share it, sees a single one. Proxies set in the environment are used, as litellm does.
     """
 
+    keeps_deadline = True
+
     def __init__(
         self,
         *,

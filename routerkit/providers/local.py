@@ -31,6 +31,8 @@ class Local:
     that ends. A crash of it fails the calls in flight; the next call starts it again.
     """
 
+    keeps_deadline = True
+
     def __init__(
         self,
         model: str,

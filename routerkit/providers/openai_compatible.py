@@ -32,6 +32,8 @@ class OpenAICompatible:
     One instance may be used by several threads and by several event loops, at once or one after another.
     """
 
+    keeps_deadline = True
+
     def __init__(
         self,
         base_url: str,

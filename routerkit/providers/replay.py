@@ -24,6 +24,8 @@ class Replay:
     the first. What was recorded as a failure fails again.
     """
 
+    keeps_deadline = True
+
     def __init__(self, path: Path | str, *, sleep: bool | Pacer = False) -> None:
         """Load a recording.
 

@@ -29,6 +29,8 @@ class Simulated:
     go by the number of the call, so that trying again can help.
     """
 
+    keeps_deadline = True
+
     def __init__(
         self,
         *,

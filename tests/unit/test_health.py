@@ -105,6 +105,48 @@ def test_half_open_lets_one_probe_through():
     assert state(health) is None
 
 
+def test_only_one_of_two_calls_becomes_the_probe():
+    """Also when both were decided on before either began; the next one may once the first has reported."""
+    health, clock = board()
+    assert health.starting("a")
+    break_it(health)
+    clock.now_s += 13
+    assert [True, False] == [health.starting("a"), health.starting("a")]
+    health.succeeded("a", 1.0)
+    assert health.starting("a")
+
+
+def test_recovery_forgets_what_led_to_the_ejection():
+    """Without that, one more failure in the same minute would make the share of failures bad again."""
+    health, clock = board()
+    break_it(health)
+    clock.now_s += 13
+    health.succeeded("a", 1.0)
+    break_it(health, 1)
+    assert state(health) is None
+
+
+def test_call_under_way_does_not_end_the_ejection():
+    """Of many calls at once some succeed even on a target that fails half the time; the one readmitted in a panic counts."""
+    health, _ = board()
+    break_it(health)
+    health.succeeded("a", 1.0)
+    assert "health" == state(health)
+    health.starting("a")
+    health.succeeded("a", 1.0)
+    assert state(health) is None
+
+
+def test_relapse_soon_after_recovery_is_ejected_for_longer():
+    """20 s, spread by a fifth, where the first time was 10 s."""
+    health, clock = board()
+    break_it(health)
+    clock.now_s += 13
+    health.succeeded("a", 1.0)
+    break_it(health)
+    assert 16.0 <= health.snapshot()["a"].until - clock.now_s <= 24.0
+
+
 def test_probe_that_never_reports_is_forgotten():
     """A cancelled probe does not keep a target out for ever."""
     health, clock = board()

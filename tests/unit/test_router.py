@@ -401,6 +401,50 @@ def test_call_finishes_on_the_state_it_began_with(call):
     assert "from c" == call(here.router, make_request()).text
 
 
+class Closable(Acting):
+    """Provider that notes being closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_swap_closes_providers_that_nobody_uses_any_more(call):
+    """Not those of the new state, and not before the last call on the old one has ended."""
+    closed_during_call = []
+
+    def swaps(_: Request):
+        here.router.swap(RouterState({"pool": Pool("pool", (make_target("b"),), "fallback")}, {"b": kept}))
+        closed_during_call.append(left.closed)
+        return make_reply()
+
+    left, kept = Closable(swaps), Closable(lambda _: make_reply())
+    here = lab({"a": left, "b": kept})
+    call(here.router, make_request())
+    assert ([0], 1, 0) == (closed_during_call, left.closed, kept.closed)
+
+
+def test_provider_that_cannot_be_closed_keeps_no_other_open(caplog):
+    """A broken `close` is logged; the swap succeeds."""
+
+    class Broken(Closable):
+        def close(self) -> None:
+            raise RuntimeError("no")
+
+    left = Closable(lambda _: make_reply())
+    here = lab({"a": Broken(lambda _: make_reply()), "b": left})
+    here.router.swap(RouterState({}, {}))
+    assert (1, ["Broken could not be closed"]) == (left.closed, caplog.messages)
+
+
+@pytest.mark.parametrize(("model", "names"), [("pool", ["a", "b"]), ("pool/b", ["b"]), ("a", ["a"])])
+def test_targets_are_those_that_may_answer(model, names):
+    """A pool's targets, or the one that is named."""
+    here = lab({"a": good(), "b": good()})
+    assert names == [t.name for t in here.router.targets(model)]
+
+
 def test_budget_of_an_agent_ends_its_calls_until_the_next_day(call):
     """What an agent spent today is missing from what it may spend; others are not affected."""
     days = [datetime(2026, 1, 1, 23, tzinfo=UTC)]
@@ -460,6 +504,13 @@ def test_inner_router_without_candidate_is_failed_over(call):
     outer = _outer(inner.router, spare=good("spare"))
     assert "spare" == call(outer.router, make_request()).text
     assert ["no_candidate", None] == [a.error_code for a in outer.record.attempts]
+
+
+def test_prompt_too_long_for_an_inner_router_goes_elsewhere(call):
+    """The windows of the inner pool say nothing about the target after it; any other wrong request ends the call."""
+    outer = _outer(lab({"a": bad("context_length")}).router, spare=good("spare"))
+    assert "spare" == call(outer.router, make_request()).text
+    assert ["all_failed", None] == [a.error_code for a in outer.record.attempts]
 
 
 def test_wrong_requests_do_not_make_an_inner_router_ill(call):

@@ -191,7 +191,9 @@ def test_stream_never_started_leaves_nothing():
 
 
 class Hanging(ScriptedProvider):
-    """Async provider that never answers; counts how often it was ended."""
+    """Async provider that never answers and knows no deadline; counts how often it was ended."""
+
+    keeps_deadline = False
 
     def __init__(self) -> None:
         super().__init__([])
