@@ -128,3 +128,17 @@ def _parses(code: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def as_text(files: Mapping[str, str]) -> str:
+    """Files as a model would answer with them; `extract` reads the same files back.
+
+    Only ends of lines may change: a file always ends with one.
+    """
+    return "\n\n".join(_fenced(path, text) for path, text in files.items())
+
+
+def _fenced(path: str, text: str) -> str:
+    # Longer than any fence inside, so that the first one that closes it is ours; the path where no comment in the file outranks it.
+    fence = "`" * max([4, *(len(run) for run in re.findall(r"`{3,}", text))]) + "`"
+    return f"{fence} {path}\n{text if text.endswith(chr(10)) or not text else text + chr(10)}{fence}"
