@@ -34,9 +34,9 @@ def pick(ranked: Sequence[tuple[float, str]], *, picker: str, explore_share: flo
     if seed is None or len(names) < 2:
         return Pick(names, 1.0)
     shares = _shares(ranked, picker, explore_share)
-    point = random.Random(seed).random() * sum(shares)
-    index = bisect(list(accumulate(shares)), point, hi=len(shares) - 1)
-    return Pick((names[index], *names[:index], *names[index + 1 :]), shares[index])
+    *_, total = bounds = list(accumulate(shares))
+    index = bisect(bounds, random.Random(seed).random() * total, hi=len(shares) - 1)
+    return Pick((names[index], *names[:index], *names[index + 1 :]), shares[index] / total)
 
 
 def replay(decision: Decision) -> str | None:
@@ -47,18 +47,16 @@ def replay(decision: Decision) -> str | None:
 
 
 def _shares(ranked: Sequence[tuple[float, str]], picker: str, explore_share: float) -> list[float]:
-    n = len(ranked)
-    if picker == "weighted":
-        weights = _weights([-minus for minus, _ in ranked])
-        total = sum(weights)
-        greedy = [weight / total for weight in weights]
-    else:
-        greedy = [1.0] + [0.0] * (n - 1)
-    return greedy if not explore_share else [(1.0 - explore_share) * share + explore_share / n for share in greedy]
+    """Share of the draw per candidate, up to a common factor."""
+    greedy = _weights(ranked) if picker == "weighted" else [1.0] + [0.0] * (len(ranked) - 1)
+    if not explore_share:
+        return greedy
+    total, even = sum(greedy), explore_share / len(ranked)
+    return [(1.0 - explore_share) * share / total + even for share in greedy]
 
 
-def _weights(totals: Sequence[float]) -> list[float]:
+def _weights(ranked: Sequence[tuple[float, str]]) -> list[float]:
     """What is left of the totals without the rules' term, for the candidates that the rules put level with the first; else 0."""
-    base = totals[0] // _LEVEL * _LEVEL
-    shares = [total - base if total > base else 0.0 for total in totals]
-    return shares if any(shares) else [1.0 if total == base else 0.0 for total in totals]
+    base = -ranked[0][0] // _LEVEL * _LEVEL
+    shares = [-minus - base if -minus > base else 0.0 for minus, _ in ranked]
+    return shares if any(shares) else [1.0 if -minus == base else 0.0 for minus, _ in ranked]

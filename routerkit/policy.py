@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import neg
 from typing import Final, NamedTuple
 
 from routerkit.case import Case, Snapshot, open_case
@@ -61,7 +62,7 @@ class Policy:
         pinned = pin_column(case) if features.pin else ()
         columns = pinned + rule_column(case, applied) + SCORERS[self.kind](case)
         sums = totals(columns)
-        ranked = sorted([(-total, name) for total, name in zip(sums, case.panel.names, strict=True)])
+        ranked = sorted(zip(map(neg, sums), case.panel.names, strict=True))
         if drops:
             out = {case.panel.names[i] for i in drops}
             ranked = [row for row in ranked if row[1] not in out]

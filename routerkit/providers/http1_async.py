@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         except ProviderError as exc:
             self._fail(exc)
             return
-        if exchange.has_body:
+        if exchange.has_body and not exchange.is_complete:
             self._heard()
         if exchange.n_waiting >= _MAX_WAITING:
             self._is_paused = True

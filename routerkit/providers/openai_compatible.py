@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -156,8 +157,13 @@ class OpenAICompatible:
         return self._json(connection.exchange, answer)
 
     def close(self) -> None:
-        """Close the idle connections of blocking calls; running calls end as usual."""
+        """Close the idle connections of blocking calls, and let each event loop close its own; running calls end as usual."""
         self._sync.close()
+        with self._lock:
+            of_loop = [(loop, connections) for loop, connections in self._of_loop.items() if not loop.is_closed()]
+        for loop, connections in of_loop:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile, and its connections with it
+                loop.call_soon_threadsafe(connections.close)
 
     async def aclose(self) -> None:
         """Close all idle connections that the current event loop and blocking calls hold."""
