@@ -25,12 +25,18 @@ def models() -> None:
     found = totals if kind == "all" else ask("SELECT * FROM cells WHERE kind = ? ORDER BY share DESC", [kind])
     priced = found[found["cost_per_task_usd"].notna()]
     if not priced.empty:
-        st.altair_chart(pareto(_points(priced, "cost_per_task_usd"), unit="usd", title="Solved tasks against dollars per task"))
+        st.altair_chart(
+            pareto(_points(priced, "cost_per_task_usd"), unit="usd", title="Solved tasks against dollars per task"),
+            width="content",
+            height="content",
+        )
     if len(priced) < len(found):
         st.caption(f"Without a known price, so not in the picture: {', '.join(found[found['cost_per_task_usd'].isna()]['target'])}")
     timed = found[found["latency_s"].notna()]
     if not timed.empty:
-        st.altair_chart(pareto(_points(timed, "latency_s"), unit="s", title="Solved tasks against seconds per task"))
+        st.altair_chart(
+            pareto(_points(timed, "latency_s"), unit="s", title="Solved tasks against seconds per task"), width="content", height="content"
+        )
     table(_with_interval(found), "models")
 
 
@@ -41,7 +47,7 @@ def kinds() -> None:
     if cells.empty:
         nothing("measurements", _FILL)
         return
-    st.altair_chart(heat_map(tiles(cells), title="Share of tasks solved, and how many there were"))
+    st.altair_chart(heat_map(tiles(cells), title="Share of tasks solved, and how many there were"), width="content", height="content")
     table(_with_interval(cells), "cells")
 
 
