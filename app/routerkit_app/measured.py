@@ -27,16 +27,13 @@ def models() -> None:
     if not priced.empty:
         st.altair_chart(
             pareto(_points(priced, "cost_per_task_usd"), unit="usd", title="Solved tasks against dollars per task"),
-            width="content",
-            height="content",
+            height=400,
         )
     if len(priced) < len(found):
         st.caption(f"Without a known price, so not in the picture: {', '.join(found[found['cost_per_task_usd'].isna()]['target'])}")
     timed = found[found["latency_s"].notna()]
     if not timed.empty:
-        st.altair_chart(
-            pareto(_points(timed, "latency_s"), unit="s", title="Solved tasks against seconds per task"), width="content", height="content"
-        )
+        st.altair_chart(pareto(_points(timed, "latency_s"), unit="s", title="Solved tasks against seconds per task"), height=400)
     table(_with_interval(found), "models")
 
 
@@ -47,7 +44,9 @@ def kinds() -> None:
     if cells.empty:
         nothing("measurements", _FILL)
         return
-    st.altair_chart(heat_map(tiles(cells), title="Share of tasks solved, and how many there were"), width="content", height="content")
+    # Streamlit squeezes a chart, title and all, into this height.
+    height = 120 + 56 * cells["kind"].nunique()
+    st.altair_chart(heat_map(tiles(cells), title="Share of tasks solved, and how many there were"), height=height)
     table(_with_interval(cells), "cells")
 
 
