@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from routerkit.messages import Json, Usage
@@ -64,6 +65,11 @@ class Pool:
     targets: tuple[Target, ...]
     policy: str = "cheapest_adequate"
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Target]:
+        """The targets by their names."""
+        return {target.name: target for target in self.targets}
+
     def target(self, name: str) -> Target | None:
         """The target of that name, or None."""
-        return next((t for t in self.targets if t.name == name), None)
+        return self.by_name.get(name)

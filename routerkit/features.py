@@ -128,9 +128,10 @@ def guess_kind(text: str) -> str | None:
     words = _ALL_SIGNS.intersection(_WORD.findall(head))
     if not words:
         return None
-    return next(
-        (kind for kind, signs, pattern in _KIND_SIGNS if not words.isdisjoint(signs) and (pattern is None or pattern.search(head))), None
-    )
+    for kind, signs, pattern in _KIND_SIGNS:
+        if not words.isdisjoint(signs) and (pattern is None or pattern.search(head)):
+            return kind
+    return None
 
 
 def _measure(request: Request) -> tuple[int, int, dict[str, int]]:

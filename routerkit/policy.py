@@ -106,7 +106,8 @@ def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:
 def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:
     """Dropped places of the pool with the first reason against each; health speaks last."""
     drops: dict[int, Drop] = {}
-    checks = [("rule", rule_only(case, applied)), *((name, make(case)) for name, make in FILTERS)]
+    checks = [("rule", rule_only(case, applied))] if applied else []
+    checks += [(name, make(case)) for name, make in FILTERS]
     for name, check in checks:
         if check is not None:
             for i in range(len(case.panel.names)):

@@ -57,12 +57,6 @@ class RouterState:
         """The policy a pool names."""
         return self.policies.get(pool.policy) or Policy(pool.policy, pool.policy)
 
-    def target(self, pool: str, name: str) -> Target:
-        """The target a decision names."""
-        found = self.pools[pool].target(name)
-        assert found is not None, f"{name} is not in pool {pool}"
-        return found
-
 
 class Router:
     """Routes requests over pools of targets. Safe to share between threads and event loops.
@@ -235,7 +229,8 @@ class Router:
         if not decision.ranked:
             call.status = "error"
             raise NoCandidateError(decision)
-        targets = [state.target(decision.pool, name) for name in decision.ranked]
+        by_name = state.pools[decision.pool].by_name
+        targets = [by_name[name] for name in decision.ranked]
         return attempts(targets, deadline=call.deadline, retry=self._retry, around=self._around)
 
     def _replied(self, call: Call, result: Reply | ProviderError) -> Reply:
