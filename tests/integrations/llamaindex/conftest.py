@@ -1,9 +1,13 @@
-"""A RouterLLM in front of strict servers: on both provider paths, healthy or behind a target that always fails."""
+"""A RouterLLM in front of strict servers: of every format, on both provider paths, healthy or behind a target that always fails."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +16,13 @@ import pytest
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # as its documentation says
 
 from llama_index.llms.routerkit import RouterLLM
-from tests.integrations.llamaindex.suite import Listener
+from routerkit import Router, load
+from tests.integrations.failing import SERVERS, failing
+from tests.integrations.llamaindex.suite import Listener, Way
 from tests.servers.fault import Fault
 from tests.servers.strict_openai import StrictOpenAI
 
-FAILURES = {
-    "503": Fault(status=503, body=b'{"error":{"message":"busy","type":"server_error"}}'),
-    "429": Fault(status=429, headers={"retry-after": "30"}, body=b'{"error":{"message":"slow down","type":"rate_limit_error"}}'),
-    "cut": Fault(cut_after=1),
-}
-"""What a first target does on every request; a cut stream is cut before its first content."""
-MODELS = {"openai": "gpt-test", "litellm": "openai/gpt-test"}
+MODELS = {"openai": "gpt-test", "anthropic": "claude-sonnet-4-5", "gemini": "gemini-3-pro-preview"}
 KEY_NAME = "ROUTERKIT_TEST_KEY"
 
 
@@ -30,67 +30,98 @@ KEY_NAME = "ROUTERKIT_TEST_KEY"
 class Upstream:
     """The servers behind a pool `coding`, and the configuration that leads to them."""
 
-    good: StrictOpenAI
+    way: Way
+    goods: dict[str, StrictOpenAI]
+    """Healthy servers by the name of their target."""
     config: Path
-    bad: StrictOpenAI | None = None
+    bad: StrictOpenAI | None
+    dice: random.Random
     llms: list[RouterLLM] = field(default_factory=list)
 
-    def llm(self, **settings: Any) -> RouterLLM:
-        """A RouterLLM of its own; closed with the test."""
-        made = RouterLLM(config=self.config, **{"model": "coding", **settings})
-        self.llms.append(made)
-        return made
+    @property
+    def good(self) -> StrictOpenAI:
+        """The healthy server, where there is but one."""
+        (server,) = self.goods.values()
+        return server
+
+    @property
+    def hits(self) -> int:
+        """Requests that reached healthy servers."""
+        return sum(server.hits for server in self.goods.values())
 
     @property
     def body(self) -> dict[str, Any]:
-        """Body of the last request that was answered."""
+        """Body of the last request to the healthy server."""
         body: dict[str, Any] = self.good.bodies[-1]
         return body
+
+    @property
+    def sent(self) -> str:
+        """Everything that was sent to healthy servers, as one text."""
+        return json.dumps([server.bodies for server in self.goods.values()])
+
+    @property
+    def is_tool_required(self) -> bool:
+        """Whether the model was told, in its format's words, that it must call a tool."""
+        words = ('"tool_choice": "required"', '"tool_choice": {"type": "any"', '"mode": "ANY"')
+        return any(said in self.sent for said in words)
+
+    def llm(self, **settings: Any) -> RouterLLM:
+        """A RouterLLM of its own; closed with the test. Where formats are mixed, the same test always draws the same targets."""
+        source: dict[str, Any] = {"config": self.config}
+        if len(self.goods) > 1:
+            source = {"router": Router(load(self.config).state, rng=self.dice)}
+        made = RouterLLM(**source, **{"model": "coding", **settings})
+        self.llms.append(made)
+        return made
+
+    def script(self, fault: Fault) -> None:
+        """Answer the next request like this, whoever gets it."""
+        for server in self.goods.values():
+            server.script(fault)
 
     def close(self) -> None:
         for llm in self.llms:
             llm.router.close()
 
 
-def write_config(folder: Path, kind: str, servers: dict[str, StrictOpenAI]) -> Path:
-    """Configuration with one target per server, tried in their order."""
+def write_config(folder: Path, way: Way, servers: dict[str, tuple[str, StrictOpenAI]]) -> Path:
+    """Configuration with one target per server: format and server by the target's name. `bad` is tried first."""
     parts = []
-    for name, server in servers.items():
-        parts.append(f'[providers.{name}]\nkind = "{kind}"\nbase_url = "{server.base_url}"\napi_key = "env:{KEY_NAME}"\n')
+    for name, (kind, server) in servers.items():
+        model = MODELS[kind] if way.path == "openai" else f"{kind}/{MODELS[kind]}"
+        parts.append(f'[providers.{name}]\nkind = "{way.path}"\nbase_url = "{server.base_url}"\napi_key = "env:{KEY_NAME}"\n')
         parts.append(
-            f'[targets.{name}]\nprovider = "{name}"\nmodel = "{MODELS[kind]}"\ncontext_tokens = 32_000\n'
+            f'[targets.{name}]\nprovider = "{name}"\nmodel = "{model}"\ncontext_tokens = 32_000\n'
             'can = ["tools", "parallel_tools", "json_schema", "json_mode", "vision", "pdf", "audio", "reasoning"]\n'
             "usd_per_mtok = { input = 1.0, output = 2.0 }\n"
         )
-    parts.append(f'[pools.coding]\ntargets = {list(servers)!r}\npolicy = "fallback"\n')
+    policy = "weighted" if len(way.formats) > 1 else "fallback"
+    parts.append(f'[pools.coding]\ntargets = {list(servers)!r}\npolicy = "{policy}"\n')
+    if "bad" in servers:
+        parts.append('[[rules]]\nname = "bad first"\nwhen = {}\nprefer = ["bad"]\n')
     path = folder / "routerkit.toml"
     path.write_text("\n".join(parts))
     return path
 
 
-def open_upstream(folder: Path, good: StrictOpenAI, kind: str, failure: str) -> Iterator[Upstream]:
-    """Yield the upstream, then check that a failing first target was really tried first."""
-    if not failure:
-        upstream = Upstream(good, write_config(folder, kind, {"good": good}))
-        yield upstream
-        upstream.close()
-        return
-    with StrictOpenAI() as bad:
-        bad.script(*[FAILURES[failure]] * 50)
-        upstream = Upstream(good, write_config(folder, kind, {"bad": bad, "good": good}), bad)
-        yield upstream
-        upstream.close()
-        assert bad.hits >= 1 or good.hits == 0
-
-
 @pytest.fixture
-def upstream(
-    request: pytest.FixtureRequest, tmp_path: Path, openai_server: StrictOpenAI, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Upstream]:
-    """The direct path to one healthy server, unless the test is parametrized with a provider kind and a failure."""
-    kind, failure = getattr(request, "param", ("openai", ""))
-    monkeypatch.setenv(KEY_NAME, openai_server.api_key)
-    yield from open_upstream(tmp_path, openai_server, kind, failure)
+def upstream(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
+    """The direct path to one healthy server, unless the test is parametrized with a way. A failing target must really be asked first."""
+    way: Way = getattr(request, "param", Way())
+    dice = random.Random(zlib.crc32(request.node.name.encode()))
+    with ExitStack() as running:
+        names = ["good"] if len(way.formats) == 1 else dice.sample(["ann", "ben", "cid"], len(way.formats))
+        goods = {name: running.enter_context(SERVERS[kind]()) for name, kind in zip(names, way.formats, strict=True)}
+        bad = running.enter_context(failing(way.formats[0], way.failure)) if way.failure else None
+        servers = {name: (kind, server) for kind, (name, server) in zip(way.formats, goods.items(), strict=True)}
+        if bad is not None:
+            servers = {"bad": (way.formats[0], bad), **servers}
+        monkeypatch.setenv(KEY_NAME, next(iter(goods.values())).api_key)
+        upstream = Upstream(way, goods, write_config(tmp_path, way, servers), bad, dice)
+        yield upstream
+        upstream.close()
+        assert bad is None or bad.hits >= 1 or upstream.hits == 0
 
 
 @pytest.fixture

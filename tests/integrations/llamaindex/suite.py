@@ -1,8 +1,8 @@
-"""What both halves of the list of 32 share: the paths it runs on, its prompts and tools, and an ear for events."""
+"""What both halves of the list of 32 share: the ways it runs on, its prompts and tools, and an ear for events."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -11,16 +11,36 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
-PATHS = {
-    "direct": ("openai", ""),
-    "litellm": ("litellm", ""),
-    "direct-after-503": ("openai", "503"),
-    "direct-after-429": ("openai", "429"),
-    "direct-after-cut": ("openai", "cut"),
-    "litellm-after-503": ("litellm", "503"),
-    "litellm-after-429": ("litellm", "429"),
-    "litellm-after-cut": ("litellm", "cut"),
+from tests.integrations.failing import FAULTS
+
+
+class Way(NamedTuple):
+    """How a RouterLLM reaches its servers."""
+
+    path: str = "openai"
+    """Provider kind: our own connection (`openai`) or `litellm`."""
+    failure: str = ""
+    """What a first target, of the first format, does on every request; none if empty."""
+    formats: tuple[str, ...] = ("openai",)
+    """One healthy target of each; each call draws one."""
+
+
+ALL_FORMATS = ("openai", "anthropic", "gemini")
+WAYS = {
+    "direct": Way(),
+    "litellm": Way("litellm"),
+    **{f"direct-after-{failure}": Way("openai", failure) for failure in FAULTS},
+    **{f"litellm-after-{failure}": Way("litellm", failure) for failure in FAULTS},
+    "anthropic-after-limited": Way("litellm", "limited", ("anthropic",)),
+    "gemini-after-cut": Way("litellm", "cut", ("gemini",)),
+    "mixed-after-busy": Way("litellm", "busy", ALL_FORMATS),
 }
+MORE_WAYS = {
+    "-after-".join(filter(None, (name, failure))): Way("litellm", failure, formats)
+    for name, formats in (("anthropic", ("anthropic",)), ("gemini", ("gemini",)), ("mixed", ALL_FORMATS))
+    for failure in ("", *FAULTS)
+}
+"""All combinations of other formats and failures, for `matrix_formats.py`."""
 HELLO = [ChatMessage("Say hello", role="user")]
 ANSWER = "You said: Say hello"
 PNG = (
@@ -48,8 +68,9 @@ ADD = FunctionTool.from_defaults(add)
 ADD_PROMPT = "Please add 2 and 3 with the add tool"
 
 
-ON_EVERY_PATH = pytest.mark.parametrize("upstream", PATHS.values(), ids=PATHS.keys(), indirect=True)
-"""Mark for a module whose tests all run on every path."""
+def on(ways: dict[str, Way]) -> pytest.MarkDecorator:
+    """Mark for tests that run on each of these ways."""
+    return pytest.mark.parametrize("upstream", ways.values(), ids=ways.keys(), indirect=True)
 
 
 class Listener(BaseEventHandler):

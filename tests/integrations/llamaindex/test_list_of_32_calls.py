@@ -1,4 +1,4 @@
-"""Items 1 to 17 of the 32 that make an LLM a drop-in for LlamaIndex: on both provider paths, and behind a target that fails.
+"""Items 1 to 17 of the 32 that make an LLM a drop-in for LlamaIndex: for every format and provider path, and behind a target that fails.
 
 LlamaIndex has no standard suite; on this list its own LiteLLM class passes 24 and its OpenAI class 28 of 31.
 """
@@ -15,9 +15,9 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 from llama_index.llms.routerkit import RouterLLM
 from tests.integrations.llamaindex.conftest import Upstream
-from tests.integrations.llamaindex.suite import ADD, ADD_PROMPT, ANSWER, EXPECTED_COUNTS, HELLO, ON_EVERY_PATH, counts
+from tests.integrations.llamaindex.suite import ADD, ADD_PROMPT, ANSWER, EXPECTED_COUNTS, HELLO, WAYS, counts, on
 
-pytestmark = ON_EVERY_PATH
+pytestmark = on(WAYS)
 
 
 def test_01_is_llm(llm: RouterLLM) -> None:
@@ -117,7 +117,7 @@ async def test_13_astream_chat_with_tools(llm: RouterLLM) -> None:
 def test_14_tool_required(llm: RouterLLM, upstream: Upstream) -> None:
     """`tool_required` forces a call even where the prompt does not suggest one."""
     response = llm.chat_with_tools([ADD], user_msg="Say hello", tool_required=True)
-    assert "required" == upstream.body["tool_choice"]
+    assert upstream.is_tool_required
     assert ["add"] == [c.tool_name for c in llm.get_tool_calls_from_response(response)]
 
 
@@ -139,4 +139,6 @@ def test_17_no_tools_ok(llm: RouterLLM, upstream: Upstream) -> None:
     """Without tools, nothing about tools is sent, whatever was asked for."""
     assert ANSWER == llm.chat_with_tools([], user_msg="Say hello", tool_required=True, allow_parallel_tool_calls=True).message.content
     llm.chat(HELLO, tools=[], tool_choice="auto", parallel_tool_calls=True)
-    assert not [body for body in upstream.good.bodies if {"tools", "tool_choice", "parallel_tool_calls"} & body.keys()]
+    bodies = [body for server in upstream.goods.values() for body in server.bodies]
+    about_tools = {"tools", "tool_choice", "parallel_tool_calls", "toolConfig", "tool_config"}
+    assert [set(), set()] == [about_tools & body.keys() for body in bodies]
