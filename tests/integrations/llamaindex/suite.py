@@ -1,4 +1,4 @@
-"""What both halves of the list of 32 share: the ways it runs on, its prompts and tools, and an ear for events."""
+"""What the tests share: the ways the list of 32 runs on, prompts and tools, a scripted target, and an ear for events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
+from llama_index.llms.routerkit import RouterLLM
+from routerkit import Reply
+from routerkit.testing import ScriptedProvider, make_reply, make_router
 from tests.integrations.failing import FAULTS
 
 
@@ -71,6 +74,12 @@ ADD_PROMPT = "Please add 2 and 3 with the add tool"
 def on(ways: dict[str, Way]) -> pytest.MarkDecorator:
     """Mark for tests that run on each of these ways."""
     return pytest.mark.parametrize("upstream", ways.values(), ids=ways.keys(), indirect=True)
+
+
+def scripted(*replies: Reply, **settings: Any) -> tuple[RouterLLM, ScriptedProvider]:
+    """A RouterLLM over one target that gives these replies, for what no server is needed for."""
+    provider = ScriptedProvider(replies or [make_reply()])
+    return RouterLLM(router=make_router({"only": provider}), **{"model": "pool", **settings}), provider
 
 
 class Listener(BaseEventHandler):

@@ -7,46 +7,16 @@ import copy
 import gc
 import json
 import pickle
-from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-)
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler, TokenCountingHandler
-from llama_index.core.tools import FunctionTool
 
 from llama_index.llms.routerkit import RouterLLM
-from routerkit import ConfigError, NoCandidateError, Reply, StreamBrokenError, UnknownModelError
+from routerkit import ConfigError, NoCandidateError, StreamBrokenError, UnknownModelError
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.integrations.llamaindex.conftest import Upstream
+from tests.integrations.llamaindex.suite import ADD, HELLO, scripted
 from tests.servers.fault import Fault
-
-HELLO = [ChatMessage("Say hello", role="user")]
-CALL = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
-
-WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"
-
-
-def add(a: int, b: int = 0) -> int:
-    """Add two numbers."""
-    return a + b
-
-
-ADD = FunctionTool.from_defaults(add)
-
-
-def scripted(*replies: Reply, **settings: Any) -> tuple[RouterLLM, ScriptedProvider]:
-    provider = ScriptedProvider(replies or [make_reply()])
-    return RouterLLM(router=make_router({"only": provider}), **{"model": "pool", **settings}), provider
-
-
-def wire(*messages: ChatMessage) -> list[dict[str, Any]]:
-    """What a history looks like to the target."""
-    llm, provider = scripted()
-    llm.chat(list(messages))
-    return [dict(m) for m in provider.requests[-1].messages]
-
 
 # Counting and events
 

@@ -25,25 +25,19 @@ from llama_index.llms.routerkit import RouterLLM
 from routerkit import Price, Reply, Target, ToolCall, Usage
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.integrations.llamaindex.conftest import Upstream
+from tests.integrations.llamaindex.suite import HELLO, scripted
 from tests.servers.fault import Fault
 
-HELLO = [ChatMessage("Say hello", role="user")]
 CALL = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
-
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00"
 
 
 def add(a: int, b: int = 0) -> int:
-    """Add two numbers."""
+    """Add two numbers, the second of which may be left out."""
     return a + b
 
 
 ADD = FunctionTool.from_defaults(add)
-
-
-def scripted(*replies: Reply, **settings: Any) -> tuple[RouterLLM, ScriptedProvider]:
-    provider = ScriptedProvider(replies or [make_reply()])
-    return RouterLLM(router=make_router({"only": provider}), **{"model": "pool", **settings}), provider
 
 
 def wire(*messages: ChatMessage) -> list[dict[str, Any]]:
