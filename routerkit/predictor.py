@@ -52,9 +52,9 @@ class Gate:
     n_labels: int
     """Labelled items behind the verdict."""
     gain: float
-    """Gain over the table on items it was not fitted on, in units of APGR."""
+    """Quality gained over the table on items outside the fit, averaged over all operating points."""
     gain_low: float
-    """Lower end of the 95 % interval of `gain`."""
+    """One-sided 95 % lower bound of `gain`."""
     scale: float
     """Factor that makes the correction calibrated on such items."""
     reach: float

@@ -1,7 +1,7 @@
 """What routing is worth on recorded outcomes: every bar cross-fitted, with n and 95 % intervals.
 
 python benchmarks/lab/bars.py DATA                  # DATA holds items.parquet and outcomes.parquet
-python benchmarks/lab/bars.py DATA --bar mmlu       # one of: mmlu mmlu300 gsm8k gsm8k300 transfer unlabelled pools cascade refusal bandit speed
+python benchmarks/lab/bars.py DATA --bar mmlu       # or another name from BARS below; may be repeated
 
 Folds are by SHA-256 of the item id. A figure is the mean over folds, each scored by a fit on the others; its interval combines the
 folds' clustered bootstrap errors as if the folds were independent.

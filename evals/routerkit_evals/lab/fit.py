@@ -21,10 +21,13 @@ LEAST_LABELS: Final = 300
 _RIDGE: Final = 1.0
 """Best of 1, 2 and 4 on halves of MMLU; GSM8K does not care."""
 _FOLDS: Final = 5
+_FOLDS_OF_FEW: Final = 10
+_FEW: Final = 2_000
+"""Items up to which ten folds are affordable: fits on 90 % are closer to the fit on all than fits on 80 %."""
 _ANCHORS: Final = 16
 _ANCHOR_TEXTS: Final = 2_000
 _ANCHOR_SLOTS: Final = 256
-_ANCHOR_STEPS: Final = 6
+_ANCHOR_STEPS: Final = 4
 _REACH_SHARE: Final = 0.05
 """Share of the fitted texts that would count as out of domain."""
 
@@ -89,9 +92,10 @@ def _groups(recorded: Recorded) -> list[frozenset[str]]:
 
 
 def _held_out(recorded: Recorded, counts: Sparse, seed: int) -> _Held:
-    folds = make_folds(len(recorded), _FOLDS, seed)
+    n_folds = _FOLDS_OF_FEW if len(recorded) <= _FEW else _FOLDS
+    folds = make_folds(len(recorded), n_folds, seed)
     table, shift, near = np.zeros_like(recorded.score), np.zeros_like(recorded.score), np.zeros(len(recorded))
-    for fold in range(_FOLDS):
+    for fold in range(n_folds):
         fit, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if not fit.size or not out.size:
             continue
@@ -161,7 +165,7 @@ def _anchors(rows: Sparse, seed: int) -> Floats:
 
 def _centres(rows: Sparse, group: Ints) -> Floats:
     centres = np.array([rows.transposed_times((group == k).astype(np.float64)) for k in np.unique(group)])
-    light = np.argsort(-centres, axis=1)[:, _ANCHOR_SLOTS:]
+    light = np.argpartition(-centres, _ANCHOR_SLOTS, axis=1)[:, _ANCHOR_SLOTS:]
     np.put_along_axis(centres, light, 0.0, axis=1)
     length = np.sqrt((centres * centres).sum(axis=1, keepdims=True))
     unit: Floats = centres / np.where(length > 0, length, 1.0)

@@ -20,7 +20,7 @@ class Gain:
 
     mean: float
     low: float
-    """Lower end of the 95 % interval."""
+    """One-sided 95 % lower bound."""
 
 
 def worth(table: Floats, corrected: Floats, score: Floats, folds: Ints, clusters: Ints) -> Gain:
@@ -43,7 +43,7 @@ def worth(table: Floats, corrected: Floats, score: Floats, folds: Ints, clusters
         moved = _ranks(table[:, j + 1] - table[:, j], folds) - _ranks(corrected[:, j + 1] - corrected[:, j], folds)
         per_item += gain * moved
     means = resampled_means(per_item, clusters, _RESAMPLES)
-    return Gain(float(per_item.mean()), float(np.quantile(means, 0.025)))
+    return Gain(float(per_item.mean()), float(np.quantile(means, 0.05)))
 
 
 def resampled_means(values: Floats, clusters: Ints, n_resamples: int, seed: int = 0) -> Floats:

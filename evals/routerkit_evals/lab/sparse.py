@@ -80,7 +80,7 @@ def fit_logistic(rows: Sparse, success: Floats, offset: Floats, ridge: float) ->
         p = sigmoid(offset + rows.times(w))
         step = _solved(rows, p * (1.0 - p), rows.transposed_times(success - p) - ridge * w, ridge)
         w += step
-        if float(step @ step) < 1e-6 * float(w @ w):
+        if _dot(step, step) < 1e-6 * _dot(w, w):
             break
     return w
 
@@ -98,17 +98,22 @@ def logit(p: Floats) -> Floats:
     return odds
 
 
+def _dot(a: Floats, b: Floats) -> float:
+    """Inner product without BLAS, whose threads spin for longer than these short sums take when other processes want the cores."""
+    return float((a * b).sum())
+
+
 def _solved(rows: Sparse, curvature: Floats, target: Floats, ridge: float) -> Floats:
     x = np.zeros_like(target)
     residual, direction = target.copy(), target.copy()
-    size = first = float(residual @ residual)
+    size = first = _dot(residual, residual)
     for _ in range(_CG_STEPS):
         if size <= _CG_SHARE * first:
             break
         image = rows.transposed_times(curvature * rows.times(direction)) + ridge * direction
-        length = size / float(direction @ image)
+        length = size / _dot(direction, image)
         x += length * direction
         residual -= length * image
-        size, old = float(residual @ residual), size
+        size, old = _dot(residual, residual), size
         direction = residual + size / old * direction
     return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -83,7 +84,11 @@ def fit_table(recorded: Recorded, *, priors: Mapping[str, Prior] | None = None, 
     for level in range(1, depth):
         cells = _cells([key[level] for key in keys])
         n0 = _strength(recorded.score, cells, quality[-1])
-        quality.append({key: _shrunk(recorded.score[rows], _parent(quality[-1], key), n0, worth) for key, rows in cells.items()})
+        only = _only_children(cells)
+        above = quality[-1]
+        quality.append(
+            {k: above[k[:-1]] if k in only else _shrunk(recorded.score[rows], above[k[:-1]], n0, worth) for k, rows in cells.items()}
+        )
         strengths.append(n0)
     return Table(recorded.arms, tuple(quality), _cost_levels(recorded.cost_usd, keys, depth), tuple(strengths))
 
@@ -111,8 +116,10 @@ def _cells(keys: Sequence[Key]) -> dict[Key, Ints]:
     return dict(zip(names, parts, strict=True))
 
 
-def _parent(above: Mapping[Key, Floats], key: Key) -> Floats:
-    return above[key[:-1]]
+def _only_children(cells: Mapping[Key, Ints]) -> frozenset[Key]:
+    """Cells that are all of their parent: they are the parent, and its samples must not be counted again."""
+    n = Counter(key[:-1] for key in cells)
+    return frozenset(key for key in cells if n[key[:-1]] == 1)
 
 
 def _shrunk(scores: Floats, parent: Floats, n0: float, worth: Floats) -> Floats:
@@ -150,7 +157,9 @@ def _cost_levels(cost: Floats, keys: Sequence[tuple[Key, ...]], depth: int) -> t
     out: list[dict[Key, Floats]] = [{(): _column_mean(cost)}]
     shift: list[dict[Key, Floats]] = [{(): _column_mean(logs)}]
     for level in range(1, depth):
-        here = {k: _shrunk_mean(logs[rows], _parent(shift[-1], k)) for k, rows in _cells([key[level] for key in keys]).items()}
+        cells, above = _cells([key[level] for key in keys]), shift[-1]
+        only = _only_children(cells)
+        here = {k: above[k[:-1]] if k in only else _shrunk_mean(logs[rows], above[k[:-1]]) for k, rows in cells.items()}
         out.append({k: out[0][()] * np.exp(v - shift[0][()]) for k, v in here.items()})
         shift.append(here)
     return tuple(out)

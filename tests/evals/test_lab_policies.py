@@ -1,0 +1,181 @@
+"""The predictor's fit, cascades, bandits: each against cases whose answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from routerkit.predictor import word_vector
+from routerkit_evals.lab.cascade import Verifier, expect, plan, right_if_accepted
+from routerkit_evals.lab.corrected import apply_predictor
+from routerkit_evals.lab.fit import Fitted, fit_predictor
+from routerkit_evals.lab.online import FLAT, thompson
+from routerkit_evals.lab.paths import Forecast, hull_arms, mixing_path, threshold_path, value_path
+from routerkit_evals.lab.recorded import Recorded
+from routerkit_evals.lab.sparse import count_words, rarity, tf_idf
+from routerkit_evals.lab.table import Prior
+from tests.evals.lab_making import make_item, make_recorded, make_worded
+
+STRONG_CHECK = Verifier(0.95, 0.05)
+
+
+@pytest.fixture(scope="module")
+def telling() -> Fitted:
+    return fit_predictor(make_worded(400))
+
+
+@pytest.fixture(scope="module")
+def ladder() -> Recorded:
+    """A cheap, a middle and a dear arm; the dear one dominates."""
+    recorded = make_recorded({"mini": 0.7, "middle": 0.75, "large": 0.97}, 400)
+    cost = np.tile([{"mini": 0.01, "middle": 0.05, "large": 1.0}[arm] for arm in recorded.arms], (400, 1))
+    return replace(recorded, cost_usd=cost)
+
+
+def test_gate_opens_where_words_tell_and_corrections_point_the_right_way(telling: Fitted) -> None:
+    (gate,) = telling.predictor.gates
+    assert gate.is_open
+    assert 0.0 < gate.gain_low <= gate.gain
+    said = [(text, telling.predictor.correction(text, "bug_fix").by_target) for text in make_worded(400).texts]
+    hard = [by["mini"] for text, by in said if by and "deadlock" in text]
+    easy = [by["mini"] for text, by in said if by and "typo" in text]
+    assert max(hard) < 0.0 < min(easy)
+
+
+def test_corrected_probabilities_are_better_calibrated_where_words_tell(telling: Fitted) -> None:
+    mini = telling.calibration[0]
+    assert ("mini", 400) == (mini.target, mini.n)
+    assert mini.brier_corrected < 0.75 * mini.brier_table
+    assert sorted(mini.curve) == list(mini.curve)
+
+
+def test_gate_stays_closed_where_words_tell_nothing() -> None:
+    (gate,) = fit_predictor(make_worded(400, is_telling=False)).predictor.gates
+    assert not gate.is_open
+
+
+def test_gate_stays_closed_below_three_hundred_labels() -> None:
+    (gate,) = fit_predictor(make_worded(299)).predictor.gates
+    assert (299, False) == (gate.n_labels, gate.is_open)
+
+
+def test_stream_of_strange_texts_falls_back_to_the_table(telling: Fitted) -> None:
+    test = make_worded(60, seed=1)
+    strange = replace(test, items=tuple(make_item(i, prompt=f"Wetterbericht Nummer {i} aus Bremen") for i in range(60)))
+    table = Forecast(np.full((60, 2), 0.5), np.tile([0.01, 0.1], (60, 1)))
+    forecast, note = apply_predictor(telling.predictor, strange, table)
+    assert (table.quality == forecast.quality).all()
+    assert "60 of 60 texts are out of domain" in note
+
+
+def test_same_seed_gives_the_same_predictor() -> None:
+    assert fit_predictor(make_worded(60)).predictor.to_json() == fit_predictor(make_worded(60)).predictor.to_json()
+
+
+def test_fit_and_decision_see_the_same_vector() -> None:
+    texts = ["fix the deadlock", "Fix 12 typos: äöü", ""]
+    counts = count_words(texts)
+    idf = rarity(counts)
+    rows = tf_idf(counts, idf)
+    for i, text in enumerate(texts):
+        here = {int(s): v for s, v, r in zip(rows.slot, rows.value, rows.row, strict=True) if r == i}
+        assert word_vector(text, idf) == pytest.approx(here)
+
+
+def test_expected_cascade_equals_going_through_every_verdict(ladder: Recorded) -> None:
+    """Brute force over accept/reject of both checks, weighted by their probabilities."""
+    steps = ("mini", "middle", "large")
+    place = [ladder.arm(s) for s in steps]
+    score, cost = ladder.score[0, place], ladder.cost_usd[0, place]
+    accept = [s * 0.95 + (1 - s) * 0.05 for s in score]
+    quality = usd = 0.0
+    for first, second in product((True, False), repeat=2):
+        p = (accept[0] if first else 1 - accept[0]) * (accept[1] if second else 1 - accept[1])
+        last = 0 if first else 1 if second else 2
+        quality += p * score[last]
+        usd += p * (cost[: last + 1].sum() + 0.002 * min(last + 1, 2))
+    expected = expect(ladder, steps, Verifier(0.95, 0.05, 0.002))
+    assert (quality, usd) == pytest.approx((expected.quality[0], expected.cost[0]))
+
+
+def test_good_verifier_buys_the_best_models_quality_for_less(ladder: Recorded) -> None:
+    chosen = plan(ladder, STRONG_CHECK, floor_share=0.97)
+    assert len(chosen.steps) > 1
+    assert "large" == chosen.steps[-1]
+    assert chosen.floor <= chosen.quality
+    assert chosen.cost_usd < 0.4
+
+
+def test_weak_verifier_before_a_dominant_model_is_refused_with_the_reason(ladder: Recorded) -> None:
+    chosen = plan(ladder, Verifier(0.95, 0.40), floor_share=0.97)
+    assert ("large",) == chosen.steps
+    assert "FPR 0.40" in chosen.refusal
+
+
+def test_verifier_that_tells_nothing_is_refused_as_such(ladder: Recorded) -> None:
+    assert "accepts wrong answers" in plan(ladder, Verifier(0.5, 0.5), floor_share=0.97).refusal
+
+
+def test_lower_floor_never_costs_more(ladder: Recorded) -> None:
+    costs = [plan(ladder, STRONG_CHECK, floor_share=floor).cost_usd for floor in (0.6, 0.8, 0.9, 0.97, 1.0)]
+    assert costs == sorted(costs)
+
+
+def test_accepted_answer_is_right_by_bayes(ladder: Recorded) -> None:
+    p = float(ladder.score[:, ladder.arm("mini")].mean())
+    assert p * 0.95 / (p * 0.95 + (1 - p) * 0.05) == pytest.approx(right_if_accepted(ladder, "mini", STRONG_CHECK))
+
+
+def test_prior_that_is_right_saves_regret() -> None:
+    test = make_recorded({"large": 0.9, "mini": 0.6}, 300)
+    informed, _ = thompson(test, [Prior(0.9, 20.0, "fit"), Prior(0.6, 20.0, "fit")], seed=0, n_requests=150)
+    flat, shares = thompson(test, [FLAT, FLAT], seed=0, n_requests=150)
+    assert informed.mean < flat.mean
+    assert shares[0] > 0.7
+    assert 1.0 == pytest.approx(shares.sum())
+
+
+def test_single_arm_has_no_regret() -> None:
+    regret, _ = thompson(make_recorded({"mini": 0.5}, 50), [FLAT], seed=0, n_requests=20)
+    assert 0.0 == regret.mean
+
+
+def test_unknown_outcome_is_no_feedback() -> None:
+    """An arm whose outcomes are never seen keeps its prior: it goes on being tried."""
+    test = make_recorded({"mini": 0.5, "silent": 0.5}, 50)
+    score = test.score.copy()
+    score[1:, test.arm("silent")] = np.nan
+    _, shares = thompson(replace(test, score=score), [FLAT, FLAT], seed=0, n_requests=60)
+    assert shares[test.arm("silent")] > 0.2
+
+
+def test_dominated_and_unpriced_arms_are_not_on_the_hull() -> None:
+    quality, cost = np.array([0.5, 0.4, 0.9, 0.99]), np.array([1.0, 2.0, 3.0, np.nan])
+    assert ("a", "c") == hull_arms(("a", "b", "c", "d"), quality, cost)
+
+
+def test_upgrades_go_from_none_to_all_and_ties_are_shared() -> None:
+    test = make_worded(50)
+    path = threshold_path(test, "mini", "large", Forecast(np.tile([0.5, 0.9], (50, 1)), test.cost_usd))
+    assert test.score[:, 0].tolist() == path.quality[0].tolist()
+    assert test.score[:, 1].tolist() == path.quality[-1].tolist()
+    assert test.score.mean(axis=1).tolist() == pytest.approx(path.quality[50].tolist())
+
+
+def test_frozen_point_keeps_ninety_five_percent_of_what_is_predicted() -> None:
+    """From 0.5 to 0.9, 0.855 needs 88.75 % upgraded: the first point on the grid is 0.89."""
+    test = make_worded(50)
+    path = threshold_path(test, "mini", "large", Forecast(np.tile([0.5, 0.9], (50, 1)), test.cost_usd))
+    assert 89 == path.frozen
+
+
+def test_worth_of_nothing_buys_the_cheapest_and_of_everything_the_best() -> None:
+    test = make_worded(50)
+    forecast = Forecast(np.tile([0.5, 0.9], (50, 1)), test.cost_usd)
+    path = value_path(test, ("mini", "large"), forecast)
+    assert (0.01, 0.10) == pytest.approx((path.cost[0].mean(), path.cost[-1].mean()))
+    mix = mixing_path(test, ("mini", "large"), forecast)
+    assert 0.055 == pytest.approx(mix.cost[50].mean())

@@ -1,0 +1,116 @@
+"""The per-request predictor: what it says, when it is silent, and which files it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routerkit import ConfigError
+from routerkit.predictor import N_SLOTS, Gate, Predictor, load_predictor, slot_counts, word_vector
+
+KIND = "bug_fix"
+FLAT = array("f", [1.0]) * N_SLOTS
+GATE = Gate(frozenset({KIND}), n_labels=400, gain=0.02, gain_low=0.01, scale=1.0, reach=0.1, is_open=True)
+
+
+def head(**weights: float) -> array[float]:
+    values = array("f", [0.0]) * N_SLOTS
+    for word, weight in weights.items():
+        (slot,) = slot_counts(word)
+        values[slot] = weight
+    return values
+
+
+def predictor(gate: Gate = GATE) -> Predictor:
+    heads = {"mini": head(deadlock=-2.0), "large": head(deadlock=0.5)}
+    return Predictor(heads, FLAT, (word_vector("fix the deadlock in the pool", FLAT),), (gate,), {"items": "400"})
+
+
+def test_word_of_a_hard_request_lowers_the_small_target_and_raises_the_large_one() -> None:
+    correction = predictor().correction("fix the deadlock", KIND)
+    assert correction.by_target["mini"] < 0.0 < correction.by_target["large"]
+    assert correction.why_not == ""
+
+
+def test_hash_is_the_same_in_every_process() -> None:
+    """CRC-32 of `fix`, `me` and `fix me`; a file fitted elsewhere must mean the same here."""
+    assert {1888: 1, 4802: 1, 5750: 1} == dict(slot_counts("fix me"))
+
+
+def test_case_and_spacing_do_not_matter_but_words_and_their_order_do() -> None:
+    assert slot_counts("Fix  ME") == slot_counts("fix me")
+    assert slot_counts("fix me now") != slot_counts("now fix me")
+
+
+def test_kind_that_was_never_fitted_is_left_to_the_table() -> None:
+    assert ({}, "the predictor has never seen migrate") == predictor().correction("fix the deadlock", "migrate")
+    assert "work of unknown kind" in predictor().correction("fix the deadlock", None).why_not
+
+
+def test_closed_gate_is_left_to_the_table_and_says_by_how_much() -> None:
+    closed = replace(GATE, is_open=False, gain_low=-0.004)
+    assert ({}, "no proven gain over the table (lower bound -0.004 on 400 labels)") == predictor(closed).correction("the deadlock", KIND)
+
+
+def test_text_unlike_the_fitted_ones_is_left_to_the_table() -> None:
+    correction = predictor().correction("Wie wird das Wetter morgen", KIND)
+    assert {} == correction.by_target
+    assert correction.why_not.startswith("out of domain")
+
+
+def test_correction_is_bounded() -> None:
+    loud = replace(GATE, scale=1e6)
+    assert {"mini": -3.0, "large": 3.0} == dict(predictor(loud).correction("fix the deadlock", KIND).by_target)
+
+
+@given(st.text(alphabet=st.characters(), max_size=300))
+def test_any_text_gets_a_finite_answer(text: str) -> None:
+    """Lone surrogates, control characters and emptiness included."""
+    assert all(math.isfinite(v) for v in predictor(replace(GATE, reach=0.0)).correction(text, KIND).by_target.values())
+
+
+@given(st.text(max_size=200))
+def test_vector_has_length_one_or_is_empty(text: str) -> None:
+    vector = word_vector(text, FLAT)
+    assert not vector or math.isclose(1.0, math.sqrt(sum(v * v for v in vector.values())), rel_tol=1e-9)
+
+
+def test_file_gives_back_the_same_predictor() -> None:
+    before, after = predictor(), Predictor.from_json(predictor().to_json())
+    for text in ("fix the deadlock", "the pool", ""):
+        assert dict(before.correction(text, KIND).by_target) == pytest.approx(dict(after.correction(text, KIND).by_target), abs=1e-4)
+    assert before.gates == after.gates
+    assert before.sources == after.sources
+
+
+def test_changed_file_is_refused() -> None:
+    body = json.loads(predictor().to_json())
+    body["gates"][0]["is_open"] = False
+    with pytest.raises(ConfigError, match="do not match their sha256"):
+        Predictor.from_json(json.dumps(body))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "rk-predictor/9"}', '{"schema": "rk-predictor/1"}', "null"])
+def test_what_is_no_predictor_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"fit it again") as caught:
+        Predictor.from_json(text, "weights.json")
+    assert str(caught.value).startswith("weights.json: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", [array("f", [1.0]), array("f", [math.nan]) * N_SLOTS])
+def test_wrong_weights_are_refused_even_under_a_right_hash(weights: array[float]) -> None:
+    broken = replace(predictor(), heads={"mini": weights})
+    with pytest.raises(ConfigError, match="not a predictor"):
+        Predictor.from_json(broken.to_json())
+
+
+def test_missing_file_is_named(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the predictor"):
+        load_predictor(tmp_path / "none.json")
