@@ -94,7 +94,7 @@ def proof_id(task: Task) -> str:
 
 def _known(folder: Path, ids: list[str]) -> list[Proof]:
     rows = query(folder, _KNOWN, [ids], schemas=(BASELINES,)).as_dicts()
-    return [Proof(**{**row, "checked_at": str(row["checked_at"])}) for row in rows]  # type: ignore[arg-type]  # the schema gives each its type
+    return [Proof(**{**row, "checked_at": str(row["checked_at"]).replace(" ", "T")}) for row in rows]  # type: ignore[arg-type]  # the schema gives each its type
 
 
 def _prove(task: Task, grader: Grader) -> Proof | None:

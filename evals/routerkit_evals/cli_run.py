@@ -30,6 +30,7 @@ from routerkit_evals.errors import EvalError
 
 if TYPE_CHECKING:
     from routerkit_evals.nightly import Night
+    from routerkit_evals.patch import AnswerFormat
     from routerkit_evals.preflight import Preflight
     from routerkit_evals.runner import RunResult
     from routerkit_evals.suite import Options, Suite
@@ -51,6 +52,8 @@ def run(
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="No new answer is asked for after this time.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 4096,
     workers: Workers = 2,
+    solver: Annotated[str, typer.Option(help="How an answer is got: one-shot, two-tries or agent.")] = "one-shot",
+    answer_format: Annotated[str, typer.Option(help="Form of answers that are files: whole, search_replace or diff.")] = "whole",
     executor: Annotated[str, typer.Option(help="Where answers are graded: local, ray or ray:ADDRESS.")] = "local",
     data: DataFolder = None,
     dry_run: Annotated[bool, typer.Option(help="Print what would be asked and what that costs; ask nothing.")] = False,
@@ -80,6 +83,8 @@ def run(
         budget_tokens=budget_tokens,
         max_s=None if max_minutes is None else max_minutes * 60.0,
         max_tokens=max_tokens,
+        solver=solver,
+        answer_format=_format(answer_format),
         executor=executor,
         is_unsafe=unsafe_no_sandbox,
     )
@@ -232,6 +237,15 @@ def _suite_file(path: Path, pool: str | None, targets: str) -> SuiteFile:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _format(text: str) -> AnswerFormat:
+    from routerkit_evals.patch import FORMATS
+
+    for known in FORMATS:
+        if text == known:
+            return known
+    raise EvalError(f"no answer format {text!r}; there is {', '.join(FORMATS)}")
 
 
 def _date(text: str | None) -> date | None:

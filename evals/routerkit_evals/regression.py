@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from routerkit_evals.sample import Sample
 from routerkit_evals.statistics import Interval
 
-_DRAWS: Final = 8_000
+_DRAWS: Final = 4_000
 _PRIOR: Final = (0.5, 0.5, 1.0)
 """Dirichlet prior of lost, gained and same, worth two tasks: small, and favouring neither side."""
 

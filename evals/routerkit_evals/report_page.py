@@ -90,8 +90,7 @@ def _draw(night: Night, folder: Path) -> list[str]:
     if len({p.night for p in anchors}) > 1:
         drawn["nights"] = charts.nights(anchors, title="The same anchor tasks, night by night")
     for name, chart in drawn.items():
-        for suffix in (".png", ".svg"):
-            charts.save(chart, folder / f"{name}{suffix}")
+        charts.save(chart, folder / name)
     return list(drawn)
 
 

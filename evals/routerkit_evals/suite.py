@@ -16,12 +16,13 @@ from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
 from routerkit_evals.executors import make_executor
 from routerkit_evals.grade import Grader
+from routerkit_evals.patch import AnswerFormat
 from routerkit_evals.pending import Remembering
 from routerkit_evals.preflight import Preflight, forecast
 from routerkit_evals.runner import Cell, Progress, Run, RunResult, plan_cells
 from routerkit_evals.sample import HARNESS, Sample, digest
 from routerkit_evals.sandbox import Sandbox
-from routerkit_evals.solver import OneShot
+from routerkit_evals.solver import make_solver
 from routerkit_evals.sources import tasks_of
 from routerkit_evals.spend import Spend, Stops, refuse_unpriced
 from routerkit_evals.store import SampleLog, read_samples
@@ -50,6 +51,10 @@ class Options:
     """Longest wait for one answer."""
     max_tokens: int = 4096
     """Longest answer."""
+    solver: str = "one-shot"
+    """How an answer is got: `one-shot`, `two-tries` or `agent`."""
+    answer_format: AnswerFormat = "whole"
+    """Form of answers that are files."""
     executor: str = "local"
     """Where answers are graded: `local`, `ray` or `ray:ADDRESS`."""
     is_unsafe: bool = False
@@ -81,7 +86,16 @@ class Suite:
     def solver(self) -> Remembering:
         """What answers: through the router, each answer written down before it is graded."""
         options = self.options
-        inner = OneShot(self.router, self.pool, timeout_s=options.timeout_s, max_tokens=options.max_tokens)
+        inner = make_solver(
+            options.solver,
+            self.router,
+            self.pool,
+            answer_format=options.answer_format,
+            timeout_s=options.timeout_s,
+            max_tokens=options.max_tokens,
+            # Opening it takes a while, and looking at a plan needs none.
+            sandbox=None if options.solver == "one-shot" else self.sandbox,
+        )
         return Remembering(inner, self.folder, self.targets)
 
     @cached_property
@@ -158,6 +172,8 @@ class Suite:
             "n_tasks": len(self.tasks),
             "invalid_tasks": [p.task_id for p in self.invalid],
             "epochs": o.epochs,
+            "solver": o.solver,
+            "answer_format": o.answer_format,
             "max_tokens": o.max_tokens,
             "timeout_s": o.timeout_s,
             "budget_tokens": o.budget_tokens,

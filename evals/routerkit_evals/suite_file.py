@@ -7,11 +7,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from routerkit import TASK_KINDS
 from routerkit_evals.errors import EvalError
 from routerkit_evals.guardrails import Guardrails
+from routerkit_evals.patch import AnswerFormat
+from routerkit_evals.solver import SOLVERS
 from routerkit_evals.spend import Stops
 from routerkit_evals.suite import Options
 
@@ -39,6 +41,8 @@ class SuiteSection:
     workers: int = 2
     timeout_s: float = 180.0
     max_tokens: int = 4096
+    solver: str = "one-shot"
+    answer_format: AnswerFormat = "whole"
     executor: str = "local"
 
 
@@ -102,6 +106,8 @@ class SuiteFile:
             max_s=None if stops.max_minutes is None else stops.max_minutes * 60.0,
             timeout_s=s.timeout_s,
             max_tokens=s.max_tokens,
+            solver=s.solver,
+            answer_format=s.answer_format,
             executor=s.executor,
             is_unsafe=is_unsafe,
         )
@@ -162,6 +168,10 @@ def _value(value: object, hint: object, where: str) -> object:
         if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
             raise EvalError(f"{where} is {value!r}; it must be a list of texts")
         return tuple(value)
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise EvalError(f"{where} is {value!r}; it must be one of {', '.join(get_args(hint))}")
+        return value
     allowed = get_args(hint) or (hint,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -180,6 +190,19 @@ def _check(found: SuiteFile) -> None:
     s, p, r, where = found.suite, found.publish, found.regression, found.path
     if unknown := [kind for kind in s.kinds if kind not in TASK_KINDS]:
         raise EvalError(f"{where}: [suite] kinds has {unknown[0]!r}; it must be of {', '.join(TASK_KINDS)}")
+    if s.solver not in SOLVERS:
+        raise EvalError(f"{where}: [suite] solver is {s.solver!r}; it must be one of {', '.join(SOLVERS)}")
+    _check_sizes(s, where)
+    shares = {"[publish] min_counted_share": p.min_counted_share, "[regression] margin": r.margin, "[regression] credible": r.credible}
+    if wrong := next((name for name, value in shares.items() if not 0.0 <= value <= 1.0), None):
+        raise EvalError(f"{where}: {wrong} is {shares[wrong]:g}; it must be from 0 to 1")
+    if not p.window_days > 0:
+        raise EvalError(f"{where}: [publish] window_days is {p.window_days:g}; it must be above 0")
+    assert found.guardrails
+    _check_stops(found.stops)
+
+
+def _check_sizes(s: SuiteSection, where: Path) -> None:
     if not s.sources:
         raise EvalError(f"{where}: [suite] sources is empty; name at least one")
     least = {"anchors": s.anchors, "fresh": s.fresh, "epochs": s.epochs - 1, "workers": s.workers - 1, "max_tokens": s.max_tokens - 1}
@@ -189,13 +212,6 @@ def _check(found: SuiteFile) -> None:
         raise EvalError(f"{where}: [suite] anchors and fresh are both 0, so there is nothing to ask")
     if s.epochs > 100 or not 0 < s.timeout_s < float("inf"):
         raise EvalError(f"{where}: [suite] epochs must be 1 to 100 and timeout_s above 0; they are {s.epochs} and {s.timeout_s:g}")
-    shares = {"[publish] min_counted_share": p.min_counted_share, "[regression] margin": r.margin, "[regression] credible": r.credible}
-    if wrong := next((name for name, value in shares.items() if not 0.0 <= value <= 1.0), None):
-        raise EvalError(f"{where}: {wrong} is {shares[wrong]:g}; it must be from 0 to 1")
-    if not p.window_days > 0:
-        raise EvalError(f"{where}: [publish] window_days is {p.window_days:g}; it must be above 0")
-    assert found.guardrails
-    _check_stops(found.stops)
 
 
 def _check_stops(stops: StopsSection) -> None:

@@ -1,0 +1,271 @@
+"""Nights: what they ask, how they resume after `kill -9`, what they publish, and that the router then decides by it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+import routerkit as rk
+from routerkit.cli import main
+from routerkit_evals import EvalError, Options, Sample, read_samples
+from routerkit_evals.nightly import choose_tasks, epochs_of, night_of, tasks_of_suite
+from routerkit_evals.regression import regressions
+from routerkit_evals.store import sql
+from routerkit_evals.suite_file import read_suite
+from tests.evals.making import make_sample, make_value_task
+
+CONFIG = """
+[providers.sim]
+kind = "paying:Paying"
+[targets.cheap]
+provider = "sim"
+model = "cheap-1"
+usd_per_mtok = { input = 1.0, output = 1.0 }
+[targets.dear]
+provider = "sim"
+model = "dear-1"
+usd_per_mtok = { input = 10.0, output = 10.0 }
+[pools.coding]
+targets = ["cheap", "dear"]
+[policies.cheapest_adequate]
+quality_floor = 0.6
+[scorecard]
+path = "scores.json"
+reload_s = 0
+[ledger]
+path = "data"
+"""
+# Writes down what was paid for, is right where it is told to be, and can kill its own process like `kill -9` does.
+PAYING = """
+import os, pathlib, signal
+from routerkit import Reply, Usage
+from routerkit.testing import ScriptedProvider
+
+class Paying(ScriptedProvider):
+    def __init__(self, **settings):
+        super().__init__([])
+
+    def complete(self, request):
+        log = pathlib.Path("paid.log")
+        paid = log.read_text().splitlines() if log.exists() else []
+        if len(paid) == int(os.environ.get("DIE_AFTER", "-1")):
+            os.kill(os.getpid(), signal.SIGKILL)
+        text = request.messages[0]["content"].split("Answer")[0]
+        with log.open("a") as out:
+            out.write(f"{request.model} {request.extra.get('seed', 0)} {text}\\n")
+        is_right = request.model in os.environ.get("RIGHT", "").split(",")
+        return Reply(text="LINE 7" if is_right else "LINE 9", finish_reason="stop", model=request.model, usage=Usage(100, 50))
+"""
+SUITE = """
+[suite]
+name = "small"
+sources = ["tasks.jsonl"]
+anchors = 4
+fresh = 2
+workers = 1
+[publish]
+min_tasks = 3
+max_move = 0.3
+"""
+N_TASKS, N_ASKED = 12, 6
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a provider that keeps books, a suite, and tasks that run nothing."""
+    rows = [
+        {
+            "schema": "rk-task/1",
+            "id": f"t{i}",
+            "category": "bug_fix",
+            "prompt": f"Task {i}. Answer LINE n.",
+            "scorer": {"type": "int_in", "extract": r"LINE (\d+)"},
+            "answer": [7],
+        }
+        for i in range(N_TASKS)
+    ]
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "routerkit.toml").write_text(CONFIG)
+    (tmp_path / "paying.py").write_text(PAYING)
+    (tmp_path / "small.toml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "paying", raising=False)
+    return tmp_path
+
+
+def night(monkeypatch: pytest.MonkeyPatch, day: str, *more: str) -> int:
+    """One night in this process; its exit code."""
+    arguments = ["routerkit", "eval", "run", "--suite", "small.toml", "--night", day, "--budget-usd", "1", *more]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def sample(i: int, **facts: object) -> Sample:
+    """Sample of task i."""
+    return make_sample(f"t{i}", task_version=f"v{i}", **facts)  # type: ignore[arg-type]  # names of its fields
+
+
+def paid(project: Path) -> list[str]:
+    return (project / "paid.log").read_text().splitlines()
+
+
+@pytest.mark.slow
+def test_killed_night_goes_on_without_losing_or_paying_anything_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command again, as a timer would run it, after the process died like under `kill -9`."""
+    command = [sys.executable, "-c", "from routerkit.cli import main; main()", "eval", "run", "--suite", "small.toml"]
+    path = os.pathsep.join([str(project), *(p for p in sys.path if p)])
+    env = {**os.environ, "PYTHONPATH": path, "DIE_AFTER": "5"}
+    died = subprocess.run([*command, "--night", "2026-11-24"], env=env, capture_output=True, timeout=100, check=False)
+    assert -signal.SIGKILL == died.returncode, died.stderr
+    assert 5 == len(paid(project))
+    assert "2026-11-24" == str(night_of(project / "data", "small", datetime.now(UTC)))
+    assert 0 == night(monkeypatch, "2026-11-24")
+    assert (2 * N_ASKED, 2 * N_ASKED) == (len(paid(project)), len(set(paid(project))))
+    assert 2 * N_ASKED == len(read_samples(project / "data"))
+    (count,) = sql(project / "data", "SELECT count(DISTINCT run_id) AS n FROM samples").as_dicts()
+    assert {"n": 2} == count
+
+
+def test_night_changes_the_next_decision_and_explain_cites_its_run(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = rk.Request(model="coding", messages=({"role": "user", "content": "Fix the bug."},), kind="bug_fix")
+    with rk.load("routerkit.toml") as router:
+        assert "cheap" == router.decide(request).picked
+    monkeypatch.setenv("RIGHT", "dear-1")
+    assert 0 == night(monkeypatch, "2026-11-24", "--json")
+    found = json.loads(capsys.readouterr().out)
+    with rk.load("routerkit.toml") as router:
+        decision = router.decide(request)
+    assert "dear" == decision.picked
+    assert f"scorecard={found['scorecard']}@{found['run_id']}" in decision.explain()
+    assert [("cheap", "new"), ("dear", "new")] == [(c["target"], c["action"]) for c in found["changes"]]
+
+
+def test_credible_loss_on_the_same_tasks_is_exit_code_one_and_in_the_report(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RIGHT", "dear-1")
+    assert 0 == night(monkeypatch, "2026-11-24")
+    monkeypatch.setenv("RIGHT", "")
+    assert 1 == night(monkeypatch, "2026-11-25")
+    # Anchors are asked anew, and beside them tasks that never were.
+    assert (4 * N_ASKED, 4 * N_ASKED) == (len(paid(project)), len(set(paid(project))))
+    tonight = {s.task_id for s in read_samples(project / "data") if s.epoch in epochs_of(date(2026, 11, 25))}
+    assert (N_ASKED, 2) == (len(tonight), len({s.task_id for s in read_samples(project / "data")} - tonight))
+    page = (project / "data" / "reports" / "small-2026-11-25" / "report.md").read_text()
+    assert "**Regression:** dear solves 0% where it solved 100% (4 tasks" in page
+    assert "is more than max_move = 0.3" in page
+    for name in ("pareto", "kinds", "nights"):
+        assert (project / "data" / "reports" / "small-2026-11-25" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"({name}.png)" in page
+    (cell,) = (c for c in rk.load_scorecard(project / "scores.json").cells if c.target == "dear")
+    assert cell.passed / cell.n >= 0.5
+
+
+def test_dry_run_says_what_it_would_cost_and_does_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 0 == night(monkeypatch, "2026-11-24", "--dry-run", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert (12, 0) == (found["n_calls"], found["n_known"])
+    assert 0 < found["low"] < found["cost_usd"] < found["high"]
+    assert not (project / "paid.log").exists()
+    assert not (project / "scores.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ("[suite]\nanchor = 3", "[suite]: unknown key 'anchor'; did you mean 'anchors'?"),
+        ("[suit]", "unknown section 'suit'; did you mean 'suite'?"),
+        ("[suite", "not valid TOML"),
+        ('[suite]\nkinds = ["bugs"]', "[suite] kinds has 'bugs'; it must be of "),
+        ('[suite]\nsources = "own"', "[suite] sources is 'own'; it must be a list of texts"),
+        ("[suite]\nanchors = -1", "[suite] anchors is too small; the least is 0"),
+        ("[suite]\nanchors = 0\nfresh = 0", "anchors and fresh are both 0"),
+        ("[stops]\nbudget_usd = -1", "is no limit"),
+        ('[stops]\nbudget_usd = "5"', "[stops] budget_usd is '5'; it must be a number"),
+        ("[publish]\nmax_move = 2", "guardrails must satisfy"),
+        ("[regression]\ncredible = 95", "[regression] credible is 95; it must be from 0 to 1"),
+    ],
+)
+def test_mistake_in_a_suite_file_is_one_line(tmp_path: Path, suite: str, message: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(suite)
+    with pytest.raises(EvalError) as caught:
+        read_suite(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_usage_errors_are_exit_code_two(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == night(monkeypatch, "tomorrow")
+    assert "--night 'tomorrow' is no date" in capsys.readouterr().err
+    (project / "routerkit.toml").write_text(CONFIG.replace("usd_per_mtok = { input = 1.0, output = 1.0 }", ""))
+    assert 2 == night(monkeypatch, "2026-11-24")
+    assert "no price is known for cheap; set usd_per_mtok" in capsys.readouterr().err
+    assert not (project / "paid.log").exists()
+
+
+def test_shipped_suite_is_valid_and_finds_its_tasks() -> None:
+    file = read_suite(Path(__file__).parents[2] / "evals" / "suites" / "nightly.toml")
+    tasks = tasks_of_suite(file)
+    anchors, fresh = choose_tasks(tasks, file, {})
+    assert (24, 24) == (len(anchors), len(fresh))
+    assert {t.category for t in tasks} == {t.category for t in anchors}
+    assert Options(workers=4, max_s=240 * 60.0, first_epoch=1) == file.options(first_epoch=1)
+
+
+def test_anchors_stay_and_the_rest_comes_in_turn(project: Path) -> None:
+    file = read_suite(project / "small.toml")
+    tasks = [make_value_task(f"t{i}") for i in range(10)]
+    anchors, first = choose_tasks(tasks, file, {})
+    asked = {task.version: datetime(2026, 11, 24, tzinfo=UTC) for task in (*anchors, *first)}
+    again, second = choose_tasks(tasks, file, asked)
+    assert anchors == again
+    assert not {t.id for t in first} & {t.id for t in second}
+
+
+def test_night_without_a_past_is_todays(tmp_path: Path) -> None:
+    assert date(2026, 11, 24) == night_of(tmp_path, "small", datetime(2026, 11, 24, 3, tzinfo=UTC))
+
+
+def test_noise_is_no_regression_and_a_loss_is() -> None:
+    before = [sample(i, verdict="pass" if i % 2 else "fail") for i in range(20)]
+    noisy = [sample(i, verdict="pass" if (i % 2) ^ (i in {3, 4}) else "fail") for i in range(20)]
+    worse = [sample(i, verdict="pass" if i % 2 and i > 15 else "fail") for i in range(20)]
+    (quiet,), (loud,) = regressions(noisy, before), regressions(worse, before)
+    assert (False, True) == (quiet.is_regression, loud.is_regression)
+    assert ("t1", "t11") == (loud.lost[0], loud.lost[5])
+    assert loud.interval.low < loud.difference < loud.interval.high
+
+
+def test_alarms_stay_rare_when_nothing_changed() -> None:
+    dice = random.Random(7)
+    n_alarms = 0
+    for _ in range(30):
+        p = [dice.random() for _ in range(24)]
+        now, before = ([sample(i, verdict="pass" if dice.random() < p[i] else "fail") for i in range(24)] for _ in range(2))
+        n_alarms += any(v.is_regression for v in regressions(now, before))
+    # 5 % of 30 nights would be 1.5.
+    assert n_alarms <= 4
+
+
+def test_tasks_of_one_cluster_are_not_independent_evidence() -> None:
+    before = [sample(i, cluster="one") for i in range(12)]
+    now = [sample(i, cluster="one", verdict="fail") for i in range(12)]
+    (verdict,) = regressions(now, before)
+    (apart,) = regressions([sample(i, verdict="fail") for i in range(12)], [sample(i) for i in range(12)])
+    assert verdict.p_worse < apart.p_worse
