@@ -40,9 +40,12 @@ def simulate_command(
 ) -> None:
     """Fit routing policies on recorded outcomes and score them on others; nothing is called."""
     from routerkit_evals.lab.cascade import Verifier
+    from routerkit_evals.lab.picture import check_suffix, draw
     from routerkit_evals.lab.report import to_json, to_text
     from routerkit_evals.lab.simulate import Experiment, simulate
 
+    if picture is not None:
+        check_suffix(picture)
     files, names = _sorted_out(more or [])
     experiment = Experiment(
         tuple(fit),
@@ -62,8 +65,6 @@ def simulate_command(
     if out is not None:
         _write(out, to_json(result))
     if picture is not None:
-        from routerkit_evals.lab.picture import draw
-
         draw(result, picture)
     print(to_text(result))
 

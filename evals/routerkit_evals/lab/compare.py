@@ -241,7 +241,7 @@ def _cascaded(stage: _Stage, scene: Scene, bases: Mapping[str, Floats]) -> Score
 def _learned(name: str, stage: _Stage, scene: Scene) -> Scored:
     part = stage.test.columns(stage.arms)
     fitted = fit_table(stage.fit.columns(stage.arms), depth=1).quality[0][()]
-    priors = [FLAT if name == "thompson-flat" else Prior(float(p), _PRIOR_N, "fit") for p in fitted]
+    priors = [FLAT if name == "thompson-flat" else Prior(float(np.clip(p, 0.01, 0.99)), _PRIOR_N, "fit") for p in fitted]
     regret, shares = thompson(part, priors, seed=stage.setting.seed)
     path = Path((part.score @ shares)[None, :], (part.cost_usd @ shares)[None, :], 0)
     scored = score(name, path, scene)

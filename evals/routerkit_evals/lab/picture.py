@@ -9,16 +9,24 @@ from routerkit_evals.lab.compare import Comparison
 from routerkit_evals.lab.simulate import Simulation
 
 
-def draw(simulation: Simulation, path: Path) -> None:
-    """Write a picture; the suffix says which format: .svg, .png, .html or .json.
+def check_suffix(path: Path) -> None:
+    """Refuse a name that no picture can be written to, before anything is computed.
 
     Raises:
-        EvalError: the suffix is another one, or the file cannot be written.
+        EvalError: the suffix is not one of a picture.
+    """
+    if path.suffix not in {".svg", ".png", ".html", ".json"}:
+        raise EvalError(f"--picture {path}: the name must end in .svg, .png, .html or .json")
+
+
+def draw(simulation: Simulation, path: Path) -> None:
+    """Write a picture; the suffix says which format, see `check_suffix`.
+
+    Raises:
+        EvalError: the file cannot be written.
     """
     import altair  # 0.5 s, and only a picture needs it
 
-    if path.suffix not in {".svg", ".png", ".html", ".json"}:
-        raise EvalError(f"--picture {path}: the name must end in .svg, .png, .html or .json")
     charts = [_chart(c) for c in simulation.comparisons]
     try:
         altair.hconcat(*(altair.Chart.from_dict(c) for c in charts)).save(str(path))

@@ -101,7 +101,7 @@ def harness_weights(fit: Recorded, test: Recorded) -> Floats:
 
 
 def _root(recorded: Recorded, priors: Mapping[str, Prior], worth: Floats) -> Floats:
-    mean = float(np.nanmean(recorded.score)) if recorded.score.size and not np.isnan(recorded.score).all() else 0.5
+    mean = float(np.clip(np.nanmean(recorded.score), 0.02, 0.98)) if recorded.n_known.any() else 0.5  # nobody is certain
     start = [priors.get(arm, Prior(mean, _WEAK_N0, "mean of all arms")) for arm in recorded.arms]
     pi, n0 = np.array([p.quality for p in start]), np.array([p.n for p in start])
     n = (~np.isnan(recorded.score)).sum(axis=0) * worth
