@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from routerkit_evals import cli_run, cli_scores
+from routerkit_evals.cli_judge import judge_command
 from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, Workers, data_folder, new_app, stored_samples
 from routerkit_evals.cli_verify import verify_command
 from routerkit_evals.lab.commands import fit_command, simulate_command
@@ -32,6 +33,7 @@ scores_app: Final = new_app("Measured scores.")
 eval_app.command("run")(cli_run.run)
 eval_app.command("simulate")(simulate_command)
 eval_app.command("verify")(verify_command)
+eval_app.command("judge")(judge_command)
 scores_app.command("show")(cli_scores.show)
 scores_app.command("diff")(cli_scores.diff)
 scores_app.command("publish")(cli_scores.publish)

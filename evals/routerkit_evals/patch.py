@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Final, Literal, NamedTuple
 
-AnswerFormat = Literal["whole", "search_replace", "diff"]
-FORMATS: Final[tuple[AnswerFormat, ...]] = ("whole", "search_replace", "diff")
+AnswerFormat = Literal["whole", "search-replace", "diff"]
+FORMATS: Final[tuple[AnswerFormat, ...]] = ("whole", "search-replace", "diff")
 """Forms of an answer that is files: whole files, SEARCH/REPLACE blocks, a unified diff."""
 
 _SEARCH: Final = re.compile(r"^[ \t]*<{5,9} ?SEARCH>?[ \t]*$")
@@ -55,7 +55,7 @@ def apply_edits(text: str, form: AnswerFormat, files: Mapping[str, str], *, path
 
     Args:
         text: The model's answer.
-        form: `search_replace` or `diff`.
+        form: `search-replace` or `diff`.
         files: State the edits start from.
         path: File of blocks that name none; None = every block must name its file.
     """
@@ -63,9 +63,9 @@ def apply_edits(text: str, form: AnswerFormat, files: Mapping[str, str], *, path
     state = dict(files)
     moved: dict[str, int] = {}
     try:
-        edits = list(_blocks(lines, path, files) if form == "search_replace" else _hunks(lines, path))
+        edits = list(_blocks(lines, path, files) if form == "search-replace" else _hunks(lines, path))
         if not edits:
-            raise _WrongError(f"no {'SEARCH/REPLACE block' if form == 'search_replace' else 'hunk of a unified diff'} in the answer")
+            raise _WrongError(f"no {'SEARCH/REPLACE block' if form == 'search-replace' else 'hunk of a unified diff'} in the answer")
         for number, edit in enumerate(edits, 1):
             shift = moved.get(edit.path, 0)
             state[edit.path] = _apply(edit, state.get(edit.path), f"edit {number} of {edit.path}", shift=shift)

@@ -14,7 +14,7 @@ _RULES: Final[Mapping[AnswerFormat, str]] = {
         "Answer with the complete new contents of every file you change or add ({paths}), each in its own fenced code block, "
         "with the path alone on the line before the block. No explanation."
     ),
-    "search_replace": (
+    "search-replace": (
         "Answer with SEARCH/REPLACE blocks for the files you change or add ({paths}). A block is the path alone on a line, then\n"
         "<<<<<<< SEARCH\nlines as they are in the file, enough of them to occur only once\n=======\nlines that replace them\n"
         ">>>>>>> REPLACE\nLeave the SEARCH part empty for a new file. No explanation."

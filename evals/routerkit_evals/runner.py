@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import Final, Literal, NamedTuple
@@ -17,7 +17,7 @@ from routerkit_evals.executors import Grading
 from routerkit_evals.grade import Grade
 from routerkit_evals.records import as_text, code_commit, prices_of
 from routerkit_evals.sample import HARNESS, Sample, digest
-from routerkit_evals.solver import Answer, Solver
+from routerkit_evals.solver import Answer, Solver, plus
 from routerkit_evals.spend import Spend
 from routerkit_evals.store import SampleLog, new_run_id
 from routerkit_evals.task import Task
@@ -197,7 +197,7 @@ class Run:
             cached_input_tokens=usage.cached_input_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,
             usage_estimated=bool(usage and usage.is_estimated),
-            cost_usd=answer.cost_usd,
+            cost_usd=plus(answer.cost_usd, grade.cost_usd),
             scorer=task.scorer.kind,
             price_version=target.price.version if target.price else None,
             record_id=answer.record_id,
@@ -222,9 +222,7 @@ def judge(task: Task, answer: Answer, grader: Grading) -> Grade:
         return Grade(answer.verdict or "infra_provider", answer.error or "the model refused")
     grade = grader.grade(task, answer.text)
     if answer.finish_reason == "length" and grade.verdict in {"fail", "format", "timeout_tests"}:
-        return Grade(
-            "truncated", f"cut off at its length; {grade.why}", grade.tests_passed, grade.tests_total, grade.seconds, grade.sandbox
-        )
+        return replace(grade, verdict="truncated", why=f"cut off at its length; {grade.why}")
     return grade
 
 

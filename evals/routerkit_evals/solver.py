@@ -185,6 +185,11 @@ def make_solver(
     return once
 
 
+def plus(one: float | None, other: float | None) -> float | None:
+    """Sum of two costs; unknown when one of them is."""
+    return None if one is None or other is None else one + other
+
+
 def failed(error: ProviderError) -> Answer:
     """The answer that a failed call is."""
     record = error.record if isinstance(error, AllAttemptsFailedError) else None

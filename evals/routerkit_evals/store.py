@@ -12,12 +12,13 @@ from typing import Final, Self
 
 from routerkit import Scorecard
 from routerkit.store import Row, Rows, SegmentWriter, StreamSchema, query
+from routerkit_evals.calibration import CALIBRATIONS
 from routerkit_evals.errors import EvalError
 from routerkit_evals.records import OUTPUTS, RUNS, SCORECARDS, TASKS, output_row, scorecard_rows, task_row
 from routerkit_evals.sample import SAMPLES, Sample
 from routerkit_evals.task import Task
 
-SCHEMAS: Final = (SAMPLES, OUTPUTS, RUNS, TASKS, SCORECARDS)
+SCHEMAS: Final = (SAMPLES, OUTPUTS, RUNS, TASKS, SCORECARDS, CALIBRATIONS)
 """Everything the harness stores."""
 _FIELDS: Final = tuple(f.name for f in fields(Sample) if f.name != "answer")
 _NEWEST: Final = f"""

@@ -101,8 +101,6 @@ class Task:
     """Most type errors mypy may find in the files the answer wrote; None = types do not decide."""
     shown_tests: Mapping[str, str] = field(default_factory=dict)
     """Tests a model may see and run: path → text. Hidden ones never show, nor what they print."""
-    reference_answer: str = ""
-    """A right answer in words; a judge sees it."""
     examples: tuple[Example, ...] = ()
     """Right and wrong answers on which a judge is calibrated."""
 
@@ -135,7 +133,7 @@ class Task:
 
 _PROVENANCE: Final = frozenset({"reference", "published", "source", "split", "examples"})
 """Nothing an answer or its grade depends on."""
-_LATER: Final = frozenset({"mutants", "structure", "scope", "max_type_errors", "shown_tests", "reference_answer"})
+_LATER: Final = frozenset({"mutants", "structure", "scope", "max_type_errors", "shown_tests"})
 """Fields that came after samples had been stored; where a task does not use them, its version stays what it was."""
 _LATER_SCORER: Final[Mapping[str, object]] = {"module": None, "threshold": 1.0, "points": ()}
 
@@ -221,12 +219,12 @@ def _with_bounds(fields: Fields, task: Task) -> Task:
 
 
 def _with_judging(fields: Fields, task: Task) -> Task:
-    """Mutants of a mutation task; the reference and the calibration of a rubric."""
+    """Mutants of a mutation task; the calibration of a rubric."""
     mutants = tuple(Mutant(each.text("desc", ""), each.text("code")) for each in fields.each("mutants"))
     if task.scorer.kind == "mutation" and (not mutants or task.scorer.module not in task.files):
         raise fields.wrong("mutants", "must hold at least one module, and scorer.module must be one of files")
     examples = tuple(_example(each) for each in fields.each("judge_calibration"))
-    return replace(task, mutants=mutants, reference_answer=fields.text("reference_answer", ""), examples=examples)
+    return replace(task, mutants=mutants, examples=examples)
 
 
 def _example(fields: Fields) -> Example:

@@ -10,7 +10,7 @@ from routerkit_evals.extract import as_text, extract
 from routerkit_evals.prompts import retry_prompt
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.shown import check_shown
-from routerkit_evals.solver import Answer, OneShot
+from routerkit_evals.solver import Answer, OneShot, plus
 from routerkit_evals.task import Task
 
 _OWN: Final = frozenset({"format", "truncated", "refused", "timeout_model", "fail"})
@@ -78,12 +78,11 @@ def _onto(files: Mapping[str, str], second: Answer, task: Task) -> Answer:
 
 
 def _both(first: Answer, second: Answer) -> Answer:
-    is_priced = first.cost_usd is not None and second.cost_usd is not None
     return replace(
         second,
         latency_s=_sum(first.latency_s, second.latency_s),
         usage=first.usage + second.usage if first.usage and second.usage else first.usage or second.usage,
-        cost_usd=(first.cost_usd or 0.0) + (second.cost_usd or 0.0) if is_priced else None,
+        cost_usd=plus(first.cost_usd, second.cost_usd),
         n_calls=first.n_calls + second.n_calls,
     )
 

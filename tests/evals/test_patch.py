@@ -26,26 +26,26 @@ def diff(before: str, after: str, *, path: str = "a.py", n: int = 3) -> str:
 
 
 def test_block_replaces_what_it_found() -> None:
-    done = apply_edits("Sure.\n\n" + block("def f(x):\n    y = x + 1", "def f(x):\n    y = x + 2"), "search_replace", START)
+    done = apply_edits("Sure.\n\n" + block("def f(x):\n    y = x + 1", "def f(x):\n    y = x + 2"), "search-replace", START)
     assert ("", {"a.py": START["a.py"].replace("x + 1", "x + 2", 1)}) == (done.problem, done.files)
 
 
 def test_blocks_follow_each_other_and_keep_their_file() -> None:
     text = block("import os", "import sys") + block("import sys", "import re", path="").lstrip("\n")
-    assert apply_edits(text, "search_replace", START).files["a.py"].startswith("import re\n")
+    assert apply_edits(text, "search-replace", START).files["a.py"].startswith("import re\n")
 
 
 def test_block_without_old_lines_makes_a_new_file() -> None:
-    assert {"pkg/c.py": "X = 1\n"} == apply_edits(block("", "X = 1", path="pkg/c.py"), "search_replace", START).files
+    assert {"pkg/c.py": "X = 1\n"} == apply_edits(block("", "X = 1", path="pkg/c.py"), "search-replace", START).files
 
 
 def test_only_editable_file_needs_no_label() -> None:
     text = "I use os.path here:\n" + block("import os", "import os.path", path="").lstrip("\n")
-    assert ["a.py"] == list(apply_edits(text, "search_replace", START, path="a.py").files)
+    assert ["a.py"] == list(apply_edits(text, "search-replace", START, path="a.py").files)
 
 
 def test_blanks_at_line_ends_do_not_matter_and_those_of_kept_lines_stay() -> None:
-    done = apply_edits(block("VALUE = 1", "VALUE = 1\nOTHER = 2", path="pkg/b.py"), "search_replace", START)
+    done = apply_edits(block("VALUE = 1", "VALUE = 1\nOTHER = 2", path="pkg/b.py"), "search-replace", START)
     assert {"pkg/b.py": "VALUE = 1  \nOTHER = 2\n"} == done.files
 
 
@@ -68,12 +68,12 @@ def test_blanks_at_line_ends_do_not_matter_and_those_of_kept_lines_stay() -> Non
     ids=["prose", "twice", "nowhere", "indentation", "no place", "no file", "unclosed", "undivided", "unlabelled"],
 )
 def test_block_that_cannot_be_applied_says_why(text: str, problem: str) -> None:
-    done = apply_edits(text, "search_replace", START)
+    done = apply_edits(text, "search-replace", START)
     assert (problem, {}) == (done.problem, done.files)
 
 
 def test_one_wrong_block_leaves_all_files_alone() -> None:
-    done = apply_edits(block("import os", "import sys") + block("nope", "x"), "search_replace", START)
+    done = apply_edits(block("import os", "import sys") + block("nope", "x"), "search-replace", START)
     assert done.problem.startswith("edit 2 of a.py")
     assert {} == done.files
 
