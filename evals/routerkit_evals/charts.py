@@ -86,7 +86,7 @@ def pareto(points: Sequence[Point], *, unit: Literal["usd", "s"], title: str = "
     is_log = least > 0 and most > _LOG_FROM * least
     # In a linear scale zero belongs into the picture, and on its right the names need room.
     scale = alt.Scale(type="log", padding=24) if is_log else alt.Scale(domain=[0, 1.3 * most or 1.0], nice=True)
-    labels = {"usd": ("dollars per task", "$~g" if is_log else "$~f"), "s": ("seconds per task", "~g")}
+    labels = {"usd": ("dollars per task", "$~g" if is_log else "$~f"), "s": ("seconds per task", ",~r")}
     x = alt.X("x:Q", title=labels[unit][0], scale=scale, axis=alt.Axis(format=labels[unit][1], grid=False, tickCount=5, labelOverlap=True))
     y = alt.Y("share:Q", title="solved", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
     colour = _colour([p.target for p in points])

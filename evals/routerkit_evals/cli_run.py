@@ -53,7 +53,7 @@ def run(
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 4096,
     workers: Workers = 2,
     solver: Annotated[str, typer.Option(help="How an answer is got: one-shot, two-tries or agent.")] = "one-shot",
-    answer_format: Annotated[str, typer.Option(help="Form of answers that are files: whole, search_replace or diff.")] = "whole",
+    answer_format: Annotated[str, typer.Option(help="Form of answers that are files: whole, search-replace or diff.")] = "whole",
     executor: Annotated[str, typer.Option(help="Where answers are graded: local, ray or ray:ADDRESS.")] = "local",
     data: DataFolder = None,
     dry_run: Annotated[bool, typer.Option(help="Print what would be asked and what that costs; ask nothing.")] = False,
