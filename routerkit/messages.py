@@ -106,7 +106,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens one answer consumed. Cached and cache-write tokens are parts of `input_tokens`, reasoning a part of `output_tokens`."""
+    """Tokens one answer consumed. Cached, cache-write and audio input tokens are parts of `input_tokens`, the others of `output_tokens`."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -115,6 +115,8 @@ class Usage:
     reasoning_tokens: int = 0
     is_estimated: bool = False
     """True when the provider did not report usage and we counted characters instead."""
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -124,6 +126,8 @@ class Usage:
             self.cache_write_tokens + other.cache_write_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             self.is_estimated or other.is_estimated,
+            self.audio_input_tokens + other.audio_input_tokens,
+            self.audio_output_tokens + other.audio_output_tokens,
         )
 
 

@@ -77,11 +77,22 @@ def usage_metadata(usage: Usage) -> UsageMetadata:
         details["cache_read"] = usage.cached_input_tokens
     if usage.cache_write_tokens:
         details["cache_creation"] = usage.cache_write_tokens
+    if usage.audio_input_tokens:
+        details["audio"] = usage.audio_input_tokens
     if details:
         found["input_token_details"] = details
-    if usage.reasoning_tokens:
-        found["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
+    if written := _output_details(usage):
+        found["output_token_details"] = written
     return found
+
+
+def _output_details(usage: Usage) -> OutputTokenDetails:
+    details = OutputTokenDetails()
+    if usage.reasoning_tokens:
+        details["reasoning"] = usage.reasoning_tokens
+    if usage.audio_output_tokens:
+        details["audio"] = usage.audio_output_tokens
+    return details
 
 
 def _sort_call(call: ToolCall, calls: list[LangChainToolCall], invalid: list[InvalidToolCall]) -> None:

@@ -210,9 +210,11 @@ def usage(raw: Json) -> Usage | None:
         _count(details_in.get("cached_tokens") or raw.get("prompt_cache_hit_tokens") or raw.get("cached_tokens")),
         _count(details_in.get("cache_write_tokens") or raw.get("cache_creation_input_tokens")),
         _count(details_out.get("reasoning_tokens")),
+        _count(details_in.get("audio_tokens")),
+        _count(details_out.get("audio_tokens")),
     ]
-    prompt, completion, cached, written, reasoned = [n if n > 0 else 0 for n in counts]
-    return Usage(prompt, completion, cached, written, reasoned, is_estimated=min(counts) < 0)
+    prompt, completion, cached, written, reasoned, heard, spoken = [n if n > 0 else 0 for n in counts]
+    return Usage(prompt, completion, cached, written, reasoned, min(counts) < 0, heard, spoken)
 
 
 def estimated_usage(request: Request, n_chars: int) -> Usage:

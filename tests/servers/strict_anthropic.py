@@ -195,8 +195,10 @@ def _top(model: str, n: int) -> dict[str, Any]:
 
 
 def _usage(answer: Answer) -> dict[str, int]:
-    cached = answer.usage["prompt_tokens_details"]["cached_tokens"]
-    asked = {"input_tokens": answer.usage["prompt_tokens"] - cached, "cache_read_input_tokens": cached, "cache_creation_input_tokens": 0}
+    details = answer.usage["prompt_tokens_details"]
+    cached, written = details["cached_tokens"], details.get("cache_write_tokens", 0)
+    asked = {"input_tokens": answer.usage["prompt_tokens"] - cached - written}
+    asked |= {"cache_read_input_tokens": cached, "cache_creation_input_tokens": written}
     return {**asked, "output_tokens": answer.usage["completion_tokens"]}
 
 

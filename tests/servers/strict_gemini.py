@@ -157,6 +157,11 @@ def _body(parts: list[dict[str, Any]], answer: Answer, model: str, *, is_last: b
     usage = {"promptTokenCount": answer.usage["prompt_tokens"], "candidatesTokenCount": answer.usage["completion_tokens"] - thought}
     usage |= {"thoughtsTokenCount": thought, "totalTokenCount": answer.usage["total_tokens"]}
     usage["cachedContentTokenCount"] = answer.usage["prompt_tokens_details"]["cached_tokens"]
+    if heard := answer.usage["prompt_tokens_details"].get("audio_tokens"):
+        usage["promptTokensDetails"] = [
+            {"modality": "AUDIO", "tokenCount": heard},
+            {"modality": "TEXT", "tokenCount": usage["promptTokenCount"] - heard},
+        ]
     return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": model, "responseId": "r"}
 
 

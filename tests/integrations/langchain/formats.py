@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 
 from routerkit import Router
 from tests.integrations.langchain.pools import MODELS, format_router, server
 from tests.integrations.langchain.standard import EveryCapability
 from tests.servers.strict_openai import StrictOpenAI
+
+
+def counted(*details: str) -> Mapping[str, list[str]]:
+    """What a format's usage tells apart, whole and streamed."""
+    return MappingProxyType({"invoke": list(details), "stream": list(details)})
 
 
 class EveryFormat(EveryCapability):
@@ -43,15 +51,18 @@ class Anthropic(EveryFormat):
     """A Claude behind Anthropic's Messages format."""
 
     kinds = ("anthropic",)
+    supported_usage_metadata_details = counted("reasoning_output", "cache_read_input", "cache_creation_input")
 
 
 class Gemini(EveryFormat):
     """A Gemini behind Google's generateContent format."""
 
     kinds = ("gemini",)
+    supported_usage_metadata_details = counted("reasoning_output", "cache_read_input", "audio_input")
 
 
 class Mixed(EveryFormat):
     """One pool of all three; each call goes to a random one, so conversations change provider in mid-course."""
 
     kinds = ("openai", "anthropic", "gemini")
+    supported_usage_metadata_details = counted("reasoning_output", "cache_read_input")

@@ -13,9 +13,18 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_routerkit import ChatRouter
 from routerkit import Router
 from tests.integrations.langchain.pools import OTHER, pool_router, server
+from tests.servers.fault import Fault
 from tests.servers.strict_openai import StrictOpenAI
 
-DETAILS = ["reasoning_output", "cache_read_input"]
+DETAILS = ["reasoning_output", "cache_read_input", "cache_creation_input", "audio_input", "audio_output"]
+USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 50,
+    "total_tokens": 150,
+    "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 40, "audio_tokens": 30},
+    "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 20},
+}
+"""What the servers' model does not do by itself: it writes no cache and says nothing aloud."""
 
 
 class EveryCapability(ChatModelIntegrationTests):
@@ -60,6 +69,20 @@ class EveryCapability(ChatModelIntegrationTests):
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
         return self._ask("The same long text. " * 400, stream=stream)
+
+    def invoke_with_cache_creation_input(self, *, stream: bool = False) -> AIMessage:
+        return self._ask_with_usage(stream=stream)
+
+    def invoke_with_audio_input(self, *, stream: bool = False) -> AIMessage:
+        return self._ask_with_usage(stream=stream)
+
+    def invoke_with_audio_output(self, *, stream: bool = False) -> AIMessage:
+        return self._ask_with_usage(stream=stream)
+
+    def _ask_with_usage(self, *, stream: bool) -> AIMessage:
+        (good,), _ = self.upstreams
+        good.script(Fault(usage=USAGE))
+        return self._ask("Hello.", stream=stream)
 
     def _ask(self, prompt: str, *, stream: bool, **options: Any) -> AIMessage:
         model = ChatRouter(**self.chat_model_params)

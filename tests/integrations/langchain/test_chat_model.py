@@ -50,12 +50,12 @@ def test_answer_names_the_model_and_explains_itself():
     assert "picked 'a'" in ours["reason"]
 
 
-def test_usage_has_cache_and_reasoning_details():
+def test_usage_has_cache_reasoning_and_audio_details():
     """As far as the provider told."""
-    model, _ = scripted(Reply("x", usage=Usage(10, 5, 4, 3, 2)))
+    model, _ = scripted(Reply("x", usage=Usage(10, 5, 4, 3, 2, audio_input_tokens=1, audio_output_tokens=2)))
     usage = model.invoke("hi").usage_metadata
-    assert {"cache_read": 4, "cache_creation": 3} == usage["input_token_details"]
-    assert {"reasoning": 2} == usage["output_token_details"]
+    assert {"cache_read": 4, "cache_creation": 3, "audio": 1} == usage["input_token_details"]
+    assert {"reasoning": 2, "audio": 2} == usage["output_token_details"]
 
 
 @pytest.mark.parametrize("arguments", ['{"a":', "[1]", "1"])

@@ -16,6 +16,8 @@ from langchain_openai import ChatOpenAI
 
 from langchain_routerkit import ChatRouter
 from tests.integrations.langchain.pools import pool_router, server
+from tests.integrations.langchain.standard import USAGE
+from tests.servers.fault import Fault
 
 PROMPT = "Tell me about 'routers'"
 
@@ -168,3 +170,14 @@ def test_the_failing_target_was_really_tried(path, fault):
 def test_message_ids_are_stable_within_a_stream():
     """LangGraph tells messages apart by them."""
     assert 1 == len({chunk.id for chunk in routed().stream(PROMPT)})
+
+
+@pytest.mark.parametrize("path", ["direct", "litellm"])
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+def test_every_detail_of_usage_arrives(path, is_streamed):
+    """The standard suite asks only whether the details are there."""
+    server().script(Fault(usage=USAGE))
+    model = routed(path)
+    message = merged(list(model.stream(PROMPT))) if is_streamed else model.invoke(PROMPT)
+    assert {"cache_creation": 40, "audio": 30} == message.usage_metadata["input_token_details"]
+    assert {"audio": 20} == message.usage_metadata["output_token_details"]

@@ -135,8 +135,12 @@ def _extra(answer: Reply | Growing) -> Object:
 def _usage(usage: Usage) -> Object:
     return {
         **_token_counts(usage),
-        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens, "cache_write_tokens": usage.cache_write_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "audio_tokens": usage.audio_input_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens, "audio_tokens": usage.audio_output_tokens},
         "is_estimated": usage.is_estimated,
     }
 
