@@ -85,9 +85,9 @@ class Predictor:
         if not gate.is_open:
             return Correction({}, f"no proven gain over the table (lower bound {gate.gain_low:+.3f} on {gate.n_labels} labels)")
         vector = word_vector(text, self.idf)
-        near = self.likeness(vector)
-        if near < gate.reach:
-            return Correction({}, f"out of domain: likeness {near:.2f} is below {gate.reach:.2f}")
+        # Most texts are near one of the first centres; only strangers are compared with all.
+        if not any(_cosine(vector, anchor) >= gate.reach for anchor in self.anchors):
+            return Correction({}, f"out of domain: likeness {self.likeness(vector):.2f} is below {gate.reach:.2f}")
         return Correction({target: _clipped(gate.scale * dot(vector, head)) for target, head in self.heads.items()})
 
     def gate(self, kind: str | None) -> Gate | None:
@@ -96,8 +96,7 @@ class Predictor:
 
     def likeness(self, vector: WordVector) -> float:
         """Cosine to the nearest centre of the fitted texts, 0..1."""
-        slots = vector.keys()
-        return max([sum([vector[s] * anchor[s] for s in anchor.keys() & slots]) for anchor in self.anchors], default=0.0)
+        return max([_cosine(vector, anchor) for anchor in self.anchors], default=0.0)
 
     def to_json(self) -> str:
         """Text of a predictor file, with a hash over its contents."""
@@ -150,14 +149,18 @@ def word_vector(text: str, idf: array[float]) -> WordVector:
 
     Source: Salton and Buckley 1988, weighting `ltc`.
     """
-    raw = {slot: (1.0 + math.log(n)) * idf[slot] for slot, n in slot_counts(text).items()}
-    length = math.sqrt(sum(v * v for v in raw.values()))
+    raw = {slot: idf[slot] if n == 1 else (1.0 + math.log(n)) * idf[slot] for slot, n in slot_counts(text).items()}
+    length = math.sqrt(sum([v * v for v in raw.values()]))
     return {slot: v / length for slot, v in raw.items()} if length else {}
 
 
 def dot(vector: WordVector, head: array[float]) -> float:
     """Inner product of a text and a head."""
     return sum([v * head[slot] for slot, v in vector.items()])
+
+
+def _cosine(vector: WordVector, anchor: WordVector) -> float:
+    return sum([vector[s] * anchor[s] for s in anchor.keys() & vector.keys()])
 
 
 def _clipped(value: float) -> float:
