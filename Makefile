@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c '
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check static format bench lock clean help
+.PHONY: demo test check static format bench newest lock clean help
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +31,15 @@ format: $(READY) ## let ruff tidy up
 
 bench: $(READY) ## ratios against peers, one run
 	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f; done
+
+newest: ## the integrations on the newest releases there are, beside the pinned set (needs uv)
+	uv venv -q --allow-existing --python $(PYTHON) .venv/newest
+	echo 'certifi>=2026.4.22' > .venv/newest/override.txt  # some need a later one than an index may have; nothing here does
+	uv pip install -q -U --python .venv/newest --override .venv/newest/override.txt -e '.[gateway,langchain,litellm,llamaindex]' \
+		langchain-openai langchain-tests llmock hypothesis pytest pytest-asyncio pytest-timeout pytest-xdist
+	.venv/newest/bin/python -m pytest -q -n 2 --dist loadfile tests/integrations $(ARGS)
+	.venv/newest/bin/python -m pytest -q -n 2 tests/integrations/langchain/matrix_formats.py $(ARGS)
+	.venv/newest/bin/python -m pytest -q -n 2 tests/integrations/llamaindex/matrix_formats.py $(ARGS)
 
 lock: ## resolve the pinned set anew (needs uv)
 	uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
