@@ -13,6 +13,14 @@ from tests.integrations.langchain.formats import Anthropic, EveryFormat, Gemini,
 pytestmark = pytest.mark.slow  # litellm takes seconds to import
 
 
+class TestAnthropicHealthy(Anthropic):
+    """Nothing fails."""
+
+
+class TestGeminiHealthy(Gemini):
+    """Nothing fails."""
+
+
 def combination(base: type[EveryFormat], fault: str, bad: str) -> type[EveryFormat]:
     """A pool of the base, behind a target of the format `bad` with that fault."""
     name = f"Test{base.__name__}After{bad.title()}{fault.title()}"

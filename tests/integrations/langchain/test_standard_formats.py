@@ -1,4 +1,4 @@
-"""LangChain's integration suite over upstreams of other formats through litellm: healthy, and each behind one kind of failure.
+"""LangChain's integration suite over upstreams of other formats through litellm: mixed, and each behind one kind of failure.
 
 `matrix_formats.py` has the other combinations.
 """
@@ -10,14 +10,6 @@ import pytest
 from tests.integrations.langchain.formats import Anthropic, Gemini, Mixed
 
 pytestmark = pytest.mark.slow  # litellm takes seconds to import
-
-
-class TestAnthropicFormat(Anthropic):
-    """Healthy."""
-
-
-class TestGeminiFormat(Gemini):
-    """Healthy."""
 
 
 class TestMixedFormats(Mixed):
