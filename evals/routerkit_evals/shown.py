@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,6 +15,7 @@ from routerkit_evals.verdict import limits_of, verdict_of
 _HEAD_CHARS: Final = 500
 _TAIL_CHARS: Final = 2_500
 """Failing output is read from its end, where the assertion stands; its beginning names what was run."""
+_TEST_FILE: Final = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py$")
 _PYTEST: Final = ("-q", "--no-header", "--color=no", "--tb=short")
 
 
@@ -68,9 +70,13 @@ def _program(task: Task, answer: Mapping[str, str]) -> Program | None:
     untrusted = tuple(answer)
     if task.scorer.kind == "mutation":
         return Program("pytest", (*_PYTEST, *sorted(answer)), untrusted=untrusted)
-    if not task.shown_tests:
-        return None
     own = task.program
     if own is not None and own.kind == "script" and set(own.paths) <= set(task.shown_tests):
         return replace(own, untrusted=untrusted)
-    return Program("pytest", (*_PYTEST, *sorted(task.shown_tests)), untrusted=untrusted, pythonpath=own.pythonpath if own else "")
+    scripts = sorted(path for path in task.shown_tests if path.endswith(".py"))
+    collected = [path for path in scripts if _TEST_FILE.search(path)]
+    pythonpath = own.pythonpath if own else ""
+    if collected:
+        return Program("pytest", (*_PYTEST, *collected), untrusted=untrusted, pythonpath=pythonpath)
+    # Files pytest would not take for tests are scripts that fail by raising.
+    return Program("script", tuple(scripts), untrusted=untrusted, pythonpath=pythonpath) if scripts else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from routerkit_evals.extract import extract, is_editable
+from routerkit_evals.extract import as_text, extract, is_editable
 
 ONE = ("solution.py",)
 CODE = "def f():\n    return 1\n"
@@ -66,3 +66,17 @@ def test_code_that_does_not_parse_is_kept_as_it_is() -> None:
 )
 def test_only_paths_the_task_names_may_be_written(path: str, expected: bool) -> None:
     assert expected == is_editable(path, ("a.py", "app/*.py"))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.py": "x = 1\n"},
+        {"a.py": ""},
+        {"a.py": "# app/b.py is the other one\nx = 1\n", "app/b.py": "# a.py\ny = 2\n"},
+        {"a.py": 'DOC = """\n```python\nx\n```\n``````\n"""\n', "app/b.py": "y\n"},
+    ],
+    ids=["one", "empty", "misleading comments", "fences inside"],
+)
+def test_files_written_as_an_answer_are_read_back(files: dict[str, str]) -> None:
+    assert files == extract(as_text(files), ("a.py", "app/*.py")).files

@@ -22,6 +22,7 @@ from routerkit_evals import Grader, Program, Sandbox, Task
 from routerkit_evals import launch as launching
 from routerkit_evals.extract import extract
 from routerkit_evals.task import load_tasks
+from routerkit_evals.verdict import run_tests
 
 SUITES = Path(__file__).parents[2] / "evals" / "suites"
 SUITE = SUITES / "modernization"
@@ -140,37 +141,44 @@ def test_untouched_files_empty_answer_and_early_exit_fail(sandbox: Sandbox, kind
 
 
 @pytest.mark.slow
-def test_right_tests_pass_on_the_module_and_kill_every_mutant(seeded: list[Sandbox]) -> None:
-    alive = {}
-    for task in tasks("test_write"):
-        assert all(passes(one, task, task.reference) for one in seeded), task.id
-        alive[task.id] = [m["desc"] for m in rows()[task.id]["mutants"] if passes(seeded[0], task, task.reference, mutant=m["code"])]
-    assert [] == [found for found in alive.items() if found[1]]
+def test_right_tests_kill_every_mutant_and_pass_under_three_hash_seeds(seeded: list[Sandbox]) -> None:
+    """The whole grader under one seed, which is another one from task to task; the unchanged module under the other two."""
+    for number, task in enumerate(tasks("test_write")):
+        whole, *others = seeded[number % 3 :] + seeded[: number % 3]
+        grade = Grader(whole).grade(task, as_answer(task.reference))
+        assert ("pass", len(task.mutants)) == (grade.verdict, grade.tests_passed), (task.id, grade.why)
+        assert {"pass"} == {run_tests(one, task, task.reference).verdict for one in others}, task.id
 
 
 @pytest.mark.slow
-def test_mutants_live_through_tests_that_check_nothing(sandbox: Sandbox) -> None:
+def test_mutants_are_importable_so_that_only_behaviour_kills_them(sandbox: Sandbox) -> None:
     for task in tasks("test_write"):
-        row = rows()[task.id]
-        lazy = {task.editable[0]: LAZY_TESTS.format(module=row["scorer"]["module"].removesuffix(".py"))}
-        assert 6 <= len(row["mutants"])
-        assert all(passes(sandbox, task, lazy, mutant=m["code"]) for m in row["mutants"]), task.id
+        assert 6 <= len(task.mutants)
+        files = {f"mutant_{n}.py": mutant.code for n, mutant in enumerate(task.mutants)}
+        go = "".join(f"import {path.removesuffix('.py')}\n" for path in files)
+        report = sandbox.run({**task.files, **files, "go.py": go}, Program("script", ("go.py",))).report
+        assert report is not None
+        assert report.is_complete, (task.id, report.error)
+
+
+@pytest.mark.slow
+def test_tests_that_check_nothing_kill_nothing(sandbox: Sandbox) -> None:
+    task = tasks("test_write")[0]
+    assert task.scorer.module is not None
+    lazy = {task.editable[0]: LAZY_TESTS.format(module=task.scorer.module.removesuffix(".py"))}
+    grade = Grader(sandbox).grade(task, as_answer(lazy))
+    assert ("fail", 0, len(task.mutants)) == (grade.verdict, grade.tests_passed, grade.tests_total)
 
 
 @pytest.mark.slow
 def test_no_tests_empty_tests_and_early_exit_do_not_count_as_tests(sandbox: Sandbox) -> None:
+    grader = Grader(sandbox)
+    verdicts = {}
     for task in tasks("test_write"):
         [path] = task.editable
-        assert [False] * 3 == [passes(sandbox, task, files) for files in ({}, {path: ""}, {path: EXIT})], task.id
-
-
-def passes(sandbox: Sandbox, task: Task, answer: Mapping[str, str], *, mutant: str | None = None) -> bool:
-    """Whether written tests pass on the module, or on a mutant of it."""
-    row = rows()[task.id]
-    changed = {} if mutant is None else {row["scorer"]["module"]: mutant}
-    program = Program("script", (row["cmd"][1],), untrusted=tuple(answer))
-    report = sandbox.run({**task.files, **answer, **changed, **task.tests}, program).report
-    return report is not None and report.is_complete and not report.failed
+        early = grader.grade(task, as_answer({path: EXIT})).verdict
+        verdicts[task.id] = (grader.grade_files(task, {}).verdict, grader.grade(task, "").verdict, early)
+    assert {("fail", "format", "fail")} == set(verdicts.values()), verdicts
 
 
 @pytest.mark.slow
