@@ -6,7 +6,8 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from routerkit.messages import Json, Request
+from routerkit.errors import ProviderError
+from routerkit.messages import Json, Message, Request
 
 _ARGUMENTS: Final = frozenset(
     {
@@ -43,8 +44,11 @@ def arguments(request: Request) -> dict[str, object]:
 
     Of `request.extra`, parameters that litellm knows become arguments and all others go into the body as they are. None reaches litellm's
     own settings (`api_base`, `mock_response`, …), so a caller cannot send the key elsewhere.
+
+    Raises:
+        ProviderError: `invalid_request` for a video to a model that takes none.
     """
-    asked: dict[str, object] = {"model": request.model, "messages": _mutable(request.messages)}
+    asked: dict[str, object] = {"model": request.model, "messages": [_mutable(_with_video(m, request.model)) for m in request.messages]}
     given: dict[str, Json] = {
         "tools": request.tools or None,
         "tool_choice": request.tool_choice if request.tools else None,
@@ -62,6 +66,23 @@ def arguments(request: Request) -> dict[str, object]:
         elif name not in _OWN_PARAMETERS:
             body[name] = _mutable(value)
     return asked | {"extra_body": body} if body else asked
+
+
+def _with_video(message: Message, model: str) -> Message:
+    """Videos as files for Gemini, none for Claude: of `video_url` parts litellm drops both without a word."""
+    content = message.get("content")
+    if isinstance(content, str) or not isinstance(content, Sequence) or not ("gemini" in model or "claude" in model):
+        return message
+    return {**message, "content": [_video_as_file(part, model) for part in content]}
+
+
+def _video_as_file(part: Json, model: str) -> Json:
+    if not isinstance(part, Mapping) or part.get("type") != "video_url":
+        return part
+    if "claude" in model:
+        raise ProviderError(f"{model} takes no video; remove the video_url part or use another target", code="invalid_request")
+    video = part.get("video_url")
+    return {"type": "file", "file": {"file_data": video.get("url") if isinstance(video, Mapping) else video}}
 
 
 def _mutable(value: Json) -> object:

@@ -17,15 +17,16 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
+    VideoBlock,
 )
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from llama_index.llms.routerkit import RouterLLM
-from routerkit import Price, Reply, Target, ToolCall, Usage
+from routerkit import Price, ProviderError, Reply, Target, ToolCall, Usage
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.integrations.llamaindex.conftest import Upstream
-from tests.integrations.llamaindex.suite import HELLO, scripted
+from tests.integrations.llamaindex.suite import HELLO, Way, scripted
 from tests.servers.fault import Fault
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
@@ -252,6 +253,26 @@ def test_media_in_tool_results_follow_in_a_user_message() -> None:
     )
     assert ["assistant", "tool", "tool", "user"] == [m["role"] for m in sent]
     assert "https://example.test/a.png" == sent[3]["content"][1]["image_url"]["url"]
+
+
+VIDEO = ChatMessage(role="user", blocks=[TextBlock(text="look"), VideoBlock(video=b"not really", video_mimetype="video/mp4")])
+
+
+@pytest.mark.slow  # litellm takes seconds to import
+@pytest.mark.parametrize("upstream", [Way("litellm", "", ("gemini",))], indirect=True)
+def test_video_reaches_gemini(upstream: Upstream) -> None:
+    """As a file, since litellm knows no other form of it there."""
+    upstream.llm().chat([VIDEO])
+    assert '"mime_type": "video/mp4"' in upstream.sent
+
+
+@pytest.mark.slow  # litellm takes seconds to import
+@pytest.mark.parametrize("upstream", [Way("litellm", "", ("anthropic",))], indirect=True)
+def test_video_for_claude_is_refused(upstream: Upstream) -> None:
+    """And not left out, so that the model would answer about nothing."""
+    with pytest.raises(ProviderError, match="takes no video"):
+        upstream.llm().chat([VIDEO])
+    assert [] == upstream.good.bodies
 
 
 def test_no_messages_is_refused() -> None:
