@@ -35,6 +35,7 @@ def ladder() -> Recorded:
     return replace(recorded, cost_usd=cost)
 
 
+@pytest.mark.slow
 def test_gate_opens_where_words_tell_and_corrections_point_the_right_way(telling: Fitted) -> None:
     (gate,) = telling.predictor.gates
     assert gate.is_open
@@ -52,11 +53,13 @@ def test_corrected_probabilities_are_better_calibrated_where_words_tell(telling:
     assert sorted(mini.curve) == list(mini.curve)
 
 
+@pytest.mark.slow
 def test_gate_stays_closed_where_words_tell_nothing() -> None:
     (gate,) = fit_predictor(make_worded(400, is_telling=False)).predictor.gates
     assert not gate.is_open
 
 
+@pytest.mark.slow
 def test_gate_stays_closed_below_three_hundred_labels() -> None:
     (gate,) = fit_predictor(make_worded(299)).predictor.gates
     assert (299, False) == (gate.n_labels, gate.is_open)
