@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit_evals.lab.gain import worth
@@ -19,12 +19,14 @@ def curve(*points: tuple[float, float]) -> Curve:
     return Curve(np.array([c for c, _ in points]), np.array([q for _, q in points]))
 
 
+@settings(max_examples=30)
 @given(POINTS)
 def test_no_point_lies_above_the_hull(points: list[tuple[float, float]]) -> None:
     top = hull(*(np.array(column) for column in zip(*points, strict=True)))
     assert all(q <= np.interp(c, top.cost, top.quality) + 1e-9 for c, q in points if c >= top.cost[0])
 
 
+@settings(max_examples=30)
 @given(POINTS)
 def test_hull_rises_and_bends_down(points: list[tuple[float, float]]) -> None:
     top = hull(*(np.array(column) for column in zip(*points, strict=True)))
@@ -34,6 +36,7 @@ def test_hull_rises_and_bends_down(points: list[tuple[float, float]]) -> None:
     assert (np.diff(slopes) <= 1e-6 * np.abs(slopes[:-1]) + 1e-9).all()
 
 
+@settings(max_examples=30)
 @given(POINTS, st.tuples(st.floats(0.01, 10), st.floats(0, 1)))
 def test_another_point_never_lowers_the_area(points: list[tuple[float, float]], extra: tuple[float, float]) -> None:
     grounded = [(0.01, 0.0), *points]

@@ -8,7 +8,7 @@ from array import array
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit import ConfigError
@@ -69,12 +69,14 @@ def test_correction_is_bounded() -> None:
     assert {"mini": -3.0, "large": 3.0} == dict(predictor(loud).correction("fix the deadlock", KIND).by_target)
 
 
+@settings(max_examples=40)
 @given(st.text(alphabet=st.characters(), max_size=300))
 def test_any_text_gets_a_finite_answer(text: str) -> None:
     """Lone surrogates, control characters and emptiness included."""
     assert all(math.isfinite(v) for v in predictor(replace(GATE, reach=0.0)).correction(text, KIND).by_target.values())
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=200))
 def test_vector_has_length_one_or_is_empty(text: str) -> None:
     vector = word_vector(text, FLAT)
