@@ -1,40 +1,34 @@
 """CPU of one call through routerkit and through its peers: same upstream, same run, interleaved rounds. Read the ratios.
 
-python benchmarks/calls.py [--calls 300] [--rounds 5] [--json OUT]
+python benchmarks/calls.py [--calls 100] [--rounds 15] [--json OUT]
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
 import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from upstream import N_CHUNKS, upstream
+from measuring import STREAM, Call, bench_router, ratio, run
+from upstream import N_CHUNKS
+
+from routerkit import Request
+from routerkit.ledger import Ledger
+from routerkit.providers.openai_compatible import OpenAICompatible
 
 MESSAGES = [
     {"role": "system", "content": "You are a careful engineer."},
     {"role": "user", "content": "Explain what this function does: def f(x): return x * 2"},
 ]
-Call = Callable[[], Awaitable[object]]
+ENGINE, WITH_LEDGER, PROVIDER, LITELLM = "routerkit Router", "routerkit Router + ledger", "routerkit provider alone", "litellm.Router"
 
 
-def routerkit_calls(url: str, folder: Path) -> dict[str, Call]:
-    from routerkit import Policy, Pool, Price, Request, Router, RouterState, Target
-    from routerkit.ledger import Ledger
-    from routerkit.providers.openai_compatible import OpenAICompatible
-
-    targets = tuple(Target(f"t{i}", "up", "bench", context_tokens=100_000, price=Price(1 + i, 2 + i)) for i in range(3))
-    provider, policy = OpenAICompatible(url, "sk-bench"), Policy("cheapest_adequate")
-    state = RouterState({"pool": Pool("pool", targets, policy.name)}, {"up": provider}, {policy.name: policy})
-    router, recorded = Router(state), Router(state, observers=[Ledger(folder)])
+def routerkit_calls(url: str, ledger: Ledger) -> dict[str, Call]:
+    provider, router, recorded = OpenAICompatible(url, "sk-bench"), bench_router(url), bench_router(url, observers=[ledger])
     request = Request("pool", tuple(MESSAGES))
     direct = Request("bench", tuple(MESSAGES))
 
@@ -47,11 +41,11 @@ def routerkit_calls(url: str, folder: Path) -> dict[str, Call]:
             pass
 
     return {
-        "routerkit Router": lambda: router.acomplete(request),
-        "routerkit Router + ledger": lambda: recorded.acomplete(request),
-        "routerkit provider alone": lambda: provider.acomplete(direct),
-        "stream: routerkit Router": stream,
-        "stream: routerkit provider alone": provider_stream,
+        ENGINE: lambda: router.acomplete(request),
+        WITH_LEDGER: lambda: recorded.acomplete(request),
+        PROVIDER: lambda: provider.acomplete(direct),
+        STREAM + ENGINE: stream,
+        STREAM + PROVIDER: provider_stream,
     }
 
 
@@ -118,46 +112,21 @@ def litellm_calls(url: str) -> dict[str, Call]:
 
     return {
         "litellm.acompletion": lambda: litellm.acompletion(**plain),
-        "litellm.Router": lambda: router.acompletion(model="pool", messages=MESSAGES),
+        LITELLM: lambda: router.acompletion(model="pool", messages=MESSAGES),
         "stream: litellm.Router": stream,
     }
 
 
-async def measure(calls: dict[str, Call], n: int, rounds: int) -> dict[str, float]:
-    """Median over rounds of CPU microseconds per call."""
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    for name, call in calls.items():
-        for _ in range(5 if name.startswith("stream") else 30):
-            await call()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            count = max(n // 20, 5) if name.startswith("stream") else n
-            start = time.process_time()
-            for _ in range(count):
-                await call()
-            samples[name].append((time.process_time() - start) / count * 1e6)
-    return {name: statistics.median(values) for name, values in samples.items()}
+def make_calls(url: str, ledger: Ledger) -> dict[str, Call]:
+    return {**routerkit_calls(url, ledger), **aiohttp_calls(url), **httpx_calls(url), **openai_calls(url), **litellm_calls(url)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json")
-    args = parser.parse_args()
-    with upstream() as url, tempfile.TemporaryDirectory() as folder:
-        calls = {**routerkit_calls(url, Path(folder)), **aiohttp_calls(url), **httpx_calls(url), **openai_calls(url), **litellm_calls(url)}
-        cpu_us = asyncio.run(measure(calls, args.calls, args.rounds))
-    base, stream_base = cpu_us["bare aiohttp"], cpu_us["stream: bare aiohttp"]
-    print(f"{'path':<34}{'CPU us/call':>12}{'x bare':>9}{'us/chunk':>10}")
-    for name, us in cpu_us.items():
-        per_chunk = f"{us / N_CHUNKS:>10.1f}" if name.startswith("stream") else ""
-        print(f"{name:<34}{us:>12.0f}{us / (stream_base if per_chunk else base):>9.2f}{per_chunk}")
-    added = (cpu_us["stream: routerkit Router"] - cpu_us["stream: routerkit provider alone"]) / N_CHUNKS
-    share = cpu_us["routerkit Router"] / cpu_us["litellm.Router"]
-    print(f"\nrouterkit / litellm.Router = {share:.3f}   engine adds {added:.1f} us per streamed chunk")
-    if args.json:
-        Path(args.json).write_text(json.dumps({"cpu_us": cpu_us, "added_us_per_chunk": added}, indent=2))
+    with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder)) as ledger:
+        settle = {WITH_LEDGER: ledger.flush}  # its writer's thread belongs to its cost
+        samples = run(__doc__, lambda url: make_calls(url, ledger), base="bare aiohttp", settle=settle)
+    added = statistics.median(a - b for a, b in zip(samples[STREAM + ENGINE], samples[STREAM + PROVIDER], strict=True)) / N_CHUNKS
+    print(f"\n{WITH_LEDGER} / litellm.Router = {ratio(samples, WITH_LEDGER, LITELLM):.3f}   engine adds {added:.1f} us per streamed chunk")
 
 
 if __name__ == "__main__":
