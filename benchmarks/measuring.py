@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import statistics
 import sys
 import time
@@ -37,16 +38,24 @@ def bench_router(url: str, *, observers: Iterable[Observer] = ()) -> Router:
 async def measure(calls: Mapping[str, Call], n: int, rounds: int, settle: Mapping[str, Callable[[], object]]) -> Samples:
     """CPU microseconds per call, one value per round; `settle` is work left over by a round that belongs to its cost."""
     samples: Samples = {name: [] for name in calls}
+    order, dice = list(calls), random.Random(1)
     for round_ in range(-1, rounds):  # the first one warms up
-        for name, call in calls.items():
-            count = max(n // 20, 3) if name.startswith(STREAM) else n
-            start = time.process_time()
-            for _ in range(count):
-                await call()
-            settle.get(name, lambda: None)()
+        dice.shuffle(order)  # nobody always follows the one that empties the caches
+        for name in order:
+            us = await _one_round(calls[name], max(n // 20, 3) if name.startswith(STREAM) else n, settle.get(name))
             if round_ >= 0:
-                samples[name].append((time.process_time() - start) / count * 1e6)
+                samples[name].append(us)
     return samples
+
+
+async def _one_round(call: Call, n: int, settle: Callable[[], object] | None) -> float:
+    await call()
+    start = time.process_time()
+    for _ in range(n):
+        await call()
+    if settle is not None:
+        settle()
+    return (time.process_time() - start) / n * 1e6
 
 
 def ratio(samples: Samples, name: str, base: str) -> float:
