@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else whoever imports litellm first waits for downloads
 
 
 def pytest_configure(config: pytest.Config) -> None:

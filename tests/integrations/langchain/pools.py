@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
 
 from routerkit import Policy, Pool, Provider, Retry, Router, RouterState, Target
 from routerkit.providers.litellm import LiteLLM
@@ -96,6 +97,7 @@ def _provider(path: str, kind: str, fault: str | None) -> Provider:
     if path == "direct":
         made: OpenAICompatible | LiteLLM = OpenAICompatible(upstream.base_url, upstream.api_key)
     else:
+        import_module("litellm")  # takes seconds, and on a busy machine a minute: not from the deadline of the first call
         made = LiteLLM(api_key=upstream.api_key, base_url=upstream.base_url, custom_llm_provider=kind)
     _made.append(made)
     return made

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,8 @@ def write_config(folder: Path, way: Way, servers: dict[str, tuple[str, StrictOpe
 def upstream(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
     """The direct path to one healthy server, unless the test is parametrized with a way. A failing target must really be asked first."""
     way: Way = getattr(request, "param", Way())
+    if way.path == "litellm":
+        import_module("litellm")  # takes seconds, and on a busy machine a minute: not from the deadline of the first call
     dice = random.Random(zlib.crc32(request.node.name.encode()))
     with ExitStack() as running:
         names = ["good"] if len(way.formats) == 1 else dice.sample(["ann", "ben", "cid"], len(way.formats))
