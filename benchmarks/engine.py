@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
@@ -46,12 +48,15 @@ BUDGETS_US = {
     "decide, 50 targets": 100.0,
     "decide, 400,000 characters": 1_000.0,
     "per streamed chunk": 10.0,
+    "import routerkit, CPU": 150_000.0,
 }
 """Highest accepted median per kind of row, in microseconds."""
 
 
 class Null:
     """Provider that answers at once."""
+
+    keeps_deadline = True
 
     def __init__(self, chunks: int = CHUNKS) -> None:
         self.reply = Reply("fine", usage=Usage(10, 5), model="null")
@@ -175,12 +180,12 @@ def streaming() -> Iterator[tuple[str, float]]:
 
 
 def importing() -> Iterator[tuple[str, float]]:
-    """CPU time of `import routerkit` in a fresh interpreter, least of five."""
+    """CPU time of `import routerkit` in a fresh interpreter with its bytecode cached, as after an installation; least of seven."""
     code = "import time; a = time.process_time(); import routerkit; print(time.process_time() - a)"
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30).stdout) for _ in range(5)
-    ]
-    yield "import routerkit, CPU", min(seconds) * 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        run = partial(subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30, env=env)
+        yield "import routerkit, CPU", min(float(run().stdout) for _ in range(7)) * 1e6
 
 
 def over_budget(rows: Mapping[str, float]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import random
 import statistics
@@ -42,6 +43,8 @@ async def measure(calls: Mapping[str, Call], n: int, rounds: int, settle: Mappin
     for round_ in range(-1, rounds):  # the first one warms up
         dice.shuffle(order)  # nobody always follows the one that empties the caches
         for name in order:
+            gc.collect()
+            gc.freeze()  # what the other libraries keep is nobody's cost
             us = await _one_round(calls[name], max(n // 20, 3) if name.startswith(STREAM) else n, settle.get(name))
             if round_ >= 0:
                 samples[name].append(us)

@@ -60,6 +60,8 @@ class Panel:
     """Expected share of successes per target."""
     latencies_s: tuple[float | None, ...]
     """Measured seconds to a whole answer per target; None where never measured."""
+    alphabetical: tuple[int, ...]
+    """Places in the pool in the order of the names, which decides between equals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +116,7 @@ def _panel(pool: Pool, kind: str | None, scorecard: Scorecard) -> Panel:
         min(windows, default=float("inf")),
         tuple(e.mean for e in estimates),
         tuple(e.latency_s for e in estimates),
+        tuple(sorted(range(len(pool.targets)), key=lambda i: pool.targets[i].name)),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import neg
 from typing import Final, NamedTuple
 
 from routerkit.case import Case, Snapshot, open_case
@@ -62,10 +61,10 @@ class Policy:
         pinned = pin_column(case) if features.pin else ()
         columns = pinned + rule_column(case, applied) + SCORERS[self.kind](case)
         sums = totals(columns)
-        ranked = sorted(zip(map(neg, sums), case.panel.names, strict=True))
+        names, places = case.panel.names, case.panel.alphabetical
         if drops:
-            out = {case.panel.names[i] for i in drops}
-            ranked = [row for row in ranked if row[1] not in out]
+            places = tuple([i for i in places if i not in drops])
+        ranked = [(-sums[i], names[i]) for i in sorted(places, key=sums.__getitem__, reverse=True)]
         picker = "weighted" if self.kind == "weighted" else "best"
         seed = ticket.seed if self.is_random and not pinned else None
         order, propensity = pick(ranked, picker=picker, explore_share=self.settings.explore_share, seed=seed)
