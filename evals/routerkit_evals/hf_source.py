@@ -148,10 +148,11 @@ def _rows(spec: Spec) -> Iterator[Mapping[str, Json]]:
         loaded = _local(datasets, spec) if Path(spec.name).exists() else datasets.load_dataset(spec.name, spec.config)
     except Exception as exc:  # the package raises dozens of types, and each means that there are no rows
         raise EvalError(f"{PREFIX}{spec.name}: cannot be read ({_line(exc)}); check the name, the network, or give a local file") from exc
-    split = spec.split or (next(iter(loaded)) if len(loaded) == 1 else "test")
-    if split not in loaded:
-        raise EvalError(f"{PREFIX}{spec.name}: no split {split!r}; there is {', '.join(loaded)}; add @SPLIT")
-    return (dict(row) for row in loaded[split])
+    splits = {str(name): rows for name, rows in loaded.items()}
+    split = spec.split or (next(iter(splits)) if len(splits) == 1 else "test")
+    if split not in splits:
+        raise EvalError(f"{PREFIX}{spec.name}: no split {split!r}; there is {', '.join(splits)}; add @SPLIT")
+    return (dict(row) for row in splits[split])
 
 
 def _local(datasets: object, spec: Spec) -> Mapping[str, Sequence[Mapping[str, Json]]]:
