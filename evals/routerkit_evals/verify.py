@@ -16,7 +16,6 @@ from routerkit_evals.task import Task
 State = Literal["proven", "broken", "unproven"]
 _GROUP: Final = re.compile(r"(?<!\\)\((?!\?)[^()]*\)")
 _NOISE: Final = re.compile(r"\(\?:[^()]*\)[*?]|\[[^\]]*\][*?]|\\\W[*?]|`\?|\\s[*+?]?|\(\?[a-z]+\)|[\^$]|\\b|\\(?=[^\w])")
-
 """What a pattern may leave out of an answer: optional groups, classes and signs, space, flags, ends and escapes."""
 
 
