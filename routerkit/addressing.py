@@ -28,6 +28,8 @@ def find(model: str, pools: Mapping[str, Pool]) -> Address:
     Raises:
         UnknownModelError: no pool or target has that name.
     """
+    if not isinstance(model, str):  # what an unset variable of the caller looks like
+        raise UnknownModelError(str(model), pools)
     if pool := pools.get(model):
         return Address(pool, None)
     pool_name, _, name = model.rpartition("/")

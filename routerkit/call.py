@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -26,6 +27,8 @@ class Call:
         self.status: Status = "cancelled"
         self._clock = clock
         self.started = clock()
+        if not isinstance(request.timeout_s, int | float) or math.isnan(request.timeout_s):
+            raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
         self.deadline = self.started + request.timeout_s
         self.attempts: list[Attempt] = []
         self.finish_reason: str | None = None

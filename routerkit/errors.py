@@ -126,7 +126,7 @@ class AllAttemptsFailedError(ProviderError):
     """Every attempt failed; `record` holds them all and `__cause__` is the last failure."""
 
     def __init__(self, record: Record, last: ProviderError) -> None:
-        tried = "; ".join(f"{a.target}: {a.error}" for a in record.attempts) or "nothing was sent"
+        tried = _counted([f"{a.target}: {a.error}" for a in record.attempts]) or f"nothing was sent: {last}"
         super().__init__(f"call {record.id} failed on every target tried ({tried})", code="all_failed", status=last.status)
         self.kind = last.kind
         self.retry_after_s = last.retry_after_s
@@ -149,3 +149,9 @@ class StreamBrokenError(ProviderError):
         self.record = record
         self.last = last
         """What broke it."""
+
+
+def _counted(texts: list[str]) -> str:
+    """The texts in order, each once."""
+    times = {text: texts.count(text) for text in texts}
+    return "; ".join(text if n == 1 else f"{text} ({n} times)" for text, n in times.items())

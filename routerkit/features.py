@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from routerkit.errors import ProviderError
 from routerkit.messages import TASK_KINDS, Json, Message, Request, text_of
 
 CHARS_PER_TOKEN: Final = 4.0
@@ -100,7 +101,19 @@ class Features:
 
 
 def features(request: Request) -> Features:
-    """Read off what routing needs to know about a request."""
+    """Read off what routing needs to know about a request.
+
+    Raises:
+        ProviderError: `invalid_request`, when the messages are not in OpenAI's chat format at all.
+    """
+    try:
+        return _features(request)
+    except (AttributeError, TypeError, ValueError) as exc:
+        form = '({"role": "user", "content": "..."},)'
+        raise ProviderError(f"request is not in OpenAI's chat format ({exc}); give messages like {form}", code="invalid_request") from exc
+
+
+def _features(request: Request) -> Features:
     chars, bytes_, media = _measure(request)
     n_media = sum(media.values())
     kind, source = _kind(request)

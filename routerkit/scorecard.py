@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from routerkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
+from pathlib import Path
 
 SCHEMA: Final = "rk-scorecard/1"
 PRIOR_QUALITY: Final = 0.5
@@ -137,14 +138,14 @@ class Scorecard:
             raise ConfigError(f"{where}: not a scorecard ({exc}); publish it again with `routerkit scores publish`") from exc
 
 
-def load_scorecard(path: Path) -> Scorecard:
+def load_scorecard(path: str | PathLike[str]) -> Scorecard:
     """Read a published scorecard.
 
     Raises:
         ConfigError: the file cannot be read or is not a scorecard.
     """
     try:
-        return Scorecard.from_json(path.read_text("utf-8"), str(path))
+        return Scorecard.from_json(Path(path).read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: cannot read the scorecard ({exc})") from exc
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from routerkit.catalog import Target
-from routerkit.config import Config, build_state, build_targets, scrub
+from routerkit.config import Config, build_ledger, build_state, build_targets, scrub
 from routerkit.errors import ErrorCode, ProviderError
 from routerkit.messages import Json, Request
 from routerkit.provider import Provider
@@ -66,9 +66,10 @@ def probe_all(config: Config, base: Path) -> list[Finding]:
     """Call every target once, a few at a time, in the order of the file.
 
     Raises:
-        ConfigError: a provider cannot be built, so there is nothing to call.
+        ConfigError: a provider cannot be built, so there is nothing to call; or the ledger's folder cannot be used.
     """
     state = build_state(config, base)
+    build_ledger(config, base)
     targets = build_targets(config).values()
     threads = ThreadPoolExecutor(_AT_ONCE)
     try:

@@ -54,7 +54,7 @@ def check(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
         width = max(len(f.target) for f in findings)
         for finding in findings:
             print(finding.line(width))
-    raise typer.Exit(0 if all(f.is_ok for f in findings) else 1)
+    raise typer.Exit(0 if all(f.is_ok for f in findings) else 2)
 
 
 def explain(

@@ -95,8 +95,11 @@ def build_ledger(config: Config, base: Path) -> Ledger | None:
     # The ledger starts a thread and pulls in its file handling; configurations without one need neither.
     from routerkit.ledger import Ledger
 
+    folder = base / Path(config.ledger.path).expanduser()
     try:
-        return Ledger(base / Path(config.ledger.path).expanduser(), store_text=config.ledger.store_text)
+        # Made here already: the ledger itself only counts what it cannot write, which somebody would notice much later.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Ledger(folder, store_text=config.ledger.store_text)
     except OSError as exc:
         raise _placed(config, ("ledger", "path"), f"cannot be used ({exc.strerror or exc}); make it a writable folder") from exc
 

@@ -28,6 +28,17 @@ _FIXED: Final = {
     "too_short": "is empty; name at least one",
     "string_too_short": "is empty; give a text",
 }
+_TOML_WORDS: Final = {
+    "dict_type": "should be a table",
+    "model_type": "should be a table",
+    "model_attributes_type": "should be a table",
+    "mapping_type": "should be a table",
+    "tuple_type": "should be an array, [...]",
+    "list_type": "should be an array, [...]",
+    "string_type": "should be a text in quotes",
+    "bool_type": "should be true or false",
+}
+"""Types of the same that speak of Python where people wrote TOML."""
 """Pydantic's error types whose own words would not help."""
 _TOML_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
@@ -135,7 +146,7 @@ def _problem(error: ErrorDetails, document: Mapping[str, Json]) -> Problem:
         return Problem(path, _FIXED[error["type"]])
     if error["type"] == "string_pattern_mismatch" and path[-1:] == ("kind",):
         return Problem(path, f'{show(value)} is not of the form "package.module:Class"')
-    return Problem(path, f"{show(value, path)} {_lower(error['msg'])}")
+    return Problem(path, f"{show(value, path)} {_TOML_WORDS.get(error['type']) or _lower(error['msg'])}")
 
 
 def _kind_problem(path: KeyPath, value: Json) -> Problem:

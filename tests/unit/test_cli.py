@@ -199,7 +199,7 @@ def test_check_calls_every_target_and_is_0_only_if_all_answer(run: Run, tmp_path
     write_config(tmp_path, server, "tiny-chat", "nobody")
     code, out, err = run("check")
     good, bad = out.splitlines()
-    assert 1 == code
+    assert 2 == code
     assert good.startswith("ok    tiny-chat")
     assert bad.startswith("FAIL  nobody     not_found: ")
     assert bad.endswith("-> correct the model of target 'nobody' or base_url of provider 'here'")
@@ -210,7 +210,7 @@ def test_check_tells_of_a_server_that_is_not_there(run: Run, tmp_path: Path) -> 
     write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
     code, out, _ = run("check", "--json")
     (finding,) = json.loads(out)
-    assert (1, False, "connect") == (code, finding["ok"], finding["code"])
+    assert (2, False, "connect") == (code, finding["ok"], finding["code"])
     assert "start the server, or correct base_url of provider 'here'" == finding["remedy"]
 
 

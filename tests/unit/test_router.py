@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from routerkit import (
     PolicySettings,
     Pool,
     Price,
+    ProviderError,
     Reply,
     Request,
     Retry,
@@ -387,6 +389,30 @@ def test_unknown_model_names_the_nearest(call):
     with pytest.raises(UnknownModelError, match=r"no pool or target named 'pol'; did you mean 'pool'\?"):
         call(here.router, make_request(model="pol"))
     assert [] == here.recorder.records
+
+
+@pytest.mark.parametrize("messages", ["hi", ("hi",), None, 3])
+def test_messages_in_another_form_are_refused_in_one_line(call, messages):
+    """What newcomers try first is told what is expected, before anything is sent or recorded."""
+    here = lab({"a": good()})
+    with pytest.raises(ProviderError, match="give messages like") as caught:
+        call(here.router, replace(make_request(), messages=messages))
+    assert ("invalid_request", 0) == (caught.value.code, here.hits("a"))
+
+
+@pytest.mark.parametrize("timeout_s", [math.nan, "3", None])
+def test_deadline_that_is_no_number_is_refused(call, timeout_s):
+    """Every comparison with NaN is false, so such a call would have no deadline at all."""
+    here = lab({"a": good()})
+    with pytest.raises(ProviderError, match=r"timeout_s is .*; give a number of seconds"):
+        call(here.router, replace(make_request(), timeout_s=timeout_s))
+    assert 0 == here.hits("a")
+
+
+def test_repeated_failure_is_told_once_with_its_count(call):
+    here = lab({"a": bad("connect")})
+    with pytest.raises(AllAttemptsFailedError, match=r"\(a: injected connect \(3 times\)\)$"):
+        call(here.router, make_request())
 
 
 def test_call_finishes_on_the_state_it_began_with(call):
