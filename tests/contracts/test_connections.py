@@ -44,6 +44,21 @@ class TestReuse:
             asyncio.run(_three(provider, call))
         assert (3, 1) == (openai_server.hits, openai_server.connections)
 
+    def test_closing_from_another_thread_closes_what_a_running_loop_holds(
+        self, openai_server: StrictOpenAI, provider: OpenAICompatible
+    ) -> None:
+        """A reload closes the replaced provider from wherever it runs; the provider still answers whoever comes late."""
+
+        async def run() -> None:
+            await provider.acomplete(ASK)
+            assert 1 == len(provider._async()._idle)
+            await asyncio.to_thread(provider.close)
+            assert 0 == len(provider._async()._idle)
+            await provider.acomplete(ASK)
+
+        asyncio.run(run())
+        assert (2, 2) == (openai_server.hits, openai_server.connections)
+
     def test_connection_after_a_failed_answer_is_reused(self, openai_server: StrictOpenAI, provider: OpenAICompatible) -> None:
         openai_server.script(Fault(status=500, body=b"{}"))
         with pytest.raises(ProviderError):
