@@ -59,7 +59,9 @@ class EveryCapability(ChatModelIntegrationTests):
     def chat_model_params(self) -> dict[str, Any]:
         return {"router": self.router, "model": "pool"}
 
-    supports_json_mode = supports_image_inputs = supports_image_urls = supports_pdf_inputs = supports_audio_inputs = True
+    supports_json_mode = supports_image_inputs = supports_image_urls = supports_pdf_inputs = supports_audio_inputs = (
+        supports_video_inputs
+    ) = True
     supports_image_tool_message = supports_pdf_tool_message = supports_anthropic_inputs = enable_vcr_tests = True
     model_override_value = OTHER
     supported_usage_metadata_details = MappingProxyType({"invoke": DETAILS, "stream": DETAILS})

@@ -13,6 +13,7 @@ SENT_CALL = {"id": "c1", "type": "function", "function": {"name": "f", "argument
 MARK = {"type": "ephemeral"}
 PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 PDF = {"type": "file", "file": {"filename": "document.pdf", "file_data": "data:application/pdf;base64,AA=="}}
+CLIP = {"type": "video_url", "video_url": {"url": "http://x/a.mp4"}}
 WAV = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
 
 
@@ -50,6 +51,12 @@ def answered_by(target, content="", **more):
         (PDF, PDF),
         ({"type": "audio", "base64": "AA==", "mime_type": "audio/wav"}, WAV),
         (WAV, WAV),
+        (
+            {"type": "video", "base64": "AA==", "mime_type": "video/webm"},
+            {"type": "video_url", "video_url": {"url": "data:video/webm;base64,AA=="}},
+        ),
+        ({"type": "video", "url": "http://x/a.mp4"}, CLIP),
+        ({"type": "video_url", "video_url": "http://x/a.mp4"}, CLIP),
     ],
 )
 def test_every_convention_of_content_becomes_a_part(block, part):
@@ -57,7 +64,7 @@ def test_every_convention_of_content_becomes_a_part(block, part):
     assert [{"role": "user", "content": [part]}] == sent(HumanMessage([block]))
 
 
-@pytest.mark.parametrize("block", [{"type": "video", "url": "http://x"}, {"type": "audio", "url": "http://x"}, {"type": "image"}])
+@pytest.mark.parametrize("block", [{"type": "video"}, {"type": "audio", "url": "http://x"}, {"type": "image"}])
 def test_content_that_cannot_be_sent_is_refused(block):
     """Dropping it would answer another question."""
     with pytest.raises(ProviderError, match="nothing was sent") as caught:
