@@ -60,7 +60,12 @@ class Proof:
 
 
 def prove(
-    tasks: Sequence[Task], grader: Grader, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None
+    tasks: Sequence[Task],
+    grader: Grader,
+    folder: Path,
+    *,
+    python: str = "",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Proof]:
     """Proof of each task by id, made where the folder holds none. A broken sandbox proves nothing; such tasks are left out.
 
@@ -68,16 +73,17 @@ def prove(
         tasks: Tasks with a grader.
         grader: Where references run.
         folder: Store that remembers proofs.
+        python: Interpreter the references run on, where it is not ours: what fails on one may pass on another.
         on_progress: Called with checked and all tasks that had to be checked.
     """
-    ids = {proof_id(task): task for task in tasks}
+    ids = {proof_id(task, python): task for task in tasks}
     proofs = {p.proof_id: p for p in _known(folder, list(ids))}
-    todo = [task for key, task in ids.items() if key not in proofs]
+    todo = {key: task for key, task in ids.items() if key not in proofs}
     if todo:
         writer: SegmentWriter[Proof] = SegmentWriter(folder, BASELINES.name, to_row=lambda p: cast("Mapping[str, Json]", asdict(p)))
         try:
-            for done, task in enumerate(todo, 1):
-                proof = _prove(task, grader)
+            for done, (key, task) in enumerate(todo.items(), 1):
+                proof = _prove(key, task, grader)
                 if proof is not None:
                     proofs[proof.proof_id] = proof
                     writer.append(proof)
@@ -87,9 +93,9 @@ def prove(
     return {proof.task_id: proof for proof in proofs.values()}
 
 
-def proof_id(task: Task) -> str:
+def proof_id(task: Task, python: str = "") -> str:
     """Identity of a proof; the reference is part of it, though no answer depends on it."""
-    return digest(task.version, json.dumps(dict(task.reference), sort_keys=True), HARNESS)
+    return digest(task.version, json.dumps(dict(task.reference), sort_keys=True), HARNESS, *([python] if python else []))
 
 
 def _known(folder: Path, ids: list[str]) -> list[Proof]:
@@ -97,7 +103,7 @@ def _known(folder: Path, ids: list[str]) -> list[Proof]:
     return [Proof(**{**row, "checked_at": str(row["checked_at"]).replace(" ", "T")}) for row in rows]  # type: ignore[arg-type]  # the schema gives each its type
 
 
-def _prove(task: Task, grader: Grader) -> Proof | None:
+def _prove(key: str, task: Task, grader: Grader) -> Proof | None:
     if task.scorer.kind == "rubric":
         return None  # its judge is a model too, and is calibrated instead
     reference = _oracle(task, grader)
@@ -112,7 +118,7 @@ def _prove(task: Task, grader: Grader) -> Proof | None:
         why = f"its own reference is judged {reference.verdict}: {reference.why}"
     sandbox = (reference or doing_nothing[0]).sandbox
     at = datetime.now(UTC).replace(tzinfo=None).isoformat()
-    return Proof(proof_id(task), at, task.id, task.version, reference.verdict if reference else "", empty, sandbox, why)
+    return Proof(key, at, task.id, task.version, reference.verdict if reference else "", empty, sandbox, why)
 
 
 def _oracle(task: Task, grader: Grader) -> Grade | None:

@@ -13,6 +13,7 @@ from typing import Final
 from routerkit_evals.containers import find_container
 from routerkit_evals.errors import SandboxUnavailableError
 from routerkit_evals.execution import Limits, Program
+from routerkit_evals.interpreter import CURRENT, Interpreter
 from routerkit_evals.launch import BubblewrapLaunch, Launch, PlainLaunch, find_bwrap
 from routerkit_evals.sandbox import Sandbox
 
@@ -41,47 +42,50 @@ write("inside")
 print("escapes:", "; ".join(found) or "none")
 """
 _lock = threading.Lock()
-_verdicts: dict[str, str] = {}
-"""What the canary found by level of sandbox, once it flew: empty text = it holds."""
+_verdicts: dict[tuple[str, Interpreter], str] = {}
+"""What the canary found by level of sandbox and what it shows, once it flew: empty text = it holds."""
 
 
-def open_sandbox(*, is_unsafe: bool = False) -> Sandbox:
+def open_sandbox(*, is_unsafe: bool = False, interpreter: Interpreter = CURRENT) -> Sandbox:
     """A sandbox that has been shown to hold, or, if asked for by name, none.
 
     Args:
         is_unsafe: Run answers as plain processes of this user. Recorded on every sample.
+        interpreter: What runs them. A container brings its own, so another than ours needs bubblewrap.
 
     Raises:
         SandboxUnavailableError: neither bubblewrap nor a container engine holds here; or unsafe running was asked for as root or under CI.
     """
     if is_unsafe:
-        return _open_unsafe()
+        return _open_unsafe(interpreter)
     problems = []
-    for launch, problem in _ladder():
+    for launch, problem in _ladder(interpreter):
         if launch is None:
             problems.append(problem)
             continue
         sandbox = Sandbox(launch)
-        if not (problem := _try_out(sandbox)):
+        if not (problem := _try_out(sandbox, interpreter)):
             return sandbox
         sandbox.close()
         problems.append(f"{launch.level}: {problem}")
     raise SandboxUnavailableError(f"no sandbox: {'; '.join(problems)}; {_REMEDY}")
 
 
-def _ladder() -> Iterator[tuple[Launch | None, str]]:
+def _ladder(interpreter: Interpreter) -> Iterator[tuple[Launch | None, str]]:
     """Launches, best first; None and one line where there is none. Looked for one at a time: asking an engine takes a while."""
     bwrap = find_bwrap()
-    yield (BubblewrapLaunch(bwrap), "") if bwrap else (None, "bwrap is not on the PATH")
-    yield find_container()
+    yield (BubblewrapLaunch(bwrap, interpreter=interpreter), "") if bwrap else (None, "bwrap is not on the PATH")
+    if interpreter == CURRENT:
+        yield find_container()
 
 
-def _try_out(sandbox: Sandbox) -> str:
+def _try_out(sandbox: Sandbox, interpreter: Interpreter) -> str:
     """What the canary found, looked for once per process and sort of sandbox."""
     with _lock:
-        if sandbox.level not in _verdicts:
-            _verdicts[sandbox.level] = find_escape(sandbox)
-        return _verdicts[sandbox.level]
+        key = (sandbox.level, interpreter)
+        if key not in _verdicts:
+            _verdicts[key] = find_escape(sandbox)
+        return _verdicts[key]
 
 
 def find_escape(sandbox: Sandbox) -> str:
@@ -100,9 +104,9 @@ def find_escape(sandbox: Sandbox) -> str:
     return "" if "escapes: none" in execution.stdout else f"a trial run got out: {execution.stdout.strip()[:200]}"
 
 
-def _open_unsafe() -> Sandbox:
+def _open_unsafe(interpreter: Interpreter) -> Sandbox:
     if os.getuid() == 0:
         raise SandboxUnavailableError("--unsafe-no-sandbox is refused for root: a model's code would own this machine; use another user")
     if os.environ.get("CI"):
         raise SandboxUnavailableError("--unsafe-no-sandbox is refused under CI, where secrets are in reach; install bubblewrap there")
-    return Sandbox(PlainLaunch())
+    return Sandbox(PlainLaunch(interpreter=interpreter))

@@ -20,6 +20,7 @@ from routerkit_evals.cli_shared import (
     AsJson,
     ConfigPath,
     DataFolder,
+    PythonPath,
     Workers,
     data_folder,
     only_pool,
@@ -59,6 +60,7 @@ def run(
     dry_run: Annotated[bool, typer.Option(help="Print what would be asked and what that costs; ask nothing.")] = False,
     night: Annotated[str | None, typer.Option(help="With --suite: its date, YYYY-MM-DD; default: today.")] = None,
     report: Annotated[Path | None, typer.Option(help="With --suite: folder of its report.")] = None,
+    python: PythonPath = None,
     unsafe_no_sandbox: Annotated[bool, typer.Option(help="Run answers as plain processes; stored with every sample.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +69,7 @@ def run(
     With --suite, exit code 1 means that a target became credibly worse on the same tasks; without, that some answer is missing.
     """
     if suite is not None:
-        file = _suite_file(suite, pool, targets).with_stops(usd=max_usd, tokens=budget_tokens, minutes=max_minutes)
+        file = _suite_file(suite, pool, targets, python).with_stops(usd=max_usd, tokens=budget_tokens, minutes=max_minutes)
         _run_night(file, config, data, label=night, report=report, is_dry=dry_run, is_unsafe=unsafe_no_sandbox, as_json=as_json)
         return
     if night or report:
@@ -86,6 +88,7 @@ def run(
         solver=solver,
         answer_format=_format(answer_format),
         executor=executor,
+        python=str(python or ""),
         is_unsafe=unsafe_no_sandbox,
     )
     _run_tasks(config, pool or only_pool(read_config(config)), tasks, data, options, is_dry=dry_run, as_json=as_json)
@@ -227,11 +230,12 @@ def _print_invalid(suite: Suite) -> None:
         print(f"invalid_task {proof.task_id}: {proof.why}; it is not scored", file=sys.stderr)
 
 
-def _suite_file(path: Path, pool: str | None, targets: str) -> SuiteFile:
+def _suite_file(path: Path, pool: str | None, targets: str, python: Path | None) -> SuiteFile:
     from routerkit_evals.suite_file import read_suite
 
     file = read_suite(path)
-    section = replace(file.suite, pool=pool or file.suite.pool, targets=_names(targets) or file.suite.targets)
+    old = file.suite
+    section = replace(old, pool=pool or old.pool, targets=_names(targets) or old.targets, python=str(python or old.python))
     return replace(file, suite=section)
 
 

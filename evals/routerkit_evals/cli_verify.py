@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from routerkit_evals.cli_shared import PythonPath
+
 if TYPE_CHECKING:
     from routerkit_evals.verify import Proof
 
@@ -24,6 +26,7 @@ def verify_command(
     tasks: Annotated[str, typer.Option("--tasks", help="Name of a task source, or a .jsonl file or folder.")] = "own",
     times: Annotated[int, typer.Option(min=1, help="How often a reference must pass.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 2,
+    python: PythonPath = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Prove tasks without a model: the reference passes, the starting state and an empty answer do not. Exit code 1 if one is broken."""
@@ -35,7 +38,7 @@ def verify_command(
 
     chosen = tasks_of(tasks)
     started_s = time.monotonic()
-    sandbox = sandbox_for(chosen)
+    sandbox = sandbox_for(chosen, python=str(python or ""))
     try:
         with _showing() as show:
             proofs = verify(chosen, Grader(sandbox), workers=workers, times=times, on_progress=show)

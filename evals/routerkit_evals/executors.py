@@ -68,7 +68,7 @@ class LocalExecutor:
         self.close()
 
 
-def make_executor(name: str, workers: int, *, grader: Grading, is_unsafe: bool = False) -> Executor:
+def make_executor(name: str, workers: int, *, grader: Grading, is_unsafe: bool = False, python: str = "") -> Executor:
     """Executor by name.
 
     Args:
@@ -76,6 +76,7 @@ def make_executor(name: str, workers: int, *, grader: Grading, is_unsafe: bool =
         workers: Answers graded at a time.
         grader: Grades here: everything with `local`, with `ray` only tasks that run nothing.
         is_unsafe: Whether workers may run answers without a sandbox.
+        python: Interpreter the grader's sandbox was given; the machines of a cluster do not have it.
 
     Raises:
         EvalError: unknown name, Ray is not installed, no cluster answers, or it has no room.
@@ -86,6 +87,8 @@ def make_executor(name: str, workers: int, *, grader: Grading, is_unsafe: bool =
     kind, _, address = name.partition(":")
     if kind != "ray":
         raise EvalError(f"no executor {name!r}; there is {', '.join(EXECUTORS)}")
+    if python:
+        raise EvalError(f"--python {python} is on this machine only; leave it out, or grade here with --executor local")
     # Ray takes seconds to import, and only this executor needs it.
     from routerkit_evals.ray_executor import RayExecutor
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, Protocol
 
 from routerkit_evals.bpf import seccomp_filter
+from routerkit_evals.interpreter import CURRENT, Interpreter
 
 _HERE: Final = Path(__file__).parent
 _WORK_BYTES: Final = 64 << 20
@@ -57,6 +57,7 @@ class BubblewrapLaunch:
 
     bwrap: str
     level: str = "bwrap+seccomp+rlimits"
+    interpreter: Interpreter = CURRENT
 
     def start(self) -> Started:
         """Start one supervisor.
@@ -97,9 +98,10 @@ class BubblewrapLaunch:
             *_sized_tmpfs("/tmp", "1777"),  # noqa: S108
             *_sized_tmpfs("/job", "0755"),
             # After the file systems above, which would hide an interpreter that lives below /tmp.
-            *_read_only(),
+            *_read_only(self.interpreter),
             *("--remount-ro", "/", "--chdir", "/job", "--seccomp", str(seccomp), "--"),
-            *_python("/rk/jail.py", work="/job", scratch=("/tmp", "/dev/shm"), uid=_next_uid() if is_root else None),  # noqa: S108
+            self.interpreter.executable,
+            *_supervise("/rk/jail.py", work="/job", scratch=("/tmp", "/dev/shm"), uid=_next_uid() if is_root else None),  # noqa: S108
         ]
 
 
@@ -118,6 +120,7 @@ class PlainLaunch:
     """No sandbox: resource limits and a clean environment only. A run can read and write whatever its user can."""
 
     level: str = "none (unsafe)"
+    interpreter: Interpreter = CURRENT
 
     def start(self) -> Started:
         """Start one supervisor in a temporary folder, which goes when it has ended, at the latest with this process."""
@@ -129,7 +132,10 @@ class PlainLaunch:
             (folder / name).mkdir()
         for inside, outside in RUNNER:
             shutil.copy(outside, folder / "code" / inside)
-        command = _python(str(folder / "code/jail.py"), work=str(folder / "work"), scratch=(), uid=None)
+        command = [
+            self.interpreter.executable,
+            *_supervise(str(folder / "code/jail.py"), work=str(folder / "work"), scratch=(), uid=None),
+        ]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=_SAFE_ENVIRONMENT)  # noqa: S603
         return Started(process, errors, temporary.cleanup)
 
@@ -146,8 +152,9 @@ def find_bwrap() -> str | None:
     return shutil.which("bwrap", path=str(Path(folders[0], "_bin"))) if folders else None
 
 
-def _python(jail: str, *, work: str, scratch: tuple[str, ...], uid: int | None) -> list[str]:
-    return [sys.executable, *_FLAGS, jail, setup_of(work=work, scratch=scratch, uid=uid)]
+def _supervise(jail: str, *, work: str, scratch: tuple[str, ...], uid: int | None) -> list[str]:
+    """Arguments of an interpreter that make it the supervisor."""
+    return [*_FLAGS, jail, setup_of(work=work, scratch=scratch, uid=uid)]
 
 
 def setup_of(*, work: str, scratch: tuple[str, ...], uid: int | None) -> str:
@@ -164,7 +171,7 @@ def _sized_tmpfs(path: str, mode: str) -> tuple[str, ...]:
     return ("--size", str(_WORK_BYTES), "--perms", mode, "--tmpfs", path)
 
 
-def _read_only() -> Iterator[str]:
+def _read_only(interpreter: Interpreter) -> Iterator[str]:
     """The interpreter, its packages and the system's libraries; no home, no configuration, no project."""
     yield from ("--ro-bind", "/usr", "/usr")
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -176,7 +183,7 @@ def _read_only() -> Iterator[str]:
     cache = "/etc/ld.so.cache"
     yield from ("--ro-bind-try", cache, cache)
     made: set[Path] = set()
-    for prefix in _prefixes(Path(p) for p in (sys.base_prefix, sys.prefix)):
+    for prefix in _prefixes(Path(p) for p in interpreter.prefixes):
         # bwrap makes missing parents unreadable to others, which a dropped user is.
         for parent in reversed(prefix.parents[:-1]):
             if parent not in made:

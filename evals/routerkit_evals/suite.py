@@ -16,6 +16,7 @@ from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
 from routerkit_evals.executors import make_executor
 from routerkit_evals.grade import Grader
+from routerkit_evals.interpreter import CURRENT, find_interpreter
 from routerkit_evals.patch import AnswerFormat
 from routerkit_evals.pending import Remembering
 from routerkit_evals.preflight import Preflight, forecast
@@ -59,6 +60,8 @@ class Options:
     """Where answers are graded: `local`, `ray` or `ray:ADDRESS`."""
     is_unsafe: bool = False
     """Run answers without a sandbox."""
+    python: str = ""
+    """Interpreter or environment that runs answers; empty = ours."""
     has_baselines: bool = True
     """Whether tasks must prove themselves first: their reference passes, an empty answer does not."""
 
@@ -105,7 +108,7 @@ class Suite:
         Raises:
             SandboxUnavailableError: one is needed and none works here.
         """
-        sandbox = sandbox_for(self.tasks, is_unsafe=self.options.is_unsafe)
+        sandbox = sandbox_for(self.tasks, is_unsafe=self.options.is_unsafe, python=self.options.python)
         if sandbox is not None:
             self._stack.callback(sandbox.close)
         return sandbox
@@ -132,7 +135,7 @@ class Suite:
 
     def prove(self, on_progress: Callable[[int, int], None] = lambda done, total: None) -> tuple[Proof, ...]:
         """Check every task before a model sees it, and take out those that prove nothing. Returns the proofs of those."""
-        proofs = prove(self.tasks, Grader(self.sandbox), self.folder, on_progress=on_progress)
+        proofs = prove(self.tasks, Grader(self.sandbox), self.folder, python=self.options.python, on_progress=on_progress)
         self.invalid = tuple(p for p in proofs.values() if not p.is_valid)
         broken = {p.task_id for p in self.invalid}
         self.tasks = tuple(task for task in self.tasks if task.id not in broken)
@@ -154,7 +157,9 @@ class Suite:
 
         with (
             SampleLog(self.folder) as log,
-            make_executor(options.executor, options.workers, grader=Grader(self.sandbox), is_unsafe=options.is_unsafe) as grader,
+            make_executor(
+                options.executor, options.workers, grader=Grader(self.sandbox), is_unsafe=options.is_unsafe, python=options.python
+            ) as grader,
         ):
             run = Run(solver, grader, log, self.targets, options.max_usd, config=self.config())
             run.spend = Spend(self.targets, Stops(options.max_usd, options.budget_tokens, options.max_s))
@@ -236,13 +241,16 @@ def open_suite(
         yield suite
 
 
-def sandbox_for(tasks: Sequence[Task], *, is_unsafe: bool = False) -> Sandbox | None:
-    """A sandbox if any of the tasks runs something.
+def sandbox_for(tasks: Sequence[Task], *, is_unsafe: bool = False, python: str = "") -> Sandbox | None:
+    """A sandbox if any of the tasks runs something; `python` names the interpreter or environment in it, empty = ours.
 
     Raises:
         SandboxUnavailableError: one is needed and none works here.
+        EvalError: that interpreter cannot be used.
     """
-    return open_sandbox(is_unsafe=is_unsafe) if any(t.program is not None for t in tasks) else None
+    if not any(t.program is not None for t in tasks):
+        return None
+    return open_sandbox(is_unsafe=is_unsafe, interpreter=find_interpreter(Path(python)) if python else CURRENT)
 
 
 def pick_targets(router: Router, pool: str, names: Sequence[str]) -> tuple[Target, ...]:

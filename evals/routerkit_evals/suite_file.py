@@ -44,6 +44,8 @@ class SuiteSection:
     solver: str = "one-shot"
     answer_format: AnswerFormat = "whole"
     executor: str = "local"
+    python: str = ""
+    """Interpreter or environment that runs answers; empty = ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class SuiteFile:
             solver=s.solver,
             answer_format=s.answer_format,
             executor=s.executor,
+            python=s.python,
             is_unsafe=is_unsafe,
         )
 
