@@ -207,11 +207,12 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
 def _kind(request: Request) -> tuple[str | None, str]:
     if request.kind in TASK_KINDS:
         return request.kind, "hint"
-    guess = guess_kind(_last_user_text(request.messages))
+    guess = guess_kind(last_user_text(request.messages))
     return guess, "guess" if guess else "unknown"
 
 
-def _last_user_text(messages: tuple[Message, ...]) -> str:
+def last_user_text(messages: tuple[Message, ...]) -> str:
+    """Text of the last message of the user, where the instruction usually stands; empty when there is none."""
     for message in reversed(messages):
         if message.get("role") == "user":
             content = message.get("content")

@@ -5,37 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, PrivateAttr, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, JsonValue, PrivateAttr, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from routerkit.config.problems import Source, nearest
+from routerkit.config.problems import Source
 from routerkit.config.secrets import is_reference, is_secret_name
+from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 
 PROVIDER_KINDS: Final = ("openai", "litellm", "local", "replay", "simulated", "router")
 """Kinds a provider may have besides `pkg.mod:Class`."""
 OPENAI_URL: Final = "https://api.openai.com/v1"
-
-Names: TypeAlias = Annotated[tuple[str, ...], Field(strict=False)]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Dollars: TypeAlias = Annotated[float, Field(ge=0)]
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
-Count: TypeAlias = Annotated[int, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """Base of all sections: strict types, no unknown keys, and errors that never repeat the input."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known_keys(cls, value: object) -> object:
-        if isinstance(value, dict) and cls.model_config.get("extra") == "forbid":
-            for key in value:
-                if key not in cls.model_fields:
-                    hint = nearest(key, cls.model_fields)
-                    raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": key, "hint": hint})
-        return value
 
 
 class TimeoutsSection(Section):
