@@ -27,6 +27,7 @@ from routerkit.policy import POLICY_KINDS, Policy
 from routerkit.provider import Provider
 from routerkit.record import Attempt, Record, Report
 from routerkit.router import Router, RouterState
+from routerkit.routes import Match, Route, RouteBook
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Cell, Estimate, Scorecard, load_scorecard
 from routerkit.settings import PolicySettings
@@ -73,6 +74,7 @@ __all__ = [
     "Estimate",
     "Features",
     "Json",
+    "Match",
     "Message",
     "NoCandidateError",
     "Observer",
@@ -87,6 +89,8 @@ __all__ = [
     "Report",
     "Request",
     "Retry",
+    "Route",
+    "RouteBook",
     "Router",
     "RouterKitError",
     "RouterState",

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from routerkit.features import Features
 from routerkit.messages import Json
+from routerkit.routes import Match
 
 _AVAILABILITY = frozenset({"health", "limited", "disabled", "budget"})
 """Filters whose drop says something about the target's state, not about the request."""
@@ -87,6 +88,9 @@ class Decision:
     notes: tuple[str, ...] = ()
     """What the caller should know: `panic: …`, `no target is measured to reach the floor`."""
 
+    matches: tuple[Match, ...] = ()
+    """Routes that match the request or come close, the one that applies first."""
+
     _candidates: list[tuple[Candidate, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -132,8 +136,9 @@ class Decision:
         head += [f"rule={self.rule!r}"] if self.rule else []
         head += [f"scorecard={self.scorecard_revision or 'none'}", f"config={self.config_revision or 'none'}"]
         width = max((len(c.target) for c in self.candidates), default=0)
+        routes = [f"  route {m.route!r}: {m.describe()}" for m in self.matches]
         lines = [f"  {c.target:<{width}}  {_describe(c)}" for c in self.candidates]
-        return "\n".join([" ".join(head), *lines, *(f"  note: {n}" for n in self.notes)])
+        return "\n".join([" ".join(head), *lines, *routes, *(f"  note: {n}" for n in self.notes)])
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form, as stored in the ledger."""
@@ -154,6 +159,7 @@ class Decision:
             "scorecard_revision": self.scorecard_revision,
             "rule": self.rule,
             "notes": list(self.notes),
+            "matches": [m._asdict() for m in self.matches],
         }
 
     @classmethod
@@ -215,6 +221,7 @@ def _stored_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
         "rows": lambda: candidates,
         "ranked": tuple(stored["ranked"]),
         "notes": tuple(stored["notes"]),
+        "matches": tuple(Match(**_known(m, Match._fields)) for m in stored.get("matches", ())),
     }
 
 

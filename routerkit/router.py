@@ -20,7 +20,7 @@ from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
-from routerkit.features import features
+from routerkit.features import features, last_user_text
 from routerkit.fence import fenced
 from routerkit.health import HealthBoard
 from routerkit.messages import Chunk, Reply, Request
@@ -30,8 +30,10 @@ from routerkit.provider import Provider
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
+from routerkit.routes import RouteBook
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Scorecard, now_utc
+from routerkit.semantic import read
 
 _IDS = random.Random()
 """Makes record ids; seeded by the system, and anew after a fork. Asking the system for each id costs up to 80 µs."""
@@ -52,6 +54,7 @@ class RouterState:
     budgets: Mapping[str, float] = field(default_factory=dict)
     """Agent → dollars per UTC day."""
     revision: str = ""
+    routes: RouteBook = field(default_factory=RouteBook)
 
     def policy(self, pool: Pool) -> Policy:
         """The policy a pool names."""
@@ -214,10 +217,13 @@ class Router:
         snapshot = Snapshot(
             state.scorecard, self._health.snapshot(), self._health.latencies_s(), self._spend.left_usd(request.agent, state.budgets)
         )
-        rules = state.rules if asked is None else (*state.rules, Rule(f"{asked.name} was asked for", When(), only=(asked.name,)))
+        reading = read(state.routes, last_user_text(request.messages), facts) if state.routes else None
+        facts, routed = (reading.features, reading.rules) if reading else (facts, ())
+        asked_for = () if asked is None else (Rule(f"{asked.name} was asked for", When(), only=(asked.name,)),)
         at = self._now()
         ticket = Ticket(f"{int(at.timestamp() * 1000):011x}{_IDS.getrandbits(48):012x}", at, self._rng.getrandbits(32), state.revision)
-        return state.policy(pool).decide(facts, pool, snapshot, rules=rules, ticket=ticket)
+        decision = state.policy(pool).decide(facts, pool, snapshot, rules=(*state.rules, *routed, *asked_for), ticket=ticket)
+        return reading.sign(decision) if reading else decision
 
     def _begin(self, request: Request, *, is_stream: bool) -> _Running:
         reign = self._reign

@@ -22,6 +22,7 @@ from routerkit.errors import ConfigError
 from routerkit.policy import Policy
 from routerkit.provider import Provider
 from routerkit.router import RouterState
+from routerkit.routes import Route, RouteBook
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Scorecard, load_scorecard
 from routerkit.settings import PolicySettings
@@ -67,6 +68,7 @@ def plan_state(config: Config, base: Path) -> RouterState:
         scorecard=_scorecard(config.scorecard, base),
         budgets=config.usd_per_day,
         revision=_revision(config, targets),
+        routes=RouteBook([Route(**dict(route)) for route in config.routes]),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from routerkit.catalog import CAPABILITIES
-from routerkit.config.problems import KeyPath, Problem, nearest
+from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknown_targets, unknown_words
+from routerkit.config.route_checks import route_problems, wish_problems
 from routerkit.config.schema import Config, PolicySection, PoolSection, RuleSection, TargetSection
 from routerkit.messages import TASK_KINDS
 from routerkit.policy import POLICY_KINDS
@@ -29,6 +30,7 @@ def cross_problems(config: Config) -> Iterator[Problem]:
     for name, policy in config.policies.items():
         yield from _policy_problems(name, policy, config)
     yield from _rules_problems(config)
+    yield from route_problems(config)
 
 
 def _name_problems(config: Config) -> Iterator[Problem]:
@@ -60,8 +62,8 @@ def _url_problems(path: KeyPath, url: object) -> Iterator[Problem]:
 
 def _target_problems(path: KeyPath, target: TargetSection, config: Config) -> Iterator[Problem]:
     if target.provider not in config.providers:
-        yield Problem((*path, "provider"), _unknown("provider", target.provider, config.providers, "providers"))
-    yield from _unknown_words((*path, "can"), "capability", tuple(target.can or ()), CAPABILITIES)
+        yield Problem((*path, "provider"), unknown("provider", target.provider, config.providers, "providers"))
+    yield from unknown_words((*path, "can"), "capability", tuple(target.can or ()), CAPABILITIES)
     yield from _repeated((*path, "tags"), target.tags)
 
 
@@ -71,7 +73,7 @@ def _pool_problems(path: KeyPath, pool: PoolSection, config: Config) -> Iterator
             text = f'{target!r} is a pool, and pools hold targets only; list its targets, or nest a router with a provider of kind "router"'
             yield Problem((*path, "targets"), text)
         elif target not in config.targets:
-            yield Problem((*path, "targets"), _unknown("target", target, config.targets, "targets"))
+            yield Problem((*path, "targets"), unknown("target", target, config.targets, "targets"))
     yield from _repeated((*path, "targets"), pool.targets)
     if pool.policy not in config.policies and pool.policy not in POLICY_KINDS:
         yield Problem((*path, "policy"), f"unknown policy {pool.policy!r}; {nearest(pool.policy, {*config.policies, *POLICY_KINDS})}")
@@ -84,7 +86,7 @@ def _policy_problems(name: str, policy: PolicySection, config: Config) -> Iterat
     elif policy.kind is not None and policy.kind not in POLICY_KINDS:
         yield Problem((*path, "kind"), f"unknown kind {policy.kind!r}; {nearest(policy.kind, POLICY_KINDS)}")
     weights = policy.weights or {}
-    yield from _unknown_targets((*path, "weights"), tuple(weights), config)
+    yield from unknown_targets((*path, "weights"), tuple(weights), config.targets)
     if weights and set(weights) >= set(config.targets) and not any(weights.values()):
         yield Problem((*path, "weights"), "all weights are 0, so nothing could be picked; give one target a weight above 0")
 
@@ -99,31 +101,16 @@ def _rules_problems(config: Config) -> Iterator[Problem]:
 
 
 def _rule_problems(path: KeyPath, rule: RuleSection, config: Config) -> Iterator[Problem]:
-    for key in ("only", "prefer", "avoid"):
-        yield from _unknown_targets((*path, key), getattr(rule, key), config)
+    yield from wish_problems(path, rule, config.targets)
     if not (rule.only or rule.prefer or rule.avoid):
         yield Problem(path, f"rule {rule.name!r} does nothing; add only, prefer or avoid with names of targets")
-    if both := sorted({*rule.only, *rule.prefer} & set(rule.avoid)):
-        yield Problem((*path, "avoid"), f"{both[0]!r} is also wanted by only or prefer; name it once")
     when = (*path, "when")
-    yield from _unknown_words((*when, "kind"), "task kind", (rule.when.kind,) if rule.when.kind is not None else (), TASK_KINDS)
-    yield from _unknown_words((*when, "kinds"), "task kind", rule.when.kinds, TASK_KINDS)
-    yield from _unknown_words((*when, "needs"), "capability", rule.when.needs, CAPABILITIES)
+    yield from unknown_words((*when, "kind"), "task kind", (rule.when.kind,) if rule.when.kind is not None else (), TASK_KINDS)
+    yield from unknown_words((*when, "kinds"), "task kind", rule.when.kinds, TASK_KINDS)
+    yield from unknown_words((*when, "needs"), "capability", rule.when.needs, CAPABILITIES)
     low, high = rule.when.min_input_tokens, rule.when.max_input_tokens
     if low is not None and high is not None and low > high:
         yield Problem((*when, "min_input_tokens"), f"{low} is above max_input_tokens = {high}, so the rule never holds; swap them")
-
-
-def _unknown_targets(path: KeyPath, names: Sequence[str], config: Config) -> Iterator[Problem]:
-    yield from (Problem(path, _unknown("target", n, config.targets, "targets")) for n in names if n not in config.targets)
-
-
-def _unknown_words(path: KeyPath, what: str, words: Sequence[str], valid: Collection[str]) -> Iterator[Problem]:
-    yield from (Problem(path, f"unknown {what} {word!r}; {nearest(word, valid)}") for word in words if word not in valid)
-
-
-def _unknown(what: str, name: str, valid: Collection[str], section: str) -> str:
-    return f"unknown {what} {name!r}; " + (nearest(name, valid) if valid else f"add [{section}.{name}]")
 
 
 def _repeated(path: KeyPath, names: Sequence[str]) -> Iterator[Problem]:

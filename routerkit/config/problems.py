@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -75,6 +75,21 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     if found:
         return f"did you mean {found[0]!r}?"
     return f"valid are {', '.join(known)}" if known else "there are none"
+
+
+def unknown(what: str, name: str, valid: Collection[str], section: str) -> str:
+    """Text for a name that nothing in its section has."""
+    return f"unknown {what} {name!r}; " + (nearest(name, valid) if valid else f"add [{section}.{name}]")
+
+
+def unknown_targets(path: KeyPath, names: Sequence[str], targets: Collection[str]) -> Iterator[Problem]:
+    """A problem per name that is no target."""
+    yield from (Problem(path, unknown("target", n, targets, "targets")) for n in names if n not in targets)
+
+
+def unknown_words(path: KeyPath, what: str, words: Sequence[str], valid: Collection[str]) -> Iterator[Problem]:
+    """A problem per word that is not one of the valid ones."""
+    yield from (Problem(path, f"unknown {what} {word!r}; {nearest(word, valid)}") for word in words if word not in valid)
 
 
 def show(value: object, path: KeyPath = ()) -> str:

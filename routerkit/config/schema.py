@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Discriminator, Field, JsonValue, PrivateAttr, T
 from pydantic_core import PydanticCustomError
 
 from routerkit.config.problems import Source
+from routerkit.config.routing import RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 
@@ -236,6 +237,7 @@ class Config(Section):
     pools: Mapping[str, PoolSection] = {}
     policies: Mapping[str, PolicySection] = {}
     rules: Annotated[tuple[RuleSection, ...], Field(strict=False)] = ()
+    routes: Annotated[tuple[RouteSection, ...], Field(strict=False)] = ()
     budgets: Mapping[str, BudgetSection] = {}
     scorecard: ScorecardSection | None = None
     ledger: LedgerSection | None = None

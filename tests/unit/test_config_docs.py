@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from routerkit.catalog import CAPABILITIES
-from routerkit.config import schema
+from routerkit.config import routing, schema
 from routerkit.messages import TASK_KINDS
 from routerkit.policy import POLICY_KINDS
 from routerkit.router import Router
@@ -22,8 +22,8 @@ def blocks(language: str) -> list[str]:
 
 
 def keys() -> Iterator[str]:
-    for section in vars(schema).values():
-        if isinstance(section, type) and issubclass(section, schema.Section) and section.__module__ == schema.__name__:
+    for section in (*vars(schema).values(), *vars(routing).values()):
+        if isinstance(section, type) and issubclass(section, schema.Section) and section is not schema.Section:
             yield from section.model_fields
 
 

@@ -1,0 +1,23 @@
+"""Shape of the sections about what a request is about, and who decides that."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from routerkit.config.section import Names, Section
+from routerkit.routes import THRESHOLD
+
+
+class RouteSection(Section):
+    """Requests that sound like these utterances get a task kind, or only / prefer / avoid these targets."""
+
+    name: Annotated[str, Field(min_length=1)]
+    utterances: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)] = ()
+    description: str = ""
+    threshold: Annotated[float, Field(gt=0, le=1)] = THRESHOLD
+    kind: str | None = None
+    only: Names = ()
+    prefer: Names = ()
+    avoid: Names = ()

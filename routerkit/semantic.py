@@ -1,0 +1,48 @@
+"""What routes make of a request before it is decided on: its task kind, one more rule, and what to tell about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from routerkit.decision import Decision
+from routerkit.features import Features
+from routerkit.routes import Match, RouteBook
+from routerkit.rules import Rule, When
+
+
+class Reading(NamedTuple):
+    """A request as its route sees it."""
+
+    features: Features
+    rules: tuple[Rule, ...]
+    """None, or the one of the route that applies."""
+    matches: tuple[Match, ...]
+    """The route that applies first, then those that matched less or came close."""
+    notes: tuple[str, ...] = ()
+
+    def sign(self, decision: Decision) -> Decision:
+        """The decision, with what was read noted on it."""
+        return replace(decision, matches=self.matches, notes=decision.notes + self.notes)
+
+
+def read(book: RouteBook, text: str, features: Features, *, chosen: Match | None = None, notes: Sequence[str] = ()) -> Reading:
+    """Find the route of a request and apply it.
+
+    Args:
+        book: All routes.
+        text: Last message of the user.
+        features: What else is known of the request.
+        chosen: What a model chose; it is asked only when no utterance matches, so it comes first.
+        notes: What became of asking it.
+    """
+    matches = (*((chosen,) if chosen else ()), *book.matches(text))
+    route = book.route(matches[0].route) if matches and matches[0].is_met else None
+    if route is None:
+        return Reading(features, (), matches, tuple(notes))
+    if route.kind and features.kind_source != "hint":
+        features = replace(features, kind=route.kind, kind_source=f"route {route.name}")
+    acts = bool(route.only or route.prefer or route.avoid)
+    rule = Rule(f"route {route.name}", When(), route.only, route.prefer, route.avoid)
+    return Reading(features, (rule,) if acts else (), matches, tuple(notes))
