@@ -31,6 +31,8 @@ class Snapshot:
     """Live mean latency per target, in seconds."""
     budget_left_usd: float | None = None
     """What the calling agent may still spend today; None = no budget."""
+    explore_left_usd: float | None = None
+    """What the policy may still spend on exploring today; None = no limit."""
 
 
 class Rate(NamedTuple):

@@ -53,6 +53,8 @@ class Candidate(NamedTuple):
     """Expected time to a whole answer, in seconds; None when never measured."""
     note: str = ""
     """What a reader should know about these numbers: `unmeasured`, `price unknown`, `readmitted: …`."""
+    explored_rate: float = 0.0
+    """Share of the exploring draws that go to this target, 0..1."""
 
     @property
     def total(self) -> float:
@@ -81,6 +83,9 @@ class Decision:
     picker: str = "best"
     """`best` or `weighted`, see `pickers.pick`."""
     explore_share: float = 0.0
+    """Probability with which the pick was an exploring draw."""
+    is_exploring: bool = False
+    """Whether an exploring draw put another target than the best one first."""
     config_revision: str = ""
     scorecard_revision: str = ""
     rule: str | None = None
@@ -155,6 +160,7 @@ class Decision:
             "seed": self.seed,
             "picker": self.picker,
             "explore_share": self.explore_share,
+            "is_exploring": self.is_exploring,
             "config_revision": self.config_revision,
             "scorecard_revision": self.scorecard_revision,
             "rule": self.rule,
@@ -206,6 +212,7 @@ def _candidate_dict(c: Candidate) -> dict[str, Json]:
         "n_samples": c.n_samples,
         "latency_s": c.latency_s,
         "note": c.note,
+        "explored_rate": c.explored_rate,
         "scores": scores,
         "total": c.total,
     }

@@ -11,6 +11,7 @@ from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score
 from routerkit.errors import ConfigError, nearest
+from routerkit.exploring import NO_EXPLORATION, exploration
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
@@ -64,26 +65,33 @@ class Policy:
         names, places = case.panel.names, case.panel.alphabetical
         if drops:
             places = tuple([i for i in places if i not in drops])
-        ranked = [(-sums[i], names[i]) for i in sorted(places, key=sums.__getitem__, reverse=True)]
+        ranking = sorted(places, key=sums.__getitem__, reverse=True)
+        explored = exploration(case, self.kind, ranking, sums) if self.settings.explore_share and not pinned else NO_EXPLORATION
         picker = "weighted" if self.kind == "weighted" else "best"
-        seed = ticket.seed if self.is_random and not pinned else None
-        order, propensity = pick(ranked, picker=picker, explore_share=self.settings.explore_share, seed=seed)
+        seed = ticket.seed if (picker == "weighted" or explored.share) and not pinned else None
+        ranked = [(-sums[i], names[i]) for i in ranking]
+        order, propensity = pick(ranked, picker=picker, explore_share=explored.share, seed=seed, spread=explored.spread)
+        is_exploring = picker == "best" and bool(order) and order[0] != ranked[0][1]
         return Decision(
             id=ticket.id,
             at=ticket.at,
             pool=pool.name,
             policy=self.name,
             features=features,
-            rows=lambda: _candidates(case, columns, drops),
+            rows=lambda: _candidates(case, columns, drops, dict(zip(ranking, explored.spread, strict=False))),
             ranked=order,
             propensity=propensity,
             seed=seed,
             picker=picker,
-            explore_share=self.settings.explore_share,
+            explore_share=explored.share,
+            is_exploring=is_exploring,
             config_revision=ticket.config_revision,
             scorecard_revision=snapshot.scorecard.cited,
             rule=", ".join(r.name for r in applied) or None,
-            notes=notes + self._warning(case, order) + _pin_note(features.pin, order),
+            notes=notes
+            + self._warning(case, order)
+            + _pin_note(features.pin, order)
+            + explored.notes(ranked[0][1] if is_exploring else ""),
         )
 
     def _warning(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
@@ -129,10 +137,14 @@ def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: di
     return {**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes
 
 
-def _candidates(case: Case, columns: Columns, drops: Mapping[int, Drop]) -> tuple[Candidate, ...]:
+def _candidates(case: Case, columns: Columns, drops: Mapping[int, Drop], spread: Mapping[int, float]) -> tuple[Candidate, ...]:
     """Every target once: the kept ones in rank order, then the dropped ones by name."""
     latencies = case.latencies_s()
-    kept = [_candidate(case, i, columns, latencies[i]) for i in range(len(case.panel.names)) if i not in drops]
+    kept = [
+        _candidate(case, i, columns, latencies[i])._replace(explored_rate=spread.get(i, 0.0))
+        for i in range(len(case.panel.names))
+        if i not in drops
+    ]
     dropped = [Candidate(case.panel.names[i], drop) for i, drop in drops.items()]
     return (*sorted(kept, key=lambda c: (-c.total, c.target)), *sorted(dropped))
 

@@ -20,6 +20,7 @@ from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
+from routerkit.explore_budget import ExploreBudget
 from routerkit.features import features, last_user_text
 from routerkit.fence import fenced
 from routerkit.health import HealthBoard
@@ -96,6 +97,7 @@ class Router:
         self._rng = rng or random.Random()
         self._health = HealthBoard(clock, self._rng)
         self._spend = SpendBoard(now)
+        self._explore_budget = ExploreBudget(now)
         self._around = Surroundings(clock, self._rng, self._health)
 
     @property
@@ -213,16 +215,20 @@ class Router:
 
     def _decide(self, request: Request, state: RouterState) -> Decision:
         pool, asked = addressing.find(request.model, state.pools)
-        facts = features(request)
+        policy, facts = state.policy(pool), features(request)
         snapshot = Snapshot(
-            state.scorecard, self._health.snapshot(), self._health.latencies_s(), self._spend.left_usd(request.agent, state.budgets)
+            state.scorecard,
+            self._health.snapshot(),
+            self._health.latencies_s(),
+            self._spend.left_usd(request.agent, state.budgets),
+            self._explore_budget.left_usd(policy),
         )
         reading = read(state.routes, last_user_text(request.messages), facts) if state.routes else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         asked_for = () if asked is None else (Rule(f"{asked.name} was asked for", When(), only=(asked.name,)),)
         at = self._now()
         ticket = Ticket(f"{int(at.timestamp() * 1000):011x}{_IDS.getrandbits(48):012x}", at, self._rng.getrandbits(32), state.revision)
-        decision = state.policy(pool).decide(facts, pool, snapshot, rules=(*state.rules, *routed, *asked_for), ticket=ticket)
+        decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *asked_for), ticket=ticket)
         return reading.sign(decision) if reading else decision
 
     def _begin(self, request: Request, *, is_stream: bool) -> _Running:
@@ -270,6 +276,7 @@ class Router:
     def _finish(self, call: Call) -> None:
         record = call.record()
         self._spend.add(record.request.agent, record.cost_usd)
+        self._explore_budget.charge(record)
         notify(self._observers, record)
 
 

@@ -10,6 +10,7 @@ from routerkit.catalog import CAPABILITIES
 from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknown_targets, unknown_words
 from routerkit.config.route_checks import route_problems, wish_problems
 from routerkit.config.schema import Config, PolicySection, PoolSection, RuleSection, TargetSection
+from routerkit.exploring import WEIGHS_QUALITY
 from routerkit.messages import TASK_KINDS
 from routerkit.policy import POLICY_KINDS
 
@@ -85,6 +86,9 @@ def _policy_problems(name: str, policy: PolicySection, config: Config) -> Iterat
         yield Problem(path, f'{name!r} is not a kind of policy; add kind = "…" or rename it: {nearest(name, POLICY_KINDS)}')
     elif policy.kind is not None and policy.kind not in POLICY_KINDS:
         yield Problem((*path, "kind"), f"unknown kind {policy.kind!r}; {nearest(policy.kind, POLICY_KINDS)}")
+    if policy.explore_by == "thompson" and (policy.kind or name) not in WEIGHS_QUALITY:
+        text = f"'thompson' needs a policy that weighs quality ({', '.join(WEIGHS_QUALITY)}); write explore_by = \"even\""
+        yield Problem((*path, "explore_by"), text)
     weights = policy.weights or {}
     yield from unknown_targets((*path, "weights"), tuple(weights), config.targets)
     if weights and set(weights) >= set(config.targets) and not any(weights.values()):

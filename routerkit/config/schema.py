@@ -180,6 +180,9 @@ class PolicySection(Section):
     value_usd: Dollars | None = None
     usd_per_second: Dollars | None = None
     explore_share: Share | None = None
+    explore_by: Literal["even", "thompson"] | None = None
+    explore_usd_per_day: Dollars | None = None
+    protected_tags: Names | None = None
     weights: Mapping[str, Annotated[float, Field(ge=0)]] | None = None
     max_usd_per_call: Annotated[float, Field(gt=0)] | None = None
 

@@ -88,6 +88,7 @@ settings_of_policies = st.builds(
     value_usd=st.floats(0, 10),
     usd_per_second=st.floats(0, 0.1),
     explore_share=st.sampled_from([0.0, 0.0, 0.1, 1.0]),
+    explore_by=st.sampled_from(["even", "thompson"]),
     weights=st.dictionaries(st.sampled_from(NAMES), st.floats(0, 10), max_size=4),
     max_usd_per_call=st.none() | st.floats(0.0001, 1),
 )

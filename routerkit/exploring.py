@@ -1,0 +1,129 @@
+"""Where exploring draws go: evenly, or by how probably each target is the right pick (Thompson sampling), within a budget.
+
+Thompson sampling draws one world from what is believed and takes the pick that would be right in it. Here a fixed set of worlds is drawn
+once per pool and task kind, and the right pick counted in all of them: that share *is* the probability with which the target is drawn, so
+the logged propensity is exact, and a decision can be replayed from what it recorded.
+
+Source: Thompson, On the likelihood that one unknown probability exceeds another, Biometrika 25 (1933); probability matching.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from routerkit.case import Case, Panel
+from routerkit.pickers import LEVEL
+from routerkit.scorecard import Estimate
+
+WEIGHS_QUALITY: Final = ("best", "bang_for_buck", "cheapest_adequate")
+"""Policy kinds that Thompson sampling can serve: in the others no belief about quality changes the pick."""
+N_WORLDS: Final = 64
+"""A target that is right in fewer than one of so many worlds is not drawn."""
+
+
+class Exploration(NamedTuple):
+    """How a decision explores."""
+
+    share: float = 0.0
+    """Probability, 0..1, of an exploring draw."""
+    spread: tuple[float, ...] = ()
+    """Share of the exploring draws per ranked candidate; sums to 1, empty without exploration."""
+    why_not: str = ""
+    """Why there is none, where somebody might wonder."""
+
+    def notes(self, best: str) -> tuple[str, ...]:
+        """What the decision says about it; `best` is the target passed over for another, if one was."""
+        said = self.why_not or (f"exploring: {best} would have been the pick" if best else "")
+        return (said,) if said else ()
+
+
+NO_EXPLORATION: Final = Exploration()
+
+
+def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[float]) -> Exploration:
+    """How a request explores: not at all with a protected tag or a spent budget, never below what rules put first.
+
+    Args:
+        case: The request.
+        kind: Kind of the policy.
+        ranking: Places of the kept targets, best first.
+        sums: Totals of all targets by place.
+    """
+    settings, left_usd = case.settings, case.snapshot.explore_left_usd
+    if not ranking or not set(settings.protected_tags).isdisjoint(case.features.tags):
+        return NO_EXPLORATION
+    best = ranking[0]
+    level = sums[best] // LEVEL
+    arms = [i for i in ranking if i == best or (sums[i] // LEVEL >= level and _is_affordable(case.costs_usd[i], left_usd))]
+    if left_usd is not None and len(arms) == 1:
+        return Exploration(why_not=f"does not explore: nothing fits the ${max(left_usd, 0.0):.4f} left for that today")
+    wins = _thompson(case, kind, arms, sums) if settings.explore_by == "thompson" else dict.fromkeys(arms, 1)
+    total = sum(wins.values())
+    return Exploration(settings.explore_share, tuple([wins.get(i, 0) / total for i in ranking]))
+
+
+def _is_affordable(cost_usd: float | None, left_usd: float | None) -> bool:
+    return left_usd is None or (cost_usd is not None and cost_usd <= left_usd)
+
+
+def _thompson(case: Case, kind: str, arms: Sequence[int], sums: Sequence[float]) -> dict[int, int]:
+    """In how many worlds each arm is the right pick."""
+    if kind == "cheapest_adequate":
+        order = sorted(arms, key=lambda i: (case.costs_usd[i] is None, case.costs_usd[i] or 0.0, case.panel.names[i]))
+        return _adequate_wins(case.panel, tuple(order), case.settings.quality_floor)
+    return _utility_wins(case.panel, arms, sums, worth=1.0 if kind == "best" else case.settings.value_usd)
+
+
+@lru_cache(maxsize=4096)
+def _adequate_wins(panel: Panel, cheapest_first: tuple[int, ...], floor: float) -> dict[int, int]:
+    """The cheapest arm that reaches the floor wins a world; where none does, the best."""
+    return Counter(_first_adequate(world, cheapest_first, floor) for world in _worlds(panel))
+
+
+def _first_adequate(world: Sequence[float], cheapest_first: Sequence[int], floor: float) -> int:
+    for i in cheapest_first:
+        if world[i] >= floor:
+            return i
+    return max(cheapest_first, key=world.__getitem__)
+
+
+def _utility_wins(panel: Panel, arms: Sequence[int], sums: Sequence[float], *, worth: float) -> dict[int, int]:
+    """The arm with the highest total wins, its expected quality replaced by that of the world."""
+    columns, lows, highs = _worth(panel, worth)
+    bases = {i: sums[i] - worth * panel.qualities[i] for i in arms}
+    bar = max([base + lows[i] for i, base in bases.items()])
+    # Most arms of a large pool cannot win in any world; leaving them out keeps a decision over fifty targets fast.
+    rivals = [i for i, base in bases.items() if base + highs[i] >= bar]
+    worlds = zip(*[[bases[i] + gain for gain in columns[i]] for i in rivals], strict=True)
+    return Counter([rivals[totals.index(max(totals))] for totals in worlds])
+
+
+@lru_cache(maxsize=1024)
+def _worlds(panel: Panel) -> tuple[tuple[float, ...], ...]:
+    """Qualities of all targets, in the order of the pool, in each of the worlds."""
+    columns = [_draws(name, estimate) for name, estimate in zip(panel.names, panel.estimates, strict=True)]
+    return tuple(zip(*columns, strict=True))
+
+
+def _draws(name: str, estimate: Estimate) -> list[float]:
+    # Seeded by the name: the order of the pool must not matter, nor which process draws.
+    dice = random.Random(name)
+    return [dice.betavariate(estimate.alpha, estimate.beta) for _ in range(N_WORLDS)]
+
+
+class _Worth(NamedTuple):
+    """What quality adds to each target's total, over the worlds."""
+
+    columns: tuple[tuple[float, ...], ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+
+@lru_cache(maxsize=1024)
+def _worth(panel: Panel, worth: float) -> _Worth:
+    columns = tuple([tuple([worth * quality for quality in column]) for column in zip(*_worlds(panel), strict=True)])
+    return _Worth(columns, tuple(map(min, columns)), tuple(map(max, columns)))
