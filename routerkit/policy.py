@@ -11,7 +11,7 @@ from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score
 from routerkit.errors import ConfigError, nearest
-from routerkit.exploring import NO_EXPLORATION, exploration
+from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, exploration
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
@@ -37,7 +37,7 @@ class Policy:
     """A named way of choosing.
 
     Raises:
-        ConfigError: the kind is unknown.
+        ConfigError: the kind is unknown, or does not go with the settings.
     """
 
     name: str
@@ -48,6 +48,8 @@ class Policy:
     def __post_init__(self) -> None:
         if self.kind not in SCORERS:
             raise ConfigError(f"policy {self.name!r}: unknown kind {self.kind!r}; {nearest(self.kind, SCORERS)}")
+        if self.settings.explore_by == "thompson" and self.kind not in WEIGHS_QUALITY:
+            raise ConfigError(f"policy {self.name!r}: explore_by='thompson' needs one that weighs quality: {', '.join(WEIGHS_QUALITY)}")
 
     @property
     def is_random(self) -> bool:

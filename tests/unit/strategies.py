@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
@@ -24,6 +24,7 @@ from routerkit import (
 )
 from routerkit.case import Snapshot
 from routerkit.catalog import CAPABILITIES, Target
+from routerkit.exploring import WEIGHS_QUALITY
 from routerkit.features import features
 from routerkit.health import Ailment
 from routerkit.policy import Ticket
@@ -98,7 +99,8 @@ settings_of_policies = st.builds(
 def policies(draw: st.DrawFn, kinds: tuple[str, ...] = POLICY_KINDS) -> Policy:
     """Policy of any kind with any settings."""
     kind = draw(st.sampled_from(kinds))
-    return Policy(kind, kind, draw(settings_of_policies))
+    given = draw(settings_of_policies)
+    return Policy(kind, kind, given if kind in WEIGHS_QUALITY else replace(given, explore_by="even"))
 
 
 @st.composite
