@@ -92,6 +92,8 @@ class Decision:
     """Name of the rule that applied."""
     notes: tuple[str, ...] = ()
     """What the caller should know: `panic: …`, `no target is measured to reach the floor`."""
+    steps: tuple[str, ...] = ()
+    """Targets whose answers are checked, each asked when the answer before is rejected; empty = the first answer is returned unchecked."""
 
     matches: tuple[Match, ...] = ()
     """Routes that match the request or come close, the one that applies first."""
@@ -166,6 +168,7 @@ class Decision:
             "rule": self.rule,
             "notes": list(self.notes),
             "matches": [m._asdict() for m in self.matches],
+            "steps": list(self.steps),
         }
 
     @classmethod
@@ -229,6 +232,7 @@ def _stored_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
         "ranked": tuple(stored["ranked"]),
         "notes": tuple(stored["notes"]),
         "matches": tuple(Match(**_known(m, Match._fields)) for m in stored.get("matches", ())),
+        "steps": tuple(stored.get("steps", ())),
     }
 
 

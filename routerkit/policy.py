@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from routerkit.cascade import Plan
 from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score
@@ -19,6 +20,7 @@ from routerkit.pickers import pick
 from routerkit.rules import Rule, matching
 from routerkit.scorers import SCORERS, Columns, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
+from routerkit.steps import cascade_notes, plan_case, step_column, steps_taken
 
 POLICY_KINDS: Final = tuple(SCORERS)
 
@@ -62,7 +64,9 @@ class Policy:
         case = open_case(pool, features, snapshot, self.settings)
         drops, notes = _drops(case, applied)
         pinned = pin_column(case) if features.pin else ()
-        columns = pinned + rule_column(case, applied) + SCORERS[self.kind](case)
+        ruled = rule_column(case, applied)
+        plan = plan_case(case, drops, ruled) if self.kind == "cascade" else None
+        columns = pinned + ruled + (step_column(case, plan) if plan else ()) + SCORERS[self.kind](case)
         sums = totals(columns)
         names, places = case.panel.names, case.panel.alphabetical
         if drops:
@@ -91,13 +95,21 @@ class Policy:
             scorecard_revision=snapshot.scorecard.cited,
             rule=", ".join(r.name for r in applied) or None,
             notes=notes
-            + self._warning(case, order)
+            + self._warning(case, order, plan)
             + _pin_note(features.pin, order)
             + explored.notes(ranked[0][1] if is_exploring else ""),
+            steps=steps_taken(plan, order) if plan else (),
         )
 
-    def _warning(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
-        if self.kind != "cheapest_adequate" or not order:
+    def _warning(self, case: Case, order: Sequence[str], plan: Plan | None) -> tuple[str, ...]:
+        if not order:
+            return ()
+        taken = steps_taken(plan, order) if plan else ()
+        noted = cascade_notes(plan, taken) if plan else ()
+        return noted if len(taken) > 1 else noted + self._doubt(case, order)
+
+    def _doubt(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
+        if self.kind not in {"cheapest_adequate", "cascade"}:
             return ()
         if case.adequacy()[case.panel.names.index(order[0])] == 1.0:
             return ()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from routerkit.errors import ConfigError
+from routerkit.joint import JointOutcomes, VerifierCounts
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -82,6 +83,10 @@ class Scorecard:
     made_at: datetime | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     """Provenance: run ids, commit, sandbox level, price version."""
+    joint: tuple[JointOutcomes, ...] = ()
+    """Outcomes on the same tasks, one entry per task kind; what cascades are planned from."""
+    verifiers: tuple[VerifierCounts, ...] = ()
+    """How well answers are checked, one entry per verifier and kind."""
     revision: str = field(default="", init=False)
     """Short hash of the contents; empty for the empty scorecard."""
     cited: str = field(default="", init=False)
@@ -110,6 +115,8 @@ class Scorecard:
             "prior": {"quality": self.prior_quality, "n": self.prior_n},
             "sources": dict(self.sources),
             "cells": [asdict(c) for c in self.cells],
+            "joint": [j.to_json() for j in self.joint],
+            "verifiers": [asdict(v) for v in self.verifiers],
         }
         return json.dumps(body, indent=2) + "\n"
 
@@ -132,7 +139,13 @@ class Scorecard:
             made_at = datetime.fromisoformat(body["made_at"]) if body.get("made_at") else None
             prior = body.get("prior") or {}
             return cls(
-                cells, float(prior.get("quality", PRIOR_QUALITY)), float(prior.get("n", PRIOR_N)), made_at, body.get("sources") or {}
+                cells,
+                float(prior.get("quality", PRIOR_QUALITY)),
+                float(prior.get("n", PRIOR_N)),
+                made_at,
+                body.get("sources") or {},
+                tuple(JointOutcomes.from_json(j) for j in body.get("joint") or ()),
+                tuple(VerifierCounts(**v) for v in body.get("verifiers") or ()),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise ConfigError(f"{where}: not a scorecard ({exc}); publish it again with `routerkit scores publish`") from exc
@@ -228,7 +241,8 @@ def _fingerprint(card: Scorecard) -> str:
     import hashlib  # loads OpenSSL; with json a tenth of our import time, and a router without a scorecard needs neither
     import json
 
-    text = json.dumps([asdict(c) for c in card.cells] + [card.prior_quality, card.prior_n], sort_keys=True)
+    cascades = [[j.to_json() for j in card.joint], [asdict(v) for v in card.verifiers]] if card.joint or card.verifiers else []
+    text = json.dumps([asdict(c) for c in card.cells] + [card.prior_quality, card.prior_n, *cascades], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

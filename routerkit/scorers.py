@@ -92,6 +92,7 @@ SCORERS: Final[Mapping[str, Scorer]] = {
     "rules": in_order,
     "cheapest_adequate": cheapest_adequate,
     "bang_for_buck": bang_for_buck,
+    "cascade": cheapest_adequate,  # under the planned steps, see `steps`
     "fallback": in_order,
 }
 

@@ -30,3 +30,9 @@ class PolicySettings:
     """weighted: share of traffic per target; a target left out has weight 1."""
     max_usd_per_call: float | None = None
     """Drop targets expected to cost more than this for one call."""
+    verify: tuple[str, ...] = ()
+    """cascade: checks that every answer must pass, by name; a language model's opinion is asked last."""
+    max_steps: int = 3
+    """cascade: most targets that answer one request, failures not counted."""
+    stop_loss_usd: float | None = None
+    """cascade: do not escalate when the call would then be expected to have cost more than this; None = no limit."""

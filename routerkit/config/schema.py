@@ -185,6 +185,9 @@ class PolicySection(Section):
     protected_tags: Names | None = None
     weights: Mapping[str, Annotated[float, Field(ge=0)]] | None = None
     max_usd_per_call: Annotated[float, Field(gt=0)] | None = None
+    verify: Names | None = None
+    max_steps: Annotated[int, Field(ge=1, le=3)] | None = None
+    stop_loss_usd: Annotated[float, Field(gt=0)] | None = None
 
 
 class WhenSection(Section):

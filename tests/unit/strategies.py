@@ -27,6 +27,7 @@ from routerkit.catalog import CAPABILITIES, Target
 from routerkit.exploring import WEIGHS_QUALITY
 from routerkit.features import features
 from routerkit.health import Ailment
+from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
 from routerkit.policy import Ticket
 
 NAMES = tuple("abcdefghijkl")
@@ -63,11 +64,22 @@ def cells(draw: st.DrawFn) -> Cell:
     return Cell(draw(st.sampled_from(NAMES)), draw(st.sampled_from(TASK_KINDS[:6])), n, passed, None, seconds, tokens)
 
 
+@st.composite
+def joints(draw: st.DrawFn) -> JointOutcomes:
+    """Outcomes of some targets on the same refactorings, some of them unknown."""
+    names = tuple(draw(st.permutations(NAMES))[: draw(st.integers(1, 4))])
+    score, usd = st.sampled_from([None, 0.0, 0.5, 1.0, 1.0]), st.none() | st.floats(0, 2)
+    row = st.builds(Pattern, st.integers(1, 50), st.tuples(*[score] * len(names)), st.tuples(*[usd] * len(names)))
+    return JointOutcomes("refactor", names, tuple(draw(st.lists(row, max_size=5))))
+
+
 scorecards = st.builds(
     Scorecard,
     st.lists(cells(), max_size=8).map(tuple),
     st.floats(0.01, 0.99),
     st.floats(0.1, 50),
+    joint=st.lists(joints(), max_size=1).map(tuple),
+    verifiers=st.sampled_from([(), (VerifierCounts("tests", "refactor", 90, 88, 60, 2),)]),
 )
 ailments = st.dictionaries(
     st.sampled_from(NAMES),
@@ -92,6 +104,7 @@ settings_of_policies = st.builds(
     explore_by=st.sampled_from(["even", "thompson"]),
     weights=st.dictionaries(st.sampled_from(NAMES), st.floats(0, 10), max_size=4),
     max_usd_per_call=st.none() | st.floats(0.0001, 1),
+    verify=st.sampled_from([(), ("tests",)]),
 )
 
 
