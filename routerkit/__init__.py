@@ -26,7 +26,8 @@ from routerkit.pickers import replay
 from routerkit.policy import POLICY_KINDS, Policy
 from routerkit.provider import Provider
 from routerkit.record import Attempt, Record, Report
-from routerkit.router import Router, RouterState
+from routerkit.router import Router
+from routerkit.router_state import RouterState
 from routerkit.routes import Match, Route, RouteBook
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Cell, Estimate, Scorecard, load_scorecard

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -15,7 +13,7 @@ from routerkit import addressing
 from routerkit.budget import SpendBoard
 from routerkit.call import Call
 from routerkit.case import Snapshot
-from routerkit.catalog import Pool, Target
+from routerkit.catalog import Target
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
@@ -26,40 +24,15 @@ from routerkit.fence import fenced
 from routerkit.health import HealthBoard
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
-from routerkit.policy import Policy, Ticket
 from routerkit.provider import Provider
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
-from routerkit.routes import RouteBook
+from routerkit.router_state import RouterState
 from routerkit.rules import Rule, When
-from routerkit.scorecard import Scorecard, now_utc
+from routerkit.scorecard import now_utc
 from routerkit.semantic import read
-
-_IDS = random.Random()
-"""Makes record ids; seeded by the system, and anew after a fork. Asking the system for each id costs up to 80 µs."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_IDS.seed)
-
-
-@dataclass(frozen=True, slots=True)
-class RouterState:
-    """Everything configuration says, complete and immutable; swapped as a whole."""
-
-    pools: Mapping[str, Pool]
-    providers: Mapping[str, Provider]
-    policies: Mapping[str, Policy] = field(default_factory=dict)
-    """By name; a pool may also name a policy kind, which then has default settings."""
-    rules: tuple[Rule, ...] = ()
-    scorecard: Scorecard = field(default_factory=Scorecard)
-    budgets: Mapping[str, float] = field(default_factory=dict)
-    """Agent → dollars per UTC day."""
-    revision: str = ""
-    routes: RouteBook = field(default_factory=RouteBook)
-
-    def policy(self, pool: Pool) -> Policy:
-        """The policy a pool names."""
-        return self.policies.get(pool.policy) or Policy(pool.policy, pool.policy)
+from routerkit.tickets import new_ticket
 
 
 class Router:
@@ -226,8 +199,7 @@ class Router:
         reading = read(state.routes, last_user_text(request.messages), facts) if state.routes else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         asked_for = () if asked is None else (Rule(f"{asked.name} was asked for", When(), only=(asked.name,)),)
-        at = self._now()
-        ticket = Ticket(f"{int(at.timestamp() * 1000):011x}{_IDS.getrandbits(48):012x}", at, self._rng.getrandbits(32), state.revision)
+        ticket = new_ticket(self._now(), self._rng.getrandbits(32), state.revision)
         decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *asked_for), ticket=ticket)
         return reading.sign(decision) if reading else decision
 

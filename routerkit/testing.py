@@ -11,7 +11,8 @@ from routerkit.observe import Observer
 from routerkit.policy import Policy
 from routerkit.providers.replay import Recording, Replay
 from routerkit.record import Record, Report
-from routerkit.router import Router, RouterState
+from routerkit.router import Router
+from routerkit.router_state import RouterState
 from routerkit.scorecard import Scorecard
 
 __all__ = [

@@ -21,7 +21,7 @@ from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError
 from routerkit.policy import Policy
 from routerkit.provider import Provider
-from routerkit.router import RouterState
+from routerkit.router_state import RouterState
 from routerkit.routes import Route, RouteBook
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Scorecard, load_scorecard

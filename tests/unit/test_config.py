@@ -11,7 +11,7 @@ from routerkit.config import load, parse, plan_state, prices, read
 from routerkit.config.prices import find_facts
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
-from routerkit.router import RouterState
+from routerkit.router_state import RouterState
 from tests.unit.config_text import GOOD, KEY
 
 

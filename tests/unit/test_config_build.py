@@ -15,7 +15,8 @@ from routerkit.config.prices import find_facts
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
 from routerkit.providers.timers import Timers
-from routerkit.router import Router, RouterState
+from routerkit.router import Router
+from routerkit.router_state import RouterState
 from routerkit.scorecard import Cell, Scorecard
 from routerkit.testing import ScriptedProvider, make_reply
 from tests.unit.config_text import GOOD, KEY
