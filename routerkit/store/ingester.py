@@ -1,12 +1,13 @@
 """Moving closed segments into the DuckDB file, exactly once, whoever is killed when.
 
-A segment's rows and its name are committed in one transaction, and only then is the file removed. Killed before the commit: nothing
-happened. Killed between commit and removal: the next run finds the name and only removes the file.
+The rows of some segments and their names are committed in one transaction, and only then are the files removed. Killed before the commit:
+nothing happened. Killed between commit and removal: the next run finds the names and only removes the files.
 """
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import logging
 import os
 import time
@@ -20,7 +21,7 @@ from routerkit.errors import StoreError
 from routerkit.store.database import RETRY_S, StoreBusyError, database_path, one_line, open_writing
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
 from routerkit.store.segment_file import close_orphans, list_closed, quarantine, segment_id, stream_of
-from routerkit.store.tables import insert_segment, prepare_table
+from routerkit.store.tables import insert_segments, prepare_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _HOLD_S: Final = 0.5
 """Longest time a connection is kept while more segments wait; readers retry for 2 s."""
+
+_BATCH_BYTES: Final = 48 << 20
+"""Segments of one transaction together; about 0.6 s of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +129,55 @@ def _ingest_some(folder: Path, waiting: Sequence[_Closed], wait_s: float) -> tup
         until = time.monotonic() + _HOLD_S
         for schema in {c.schema.name: c.schema for c in waiting}.values():
             prepare_table(connection, schema)
-        for n, closed in enumerate(waiting, start=1):
-            result = _plus(result, _ingest_one(connection, closed))
+        n_done = 0
+        for batch in _batches(waiting):
+            result = _plus(result, _ingest_batch(connection, batch))
+            n_done += len(batch)
             if time.monotonic() >= until:
-                return result, waiting[n:]
+                break
+        return result, waiting[n_done:]
     except duckdb.Error as exc:
         raise StoreError(f"cannot write {database_path(folder)}: {one_line(exc)}") from exc
     finally:
         connection.close()
-    return result, ()
 
 
-def _ingest_one(connection: duckdb.DuckDBPyConnection, closed: _Closed) -> IngestResult:
+def _batches(waiting: Sequence[_Closed]) -> Iterator[list[_Closed]]:
+    """Neighbours of one stream, up to `_BATCH_BYTES` together."""
+    batch: list[_Closed] = []
+    size = 0
+    for closed in waiting:
+        n_bytes = closed.path.stat().st_size
+        if batch and (batch[0].schema is not closed.schema or size + n_bytes > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(closed)
+        size += n_bytes
+    if batch:
+        yield batch
+
+
+def _ingest_batch(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Closed]) -> IngestResult:
     import duckdb  # loaded here, see database.open_memory
 
     connection.execute("BEGIN")
     try:
-        loaded = insert_segment(connection, closed.schema, closed.path, name=segment_id(closed.path))
+        loaded = insert_segments(connection, batch[0].schema, {segment_id(c.path): c.path for c in batch})
         connection.execute("COMMIT")
     except (duckdb.InvalidInputException, duckdb.DataError) as exc:
-        # Otherwise one broken file would hold up all that follow, for ever.
         connection.execute("ROLLBACK")
-        aside = quarantine(closed.path)
+        if len(batch) > 1:
+            return functools.reduce(_plus, (_ingest_batch(connection, [closed]) for closed in batch))
+        # Otherwise one broken file would hold up all that follow, for ever.
+        aside = quarantine(batch[0].path)
         _log.warning("store: segment set aside as %s: %s", aside, one_line(exc))
         return IngestResult(note=f"a segment cannot be read and was set aside as {aside}")
-    closed.path.unlink()
-    if loaded is None:
-        return IngestResult()
-    if loaded.n_bad:
-        _log.warning("store: %d lines of segment %s were no rows", loaded.n_bad, closed.path.name)
-    return IngestResult(1, loaded.n_rows, loaded.n_bad)
+    for closed in batch:
+        closed.path.unlink()
+    for name, segment in loaded.items():
+        if segment.n_bad:
+            _log.warning("store: %d lines of segment %s were no rows", segment.n_bad, name)
+    return IngestResult(len(loaded), sum(s.n_rows for s in loaded.values()), sum(s.n_bad for s in loaded.values()))
 
 
 def _plus(a: IngestResult, b: IngestResult) -> IngestResult:

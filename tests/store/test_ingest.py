@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -35,6 +36,18 @@ def test_segment_becomes_rows_and_its_file_goes(tmp_path):
     assert IngestResult(1, 2, 0) == ingest(tmp_path, schemas=SCHEMAS)
     assert not path.exists()
     assert ["a", "b"] == keys(tmp_path, live=False)
+
+
+def test_segments_that_share_a_key_store_its_first_row_and_count_only_what_they_brought(tmp_path):
+    folder, unique = tmp_path / "odd [1]*", (replace(SCHEMA, is_unique=True),)
+    put(folder, {"k": "a", "n": 1}, {"k": "b"}, number=1)
+    put(folder, {"k": "a", "n": 2}, {"k": "c"}, number=2, tail=b"garbage")
+    assert IngestResult(2, 3, 1) == ingest(folder, schemas=unique)
+    put(folder, {"k": "c"}, {"k": "d"}, number=3)
+    assert IngestResult(1, 1, 0) == ingest(folder, schemas=unique)
+    assert (("a", 1), ("b", None), ("c", None), ("d", None)) == query(folder, "SELECT k, n FROM t ORDER BY k", schemas=unique).rows
+    with duckdb.connect(str(folder / "routerkit.duckdb"), read_only=True) as file:
+        assert [(2, 0), (1, 1), (1, 0)] == file.execute("SELECT n_rows, n_bad FROM ingested ORDER BY segment").fetchall()
 
 
 def test_missing_folder_is_not_made(tmp_path):
@@ -80,12 +93,12 @@ def test_one_field_of_the_wrong_type_is_null_and_the_row_stays(tmp_path):
 
 
 def test_segment_that_is_no_json_is_set_aside_and_holds_nothing_up(tmp_path, caplog):
-    put(tmp_path, {"k": "x" * 40_000_000}, number=1)  # a longer line than DuckDB reads
-    put(tmp_path, {"k": "b"}, number=2)
+    put(tmp_path, {"k": "b"}, number=1)
+    put(tmp_path, {"k": "x" * 40_000_000}, number=2)  # a longer line than DuckDB reads, small enough for one batch with the other
     result = ingest(tmp_path, schemas=SCHEMAS)
     assert (1, 1) == (result.n_segments, result.n_rows)
     assert "set aside" in result.note
-    assert [NAME.format(1) + ".bad"] == [p.name for p in (tmp_path / "hot").iterdir()]
+    assert [NAME.format(2) + ".bad"] == [p.name for p in (tmp_path / "hot").iterdir()]
     assert ["b"] == keys(tmp_path)
 
 
