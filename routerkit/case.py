@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from routerkit.catalog import Pool, Price
+from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.features import Features
 from routerkit.health import Ailment
 from routerkit.scorecard import Estimate, Scorecard
@@ -33,6 +34,7 @@ class Snapshot:
     """What the calling agent may still spend today; None = no budget."""
     explore_left_usd: float | None = None
     """What the policy may still spend on exploring today; None = no limit."""
+    experience: Experience = NO_EXPERIENCE
 
 
 class Rate(NamedTuple):
@@ -50,7 +52,7 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """A pool in view of one task kind and one scorecard."""
+    """A pool in view of one task kind, one scorecard and what was learned since."""
 
     names: tuple[str, ...]
     estimates: tuple[Estimate, ...]
@@ -90,7 +92,7 @@ class Case:
 
 def open_case(pool: Pool, features: Features, snapshot: Snapshot, settings: PolicySettings) -> Case:
     """Put together all that a decision needs to know."""
-    panel = _panel(pool, features.kind, snapshot.scorecard)
+    panel = _panel(pool, features.kind, snapshot.scorecard, snapshot.experience)
     return Case(pool, panel, features, snapshot, settings, _costs(panel, features))
 
 
@@ -107,8 +109,8 @@ def _rate(price: Price, answer_tokens: float) -> Rate:
 
 
 @lru_cache(maxsize=1024)
-def _panel(pool: Pool, kind: str | None, scorecard: Scorecard) -> Panel:
-    estimates = tuple(scorecard.estimate(t.name, kind) for t in pool.targets)
+def _panel(pool: Pool, kind: str | None, scorecard: Scorecard, experience: Experience) -> Panel:
+    estimates = tuple(experience.adjusted(t.name, kind, scorecard.estimate(t.name, kind)) for t in pool.targets)
     rates = tuple(None if t.price is None else _rate(t.price, e.output_tokens) for t, e in zip(pool.targets, estimates, strict=True))
     windows = [t.context_tokens for t in pool.targets if t.context_tokens is not None]
     return Panel(

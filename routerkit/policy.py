@@ -18,7 +18,7 @@ from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
 from routerkit.pickers import pick
 from routerkit.rules import Rule, matching
-from routerkit.scorers import SCORERS, Columns, pin_column, rule_column, totals
+from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
 from routerkit.steps import cascade_notes, plan_case, step_column, steps_taken
 
@@ -66,7 +66,9 @@ class Policy:
         pinned = pin_column(case) if features.pin else ()
         ruled = rule_column(case, applied)
         plan = plan_case(case, drops, ruled) if self.kind == "cascade" else None
-        columns = pinned + ruled + (step_column(case, plan) if plan else ()) + SCORERS[self.kind](case)
+        # Weights are what people wrote down; a target that has drifted keeps its share.
+        drifted = drift_column(case) if self.kind != "weighted" else ()
+        columns = pinned + ruled + drifted + (step_column(case, plan) if plan else ()) + SCORERS[self.kind](case)
         sums = totals(columns)
         names, places = case.panel.names, case.panel.alphabetical
         if drops:
@@ -168,6 +170,7 @@ def _candidate(case: Case, i: int, columns: Columns, latency_s: float | None) ->
     unmeasured = () if e.n_samples else (f"unmeasured, quality from {e.source}",)
     unpriced = () if cost is not None else ("price unknown",)
     ailment = case.snapshot.ailments.get(case.panel.names[i])
+    learned = (e.note,) if e.note else ()
     readmitted = (f"readmitted although {ailment.why}",) if ailment else ()
     scores = tuple(Score(c.by, c.values[i], c.weight) for c in columns)
     return Candidate(
@@ -180,5 +183,5 @@ def _candidate(case: Case, i: int, columns: Columns, latency_s: float | None) ->
         e.high,
         e.n_samples,
         latency_s,
-        "; ".join(unmeasured + unpriced + readmitted),
+        "; ".join(unmeasured + learned + unpriced + readmitted),
     )

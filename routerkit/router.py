@@ -18,6 +18,7 @@ from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
+from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
 from routerkit.features import features, last_user_text
 from routerkit.fence import fenced
@@ -69,8 +70,9 @@ class Router:
         self._clock, self._sleep, self._asleep, self._now = clock, sleep, asleep, now
         self._rng = rng or random.Random()
         self._health = HealthBoard(clock, self._rng)
-        self._spend = SpendBoard(now)
-        self._explore_budget = ExploreBudget(now)
+        self._spend, self._explore_budget = SpendBoard(now), ExploreBudget(now)
+        self.experience: Experience = NO_EXPERIENCE
+        """What production has taught since the scorecard was measured; whoever watches the reports replaces it as a whole."""
         self._around = Surroundings(clock, self._rng, self._health)
 
     @property
@@ -195,6 +197,7 @@ class Router:
             self._health.latencies_s(),
             self._spend.left_usd(request.agent, state.budgets),
             self._explore_budget.left_usd(policy),
+            self.experience,
         )
         reading = read(state.routes, last_user_text(request.messages), facts) if state.routes else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())

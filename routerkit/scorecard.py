@@ -58,6 +58,8 @@ class Estimate(NamedTuple):
     high: float
     latency_s: float | None
     output_tokens: float
+    note: str = ""
+    """What was learned since it was measured, see `experience`."""
 
     @property
     def mean(self) -> float:

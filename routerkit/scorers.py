@@ -19,6 +19,9 @@ _TIE: Final = 1e-6
 _PIN_WEIGHT: Final = 1_000_000.0
 """Outweighs even rules: a tool loop that changes its model halfway loses its reasoning, and often fails."""
 
+_DRIFT_WEIGHT: Final = RULE_WEIGHT / 10
+"""Outweighs the policies' own terms, but never what rules say."""
+
 
 class Column(NamedTuple):
     """One score term for all targets of the pool."""
@@ -104,6 +107,14 @@ def rule_column(case: Case, rules: Sequence[Rule]) -> Columns:
     if not preferred and not avoided:
         return ()
     return (Column("rule", RULE_WEIGHT, [1.0 if n in preferred else 0.0 if n in avoided else 0.5 for n in case.panel.names]),)
+
+
+def drift_column(case: Case) -> Columns:
+    """The term by which targets whose success has drifted come last, where that is wanted; none when all is well."""
+    experience, kind = case.snapshot.experience, case.features.kind
+    if not experience.alarms or not any(experience.is_demoted(name, kind) for name in case.panel.names):
+        return ()
+    return (Column("drift", _DRIFT_WEIGHT, [0.0 if experience.is_demoted(name, kind) else 1.0 for name in case.panel.names]),)
 
 
 def pin_column(case: Case) -> Columns:
