@@ -1,38 +1,149 @@
-"""Spend per agent and UTC day, and the limits on it. In this process only; nothing survives a restart."""
+"""Money per agent, key and pool and UTC day: set aside before every attempt what it may cost at worst, settled to what it did cost."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+
+from routerkit.catalog import Price, Target
+from routerkit.decision import Decision
+from routerkit.errors import ProviderError
+from routerkit.features import Features
+from routerkit.messages import Request
+from routerkit.state.interface import StateStore
+from routerkit.state.leases import Claim, Hold, Leases, Shortage
+from routerkit.state.memory import MemoryStore
+
+MICROS_PER_USD: Final = 1_000_000
+LONGEST_ANSWER_TOKENS: Final = 128_000
+"""Assumed when neither the caller nor the target limits the answer: the longest that any large model gives (2026-11)."""
 
 
-class SpendBoard:
-    """What each agent has spent today, in dollars."""
+class Left(NamedTuple):
+    """What the tightest of a call's accounts may still spend today."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    usd: float
+    """Negative when overspent."""
+    whose: str
+    """As in a sentence: `agent 'planner'`."""
+
+
+class Limits(Protocol):
+    """Dollars per UTC day, by name."""
+
+    @property
+    def budgets(self) -> Mapping[str, float]:
+        """Of agents."""
+        ...
+
+    @property
+    def pool_budgets(self) -> Mapping[str, float]:
+        """Of pools."""
+        ...
+
+
+class Budgets:
+    """All accounts of one router."""
+
+    def __init__(self, now: Callable[[], datetime], store: StateStore | None = None) -> None:
         self._now = now
-        self._lock = threading.Lock()
-        self._day: date | None = None
-        self._spent: dict[str, float] = {}
+        self.leases = Leases(store or MemoryStore())
 
-    def add(self, agent: str | None, cost_usd: float | None) -> None:
-        """Count the cost of one finished call."""
-        if agent is None or not cost_usd:
-            return
-        with self._lock:
-            self._turn_day()
-            self._spent[agent] = self._spent.get(agent, 0.0) + cost_usd
-
-    def left_usd(self, agent: str | None, budgets: Mapping[str, float]) -> float | None:
-        """Dollars the agent may still spend today; None when it has no budget."""
-        if agent is None or agent not in budgets:
+    def left(self, request: Request, pool: str, limits: Limits) -> Left | None:
+        """What the tightest account has left, as this process last saw it; None when no budget applies."""
+        claims = _claims(request, pool, limits)
+        if not claims:
             return None
-        with self._lock:
-            self._turn_day()
-            return budgets[agent] - self._spent.get(agent, 0.0)
+        day = self._day()
+        tightest, claim = min((self.leases.left(claim, day), claim) for claim in claims)
+        return Left(tightest / MICROS_PER_USD, whose(claim.name))
 
-    def _turn_day(self) -> None:
-        today = self._now().date()
-        if today != self._day:
-            self._day, self._spent = today, {}
+    def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
+        """Money for one call; None when no budget applies."""
+        claims = _claims(request, decision.pool, limits)
+        return Purse(self.leases, claims, decision.features, self._day) if claims else None
+
+    def _day(self) -> str:
+        return self._now().date().isoformat()
+
+
+class Purse:
+    """The money of one call: at most one attempt at a time has some set aside."""
+
+    __slots__ = ("_claims", "_day", "_features", "_hold", "_leases")
+
+    def __init__(self, leases: Leases, claims: Sequence[Claim], features: Features, day: Callable[[], str]) -> None:
+        self._leases, self._claims, self._features, self._day = leases, claims, features, day
+        self._hold: Hold | None = None
+
+    def reserve(self, target: Target) -> ProviderError | None:
+        """Set aside what an attempt on this target may cost at worst; the error says whose money does not suffice."""
+        usd = worst_usd(target, self._features)
+        if usd is None:
+            text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
+            return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
+        found = self._leases.reserve(self._claims, math.ceil(usd * MICROS_PER_USD), self._day())
+        if isinstance(found, Shortage):
+            return _refused(target, usd, found)
+        self._hold = found
+        return None
+
+    def settle(self, cost_usd: float | None) -> None:
+        """The attempt is over and cost so much; None = unknown, which counts as the worst. Without an attempt nothing happens."""
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            self._leases.settle(hold, hold.micros if cost_usd is None else micros(cost_usd))
+
+
+def micros(usd: float) -> int:
+    """Dollars as the nearest whole number of micro-dollars."""
+    return round(usd * MICROS_PER_USD)
+
+
+def whose(account: str) -> str:
+    """An account as people name its owner: `agent 'planner'`."""
+    kind, _, name = account.partition(":")
+    return f"{kind} {name!r}"
+
+
+def worst_usd(target: Target, features: Features) -> float | None:
+    """What one attempt may cost at most: the prompt's upper bound at the dearest input price and the longest answer; None = no price."""
+    price = target.price
+    if price is None:
+        return None
+    # Spelled out: it is computed for every target of a pool.
+    longest = features.output_tokens_limit
+    if longest is None:
+        longest = LONGEST_ANSWER_TOKENS
+    if target.max_output_tokens is not None and target.max_output_tokens < longest:
+        longest = target.max_output_tokens
+    elif target.context_tokens is not None and target.context_tokens < longest:
+        longest = target.context_tokens
+    return (features.input_tokens_bound * _dearest_input(price) + longest * price.output) / 1e6
+
+
+def _claims(request: Request, pool: str, limits: Limits) -> tuple[Claim, ...]:
+    if not (limits.budgets or limits.pool_budgets or request.allowances):
+        return ()
+    found = [Claim(a.account, micros(a.usd_per_day)) for a in request.allowances]
+    if request.agent is not None and request.agent in limits.budgets:
+        found.append(Claim(f"agent:{request.agent}", micros(limits.budgets[request.agent])))
+    if pool in limits.pool_budgets:
+        found.append(Claim(f"pool:{pool}", micros(limits.pool_budgets[pool])))
+    return tuple(found)
+
+
+def _dearest_input(price: Price) -> float:
+    return price.input if price.cache_write is None or price.cache_write < price.input else price.cache_write
+
+
+def _refused(target: Target, usd: float, short: Shortage) -> ProviderError:
+    if short.trouble is not None:
+        return ProviderError(
+            f"the budget of {whose(short.name)} cannot be checked now ({short.trouble})", code="overloaded", retry_after_s=1.0
+        )
+    left_usd = max(0, short.left) / MICROS_PER_USD
+    text = f"a call to target {target.name!r} may cost ${usd:.4f} > the ${left_usd:.4f} that {whose(short.name)} has left today"
+    return ProviderError(f"{text}; set max_tokens, or wait for midnight UTC", code="budget")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from routerkit.budget import Purse
 from routerkit.catalog import Target
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
@@ -22,7 +23,9 @@ _NO_USAGE: Final = Usage()
 class Call:
     """Mutable notes on one routed call. Not thread-safe: a call runs in one thread or task."""
 
-    def __init__(self, request: Request, decision: Decision, *, at: datetime, clock: Callable[[], float], is_stream: bool) -> None:
+    def __init__(
+        self, request: Request, decision: Decision, *, at: datetime, clock: Callable[[], float], is_stream: bool, purse: Purse | None = None
+    ) -> None:
         self.request, self.decision, self.at, self.is_stream = request, decision, at, is_stream
         self.status: Status = "cancelled"
         self._clock = clock
@@ -31,6 +34,7 @@ class Call:
             raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
         self.deadline = self.started + request.timeout_s
         self.attempts: list[Attempt] = []
+        self.purse = purse
         self.finish_reason: str | None = None
         self.output_text: str | None = None
         self._open: Open | None = None
@@ -145,6 +149,8 @@ class Call:
     def _finish(self) -> Record:
         if self._open is not None:
             self.failed(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
+        elif self.purse is not None:
+            self.purse.settle(0.0)  # set aside for an attempt that never began
         last = self.attempts[-1] if self.attempts else None
         usage = _NO_USAGE
         if len(self.attempts) == 1 and last:
@@ -203,6 +209,8 @@ class Call:
                 normalised=self._normalised,
             )
         )
+        if self.purse is not None:
+            self.purse.settle(self.attempts[-1].cost_usd)
 
     def _known_usage(self) -> Usage:
         """What the provider reported, else an estimate: no prompt has no tokens, so zero means that nobody counted."""

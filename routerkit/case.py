@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from routerkit.budget import Left
 from routerkit.catalog import Pool, Price
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.features import Features
@@ -30,8 +31,8 @@ class Snapshot:
     """Unfit targets, see `health.HealthBoard.snapshot`."""
     latencies_s: Mapping[str, float] = field(default_factory=lambda: _NO_LATENCIES)
     """Live mean latency per target, in seconds."""
-    budget_left_usd: float | None = None
-    """What the calling agent may still spend today; None = no budget."""
+    budget_left: Left | None = None
+    """What the tightest budget of the call has left today; None = no budget."""
     explore_left_usd: float | None = None
     """What the policy may still spend on exploring today; None = no limit."""
     experience: Experience = NO_EXPERIENCE

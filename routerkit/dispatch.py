@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from routerkit.budget import Purse
 from routerkit.catalog import Target
 from routerkit.errors import AllAttemptsFailedError, ProviderError
 from routerkit.health import HealthBoard
@@ -66,11 +67,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the generator may ask: the time, the dice and the targets' health."""
+    """What the generator may ask: the time, the dice, the targets' health and the call's money."""
 
     clock: Callable[[], float]
     rng: random.Random
     health: HealthBoard
+    purse: Purse | None = None
+    """Pays for every attempt; None = no budget applies."""
 
 
 def attempts(
@@ -148,7 +151,11 @@ def _try(
     left_s = deadline - around.clock()
     if left_s <= 0:
         return ProviderError("the deadline of the call has passed", code="deadline")
+    if around.purse is not None and (refused := around.purse.reserve(target)):
+        return refused
     if not around.health.starting(target.name) and are_others_waiting:
+        if around.purse is not None:
+            around.purse.settle(0.0)
         return ProviderError(f"another call is finding out whether target {target.name!r} has recovered", code="overloaded")
     error = yield Open(target, left_s, left_s * _FIRST_BYTE_SHARE if are_others_waiting else None)
     if error is not None:

@@ -3,6 +3,7 @@
     RouterKitError
     ├── ConfigError                 a file, key or value of the configuration is wrong
     ├── StoreError                  the ledger cannot be read or written
+    ├── StateError                  budgets and limits that processes share cannot be reached
     └── ProviderError               a target could not answer; carries kind and code
         ├── UnknownModelError       the request names no pool or target
         ├── NoCandidateError        every target was dropped before anything was sent; carries .decision
@@ -44,6 +45,7 @@ ErrorCode = Literal[
     "no_candidate",  # nothing to send to
     "all_failed",  # every attempt failed
     "deadline",  # the caller's own time ran out
+    "budget",  # the caller's own money ran out; nothing was sent
 ]
 """Why it failed; one code per row of the error taxonomy."""
 
@@ -77,6 +79,10 @@ class ConfigError(RouterKitError):
 
 class StoreError(RouterKitError):
     """The ledger cannot be read or written: a folder, a database file or a query is wrong; the message is one line."""
+
+
+class StateError(RouterKitError):
+    """Budgets and limits that processes share cannot be reached; the message is one line without secrets."""
 
 
 class ProviderError(RouterKitError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from routerkit.budget import worst_usd
 from routerkit.case import Case
 from routerkit.rules import Rule
 
@@ -49,9 +50,19 @@ def price_cap(case: Case) -> Check | None:
 
 
 def budget(case: Case) -> Check | None:
-    """Drop targets expected to cost more than the agent may still spend today."""
-    left = case.snapshot.budget_left_usd
-    return None if left is None else _cost_check(case, left, f"the ${max(left, 0):.4f} that agent {case.features.agent!r} has left today")
+    """Drop targets that may cost more than a budget has left today: what is dropped here could not be reserved later."""
+    left = case.snapshot.budget_left
+    if left is None:
+        return None
+    what = f"the ${max(left.usd, 0):.4f} that {left.whose} has left today"
+
+    def check(i: int) -> str | None:
+        usd = worst_usd(case.pool.targets[i], case.features)
+        if usd is None:
+            return f"price unknown, cannot be held to {what}"
+        return f"may cost ${usd:.4f} > {what}" if usd > left.usd else None
+
+    return check
 
 
 def rule_only(case: Case, rules: Sequence[Rule]) -> Check | None:

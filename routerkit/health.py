@@ -31,7 +31,18 @@ PROBE_S: Final = 60.0
 _LATENCY_WEIGHT: Final = 0.3
 """Share of the newest latency in the running mean: about the last five calls speak."""
 _NOT_ILL: Final = frozenset(
-    {"rate_limit", "auth", "quota", "not_found", "context_length", "content_filter", "invalid_request", "deadline", "no_candidate"}
+    {
+        "rate_limit",
+        "auth",
+        "quota",
+        "not_found",
+        "context_length",
+        "content_filter",
+        "invalid_request",
+        "deadline",
+        "no_candidate",
+        "budget",
+    }
 )
 """Failures that say nothing about the target's health: the request's fault, or a state of their own."""
 
@@ -78,6 +89,26 @@ class HealthBoard:
         with self._lock:
             found = ((name, _ailment(cell, now)) for name, cell in self._cells.items())
             return {name: ailment for name, ailment in found if ailment}
+
+    def verdicts(self) -> Mapping[str, Ailment]:
+        """What other processes should know of: unfit targets, without probes and with reasons that do not count seconds."""
+        if not self._cells:
+            return {}
+        now = self._clock()
+        with self._lock:
+            found = ((name, _verdict(cell, now)) for name, cell in self._cells.items())
+            return {name: verdict for name, verdict in found if verdict}
+
+    def adopt(self, target: str, verdict: Ailment) -> None:
+        """Take over what another process found out, unless more is known here. `verdict.until` is on this board's clock."""
+        with self._lock:
+            cell = self._cells.setdefault(target, _Cell())
+            if verdict.state == "disabled" and verdict.until > cell.disabled_until:
+                cell.disabled_until, cell.disabled_why = verdict.until, verdict.why
+            elif verdict.state == "health" and verdict.until > cell.open_until:
+                cell.open_until, cell.open_why, cell.probe_since = verdict.until, verdict.why, None
+            elif verdict.state == "limited":
+                cell.limited_until = max(cell.limited_until, verdict.until)
 
     def latencies_s(self) -> Mapping[str, float]:
         """Running mean of each target's time to a whole answer, in seconds; targets never called are absent."""
@@ -166,6 +197,14 @@ def _ailment(cell: _Cell, now: float) -> Ailment | None:
     if cell.limited_until > now:
         return Ailment("limited", cell.limited_until, f"rate limited for another {cell.limited_until - now:.1f} s")
     return None
+
+
+def _verdict(cell: _Cell, now: float) -> Ailment | None:
+    if cell.disabled_until > now:
+        return Ailment("disabled", cell.disabled_until, cell.disabled_why)
+    if cell.open_until > now:
+        return Ailment("health", cell.open_until, cell.open_why)
+    return Ailment("limited", cell.limited_until, "rate limited") if cell.limited_until > now else None
 
 
 def _is_probed(cell: _Cell, now: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """Anything JSON can say."""
@@ -31,6 +31,14 @@ TASK_KINDS: Final[tuple[TaskKind, ...]] = (
     "plan",
     "chat",
 )
+
+
+class Allowance(NamedTuple):
+    """An account that pays for a request, and its limit."""
+
+    account: str
+    """As in budgets: `key:ID`."""
+    usd_per_day: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Request:
     hanging target cannot use up the whole deadline."""
     pin: str | None = None
     """Target that wrote the assistant's turns so far, if one did. While its tool loop is open it keeps the conversation if it is fit."""
+    allowances: tuple[Allowance, ...] = ()
+    """Accounts that pay besides those of the configuration; the gateway adds its caller's key. Not passed on to targets."""
 
     def with_deadline(self, model: str, timeout_s: float, first_token_s: float | None) -> Request:
         """Copy for one attempt on one target."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from routerkit import addressing
-from routerkit.budget import SpendBoard
+from routerkit.budget import Budgets
 from routerkit.call import Call
 from routerkit.case import Snapshot
 from routerkit.catalog import Target
@@ -33,6 +35,8 @@ from routerkit.router_state import RouterState
 from routerkit.rules import Rule, When
 from routerkit.scorecard import now_utc
 from routerkit.semantic import read
+from routerkit.sharing import Sharing
+from routerkit.state.interface import StateStore
 from routerkit.tickets import new_ticket
 
 
@@ -70,7 +74,8 @@ class Router:
         self._clock, self._sleep, self._asleep, self._now = clock, sleep, asleep, now
         self._rng = rng or random.Random()
         self._health = HealthBoard(clock, self._rng)
-        self._spend, self._explore_budget = SpendBoard(now), ExploreBudget(now)
+        self._budgets, self._explore_budget = Budgets(now), ExploreBudget(now)
+        self._sharing: Sharing | None = None
         self.experience: Experience = NO_EXPERIENCE
         """What production has taught since the scorecard was measured; whoever watches the reports replaces it as a whole."""
         self._around = Surroundings(clock, self._rng, self._health)
@@ -84,6 +89,13 @@ class Router:
     def health(self) -> HealthBoard:
         """Health of all targets, as this process sees it."""
         return self._health
+
+    def share(self, store: StateStore) -> None:
+        """Keep budgets and the health of targets in this store, closed with the router. To be called before the first request."""
+        self._budgets = Budgets(self._now, store)
+        self._sharing = Sharing(store, self._budgets, self._health, self._clock)
+        # What is lent must be given back also by a script that ends without closing its router.
+        weakref.finalize(self, self._sharing.close)
 
     def swap(self, state: RouterState) -> None:
         """Put a new complete state in force. Health and spend are kept.
@@ -176,7 +188,7 @@ class Router:
 
     def close(self) -> None:
         """Close providers and observers that can be closed; the router must not be used afterwards."""
-        for part in (*self._providers(), *self._observers):
+        for part in (*self._providers(), *self._observers, self._sharing):
             close_part(part)
 
     def __enter__(self) -> Self:
@@ -195,7 +207,7 @@ class Router:
             state.scorecard,
             self._health.snapshot(),
             self._health.latencies_s(),
-            self._spend.left_usd(request.agent, state.budgets),
+            self._budgets.left(request, pool.name, state),
             self._explore_budget.left_usd(policy),
             self.experience,
         )
@@ -209,7 +221,8 @@ class Router:
     def _begin(self, request: Request, *, is_stream: bool) -> _Running:
         reign = self._reign
         decision = self._decide(request, reign.state)
-        return _Running(self, Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream), reign)
+        purse = self._budgets.purse(request, decision, reign.state)
+        return _Running(self, Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream, purse=purse), reign)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
         decision = call.decision
@@ -218,7 +231,8 @@ class Router:
             raise NoCandidateError(decision)
         by_name = state.pools[decision.pool].by_name
         targets = [by_name[name] for name in decision.ranked]
-        return attempts(targets, deadline=call.deadline, retry=self._retry, around=self._around)
+        around = self._around if call.purse is None else replace(self._around, purse=call.purse)
+        return attempts(targets, deadline=call.deadline, retry=self._retry, around=around)
 
     def _replied(self, call: Call, result: Reply | ProviderError) -> Reply:
         if isinstance(result, ProviderError):
@@ -250,7 +264,6 @@ class Router:
 
     def _finish(self, call: Call) -> None:
         record = call.record()
-        self._spend.add(record.request.agent, record.cost_usd)
         self._explore_budget.charge(record)
         notify(self._observers, record)
 

@@ -27,6 +27,8 @@ class RouterState:
     """Agent → dollars per UTC day."""
     revision: str = ""
     routes: RouteBook = field(default_factory=RouteBook)
+    pool_budgets: Mapping[str, float] = field(default_factory=dict)
+    """Pool → dollars per UTC day."""
 
     def policy(self, pool: Pool) -> Policy:
         """The policy a pool names."""

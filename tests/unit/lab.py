@@ -81,6 +81,7 @@ def lab(
     retry: Retry | None = None,
     rules: tuple[Rule, ...] = (),
     budgets: Mapping[str, float] | None = None,
+    pool_budgets: Mapping[str, float] | None = None,
     scorecard: Scorecard | None = None,
     now: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC),
     seed: int = 0,
@@ -96,6 +97,7 @@ def lab(
         rules,
         scorecard or Scorecard(),
         budgets or {},
+        pool_budgets=pool_budgets or {},
     )
     router = Router(
         state,

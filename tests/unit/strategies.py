@@ -22,6 +22,7 @@ from routerkit import (
     Scorecard,
     When,
 )
+from routerkit.budget import Left
 from routerkit.case import Snapshot
 from routerkit.catalog import CAPABILITIES, Target
 from routerkit.exploring import WEIGHS_QUALITY
@@ -160,6 +161,6 @@ def situations(
         draw(scorecards),
         {} if all_well else draw(ailments),
         draw(st.dictionaries(st.sampled_from(NAMES), st.floats(0, 100), max_size=4)),
-        None if all_well else draw(st.none() | st.floats(-1, 5)),
+        None if all_well else draw(st.none() | st.builds(Left, st.floats(-1, 5), st.just("agent 'planner'"))),
     )
     return Situation(draw(policies(kinds)), draw(pools(min_size)), draw(facts()), snapshot, () if all_well else tuple(draw(rules)))

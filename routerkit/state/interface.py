@@ -1,0 +1,154 @@
+"""What a keeper of shared state can do. Money is counted in whole micro-dollars, so that no cent drifts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Standing(NamedTuple):
+    """How an account stands on one day, in micro-dollars."""
+
+    spent: int
+    """Settled for good."""
+    leased: int
+    """Lent to holders, this one included, who have not yet said what became of it."""
+    mine: int
+    """Part of `leased` that the asking holder has."""
+    n_holders: int
+    """Holders with a lease, at least 1."""
+
+
+class Grant(NamedTuple):
+    """Answer to a wish for money."""
+
+    micros: int
+    """What was lent on top of earlier leases; 0 = too little is left."""
+    standing: Standing
+
+
+class Account(NamedTuple):
+    """An account on one UTC day."""
+
+    name: str
+    """`agent:NAME`, `key:ID` or `pool:NAME`."""
+    day: str
+    """`YYYY-MM-DD`."""
+
+
+class AccountLine(NamedTuple):
+    """One account as `routerkit budgets` lists it, in micro-dollars."""
+
+    account: Account
+    limit: int
+    spent: int
+    leased: int
+
+
+class Pace(NamedTuple):
+    """How fast a caller may ask; None = as fast as it likes."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    at_once: int | None = None
+    """Requests under way at the same time."""
+
+
+class Entry(NamedTuple):
+    """One request that wants in."""
+
+    caller: str
+    id: str
+    """Unique; names the request when it leaves."""
+    tokens: int
+    """Tokens it may use, settled when it leaves."""
+    hold_s: float
+    """After so long it counts as left, should its process have died."""
+
+
+class TooFast(NamedTuple):
+    """Why a request may not enter now."""
+
+    what: str
+    """`requests`, `tokens` or `at_once`."""
+    wait_s: float
+    """After so many seconds asking again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A target that some process found unfit."""
+
+    target: str
+    state: str
+    """As `health.Ailment.state`."""
+    until: float
+    """Unix time."""
+    why: str
+
+
+class StateStore(Protocol):
+    """Keeps state. Thread-safe; every method is one atomic step and raises `StateError` when it cannot be reached."""
+
+    is_shared: bool
+    """Whether other processes see the same."""
+    may_be_away: bool
+    """Whether it can be lost while this process lives, which then goes on alone."""
+
+    def draw(self, account: Account, *, ask: int, least: int, limit: int, holder: str, until: float) -> Grant:
+        """Lend `ask` micro-dollars, or what is left if that is at least `least`, so that spent + leased <= limit; else nothing.
+
+        Args:
+            account: Whose money.
+            ask: Wanted.
+            least: What is of use.
+            limit: Of the day.
+            holder: Who borrows; what it has already is added to.
+            until: Unix time after which the whole lease counts as spent, unless `book` renews it.
+        """
+        ...
+
+    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float) -> Standing | None:
+        """Turn `spent` of a lease into spending, take `back` back, renew the rest; None if the lease has lapsed, so is spent already."""
+        ...
+
+    def standing(self, account: Account, holder: str) -> Standing:
+        """How the account stands."""
+        ...
+
+    def lapse(self, now: float) -> int:
+        """Count leases that ran out before `now` as spent, because their holders died; returns the micro-dollars."""
+        ...
+
+    def accounts(self, day: str) -> tuple[AccountLine, ...]:
+        """All accounts that were used on a day, by name."""
+        ...
+
+    def enter(self, entry: Entry, pace: Pace) -> TooFast | None:
+        """Let a request in if all three paces allow it, counting it in all three or in none."""
+        ...
+
+    def leave(self, entry: Entry, pace: Pace, used_tokens: int) -> None:
+        """A request has ended and used so many tokens."""
+        ...
+
+    def post(self, notices: Sequence[Notice]) -> None:
+        """Tell others about unfit targets; of two notices about the same the later end counts."""
+        ...
+
+    def notices(self, now: float) -> tuple[Notice, ...]:
+        """What is known about unfit targets and has not ended by `now`."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Why it cannot be reached, in one line without secrets; None when all is well."""
+        ...
+
+    def after_fork(self) -> None:
+        """This is a new process: open connections of its own."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
