@@ -16,6 +16,7 @@ import typer
 
 from routerkit_evals import cli_run, cli_scores
 from routerkit_evals.cli_judge import judge_command
+from routerkit_evals.cli_mine import mine_command
 from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, Workers, data_folder, new_app, stored_samples
 from routerkit_evals.cli_verify import verify_command
 from routerkit_evals.lab.commands import fit_command, simulate_command
@@ -31,6 +32,7 @@ eval_app: Final = new_app("Measure models on tasks.")
 scores_app: Final = new_app("Measured scores.")
 
 eval_app.command("run")(cli_run.run)
+eval_app.command("mine")(mine_command)
 eval_app.command("simulate")(simulate_command)
 eval_app.command("verify")(verify_command)
 eval_app.command("judge")(judge_command)

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +16,6 @@ from routerkit_evals.cli_shared import PythonPath
 
 if TYPE_CHECKING:
     from routerkit_evals.verify import Proof
-
-_EVERY_S: Final = 5.0
 
 
 def verify_command(
@@ -32,6 +28,7 @@ def verify_command(
     """Prove tasks without a model: the reference passes, the starting state and an empty answer do not. Exit code 1 if one is broken."""
     # What runs tasks brings heavy packages, and only this command needs them now.
     from routerkit_evals.grade import Grader
+    from routerkit_evals.progress import counting
     from routerkit_evals.sources import tasks_of
     from routerkit_evals.suite import sandbox_for
     from routerkit_evals.verify import counted, verify
@@ -40,8 +37,14 @@ def verify_command(
     started_s = time.monotonic()
     sandbox = sandbox_for(chosen, python=str(python or ""))
     try:
-        with _showing() as show:
-            proofs = verify(chosen, Grader(sandbox), workers=workers, times=times, on_progress=show)
+        with counting() as show:
+            proofs = verify(
+                chosen,
+                Grader(sandbox),
+                workers=workers,
+                times=times,
+                on_progress=lambda done, n_all, proof: show(done, n_all, f"{proof.task_id} {proof.state}"),
+            )
     finally:
         if sandbox is not None:
             sandbox.close()
@@ -66,31 +69,3 @@ def _print(proofs: Sequence[Proof], seconds: float) -> None:
         print(f"{kind:12}  {counted(own)['proven']}/{len(own)} proven")
     total = counted(proofs)
     print(f"{total['proven']} of {len(proofs)} proven, {total['broken']} broken, {total['unproven']} unproven, in {seconds:.1f} s")
-
-
-@contextmanager
-def _showing() -> Iterator[Callable[[int, int, Proof], None]]:
-    """A bar on a terminal, a line every few seconds elsewhere; on standard error, so that the result can be piped."""
-    if not sys.stderr.isatty():
-        yield _plain()
-        return
-    from rich.console import Console  # rich takes 50 ms, and only a terminal needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        line = bar.add_task("", total=None)
-        yield lambda done, total, proof: bar.update(line, completed=done, total=total, description=proof.task_id)
-
-
-def _plain() -> Callable[[int, int, Proof], None]:
-    last_s = time.monotonic()
-
-    def show(done: int, total: int, proof: Proof) -> None:
-        nonlocal last_s
-        now_s = time.monotonic()
-        if now_s - last_s >= _EVERY_S:
-            last_s = now_s
-            print(f"{done}/{total} {proof.task_id} {proof.state}", file=sys.stderr, flush=True)
-
-    return show

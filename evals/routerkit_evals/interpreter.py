@@ -7,24 +7,30 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from routerkit_evals.errors import EvalError
 
 _PROBE: Final = """
 import json, sys
-from importlib.metadata import entry_points, version
-try:
-    pytest = version("pytest")
-except ImportError:
-    pytest = ""
-found = entry_points()
-group = found.select(group="pytest11") if hasattr(found, "select") else found.get("pytest11", ())
-print(json.dumps([sys.executable, [sys.base_prefix, sys.prefix], list(sys.version_info[:2]), pytest, sorted({p.name for p in group})]))
+from importlib.metadata import distributions
+found = list(distributions())
+names = [d.metadata["Name"] for d in found]
+plugins = {point.name: d.metadata["Name"] for d in found for point in d.entry_points if point.group == "pytest11"}
+print(json.dumps([sys.executable, [sys.base_prefix, sys.prefix], list(sys.version_info[:2]), "pytest" in names, sorted(plugins.items())]))
 """
 _OLDEST: Final = (3, 9)
 """Our supervisor in the sandbox needs `os.pidfd_open`."""
 _PROBE_S: Final = 60.0
+
+
+class Plugin(NamedTuple):
+    """A pytest plugin that is installed."""
+
+    name: str
+    """Of its entry point in `pytest11`, as `-p` takes it."""
+    package: str
+    """That brings it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,8 @@ class Interpreter:
     executable: str
     prefixes: tuple[str, ...]
     """Folders that hold it and its packages."""
-    plugins: tuple[str, ...] = ()
-    """Names of its pytest plugins (entry points of `pytest11`); not looked for in our own."""
+    plugins: tuple[Plugin, ...] = ()
+    """Its pytest plugins; not looked for in our own."""
 
 
 CURRENT: Final = Interpreter(sys.executable, (sys.base_prefix, sys.prefix))
@@ -55,16 +61,16 @@ def find_interpreter(path: Path) -> Interpreter:
     try:
         # Not resolved: the link in an environment is what makes it that environment.
         done = subprocess.run([program.absolute(), "-s", "-c", _PROBE], capture_output=True, timeout=_PROBE_S, check=True, text=True)  # noqa: S603
-        executable, prefixes, found, pytest, plugins = json.loads(done.stdout)
+        executable, prefixes, found, has_pytest, plugins = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as exc:
         raise EvalError(f"--python {path}: that is no Python we can run ({_line(exc)}); name an environment or its bin/python") from exc
     if tuple(found) < _OLDEST:
         raise EvalError(f"--python {path}: Python {found[0]}.{found[1]} is too old for the sandbox; it needs 3.9 or newer")
-    if not pytest:
+    if not has_pytest:
         raise EvalError(f"--python {path}: it has no pytest; install it there: {executable} -m pip install pytest")
     # A link may lead through another name of the same installation, and that name must exist inside too.
     links = [str(hop.parent.parent) for hop in _hops(Path(executable))]
-    return Interpreter(executable, tuple(dict.fromkeys([*prefixes, *links])), tuple(plugins))
+    return Interpreter(executable, tuple(dict.fromkeys([*prefixes, *links])), tuple(Plugin(*each) for each in plugins))
 
 
 def _hops(path: Path) -> list[Path]:

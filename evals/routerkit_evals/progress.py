@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from routerkit import format_usd
 from routerkit_evals.runner import Progress
@@ -14,9 +14,17 @@ from routerkit_evals.runner import Progress
 _EVERY_S: Final = 5.0
 
 
+class Show(Protocol):
+    """Says how far something is."""
+
+    def __call__(self, n_done: int, n_all: int | None, what: str, /) -> None:
+        """Show `n_done` of `n_all` (None = nobody knows) and one line about it."""
+        ...
+
+
 @contextmanager
-def showing() -> Iterator[Callable[[Progress], None]]:
-    """A function to call after each sample; writes to standard error, so that results can be piped."""
+def counting() -> Iterator[Show]:
+    """A function to call after each step; writes to standard error, so that results can be piped."""
     if not sys.stderr.isatty():
         yield _plain()
         return
@@ -27,7 +35,14 @@ def showing() -> Iterator[Callable[[Progress], None]]:
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
-        yield lambda progress: bar.update(task, completed=progress.n_done, total=progress.n_total, description=describe(progress))
+        yield lambda n_done, n_all, what: bar.update(task, completed=n_done, total=n_all, description=what)
+
+
+@contextmanager
+def showing() -> Iterator[Callable[[Progress], None]]:
+    """A function to call after each sample."""
+    with counting() as show:
+        yield lambda progress: show(progress.n_done, progress.n_total, describe(progress))
 
 
 def checking(done: int, total: int) -> None:
@@ -43,14 +58,14 @@ def describe(progress: Progress) -> str:
     return f"{sample.target} {sample.task_id} {sample.verdict}{money}"
 
 
-def _plain() -> Callable[[Progress], None]:
+def _plain() -> Show:
     last_s = time.monotonic()
 
-    def show(progress: Progress) -> None:
+    def show(n_done: int, n_all: int | None, what: str, /) -> None:
         nonlocal last_s
         now_s = time.monotonic()
-        if now_s - last_s >= _EVERY_S or progress.n_done == progress.n_total:
+        if now_s - last_s >= _EVERY_S or n_done == n_all:
             last_s = now_s
-            print(f"{progress.n_done}/{progress.n_total} {describe(progress)}", file=sys.stderr, flush=True)  # noqa: T201  command line
+            print(f"{n_done}{'' if n_all is None else f'/{n_all}'} {what}", file=sys.stderr, flush=True)  # noqa: T201  command line
 
     return show

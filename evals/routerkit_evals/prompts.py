@@ -24,13 +24,16 @@ _RULES: Final[Mapping[AnswerFormat, str]] = {
         "then @@ hunks with three lines of context. No explanation."
     ),
 }
+_BACKGROUND: Final = "There are further files, not shown here: {paths}"
 _SHOWN: Final = "These tests will be run, and others that are not shown:"
 _AGAIN: Final = "That does not work yet:\n\n{evidence}\n\n{rule}"
 
 
 def build_prompt(task: Task, answer_format: AnswerFormat = "whole") -> str:
     """Prompt of a task: what to do, the files as they are, the tests it shows, and the form of the answer."""
-    parts = [task.prompt, *_as_blocks(task.files)]
+    parts = [task.prompt, *_as_blocks({path: text for path, text in task.files.items() if path not in task.background})]
+    if task.background:
+        parts.append(_BACKGROUND.format(paths=", ".join(task.background)))
     if task.shown_tests:
         parts += [_SHOWN, *_as_blocks(task.shown_tests)]
     if task.wants_files:

@@ -71,7 +71,7 @@ def _program(task: Task, answer: Mapping[str, str]) -> Program | None:
     if task.scorer.kind == "mutation":
         return Program("pytest", (*_PYTEST, *sorted(answer)), untrusted=untrusted)
     own = task.program
-    if own is not None and own.kind == "script" and set(own.paths) <= set(task.shown_tests):
+    if own is not None and _shows_all(own, task):
         return replace(own, untrusted=untrusted)
     scripts = sorted(path for path in task.shown_tests if path.endswith(".py"))
     collected = [path for path in scripts if _TEST_FILE.search(path)]
@@ -80,3 +80,10 @@ def _program(task: Task, answer: Mapping[str, str]) -> Program | None:
         return Program("pytest", (*_PYTEST, *collected), untrusted=untrusted, pythonpath=pythonpath)
     # Files pytest would not take for tests are scripts that fail by raising.
     return Program("script", tuple(scripts), untrusted=untrusted, pythonpath=pythonpath) if scripts else None
+
+
+def _shows_all(own: Program, task: Task) -> bool:
+    """Whether nothing the task's own program runs is hidden; then its options are the right ones."""
+    if own.kind == "script":
+        return set(own.paths) <= set(task.shown_tests)
+    return bool(task.tests) and task.tests == task.shown_tests

@@ -74,7 +74,9 @@ class Task:
     program: Program | None = None
     """How the tests are started; None where nothing is run."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Starting state, shown to the model."""
+    """Starting state, shown to the model but for `background`."""
+    background: tuple[str, ...] = ()
+    """Files of the starting state that a prompt only names: the tests load them, the task is not about them."""
     editable: tuple[str, ...] = ()
     """Paths an answer may change; `dir/*.py` = may add files there."""
     tests: Mapping[str, str] = field(default_factory=dict)
@@ -133,7 +135,7 @@ class Task:
 
 _PROVENANCE: Final = frozenset({"reference", "published", "source", "split", "examples"})
 """Nothing an answer or its grade depends on."""
-_LATER: Final = frozenset({"mutants", "structure", "scope", "max_type_errors", "shown_tests"})
+_LATER: Final = frozenset({"mutants", "structure", "scope", "max_type_errors", "shown_tests", "background"})
 """Fields that came after samples had been stored; where a task does not use them, its version stays what it was."""
 _LATER_SCORER: Final[Mapping[str, object]] = {"module": None, "threshold": 1.0, "points": ()}
 
@@ -188,6 +190,7 @@ def _task(fields: Fields) -> Task:
         prompt=fields.text("prompt"),
         scorer=scorer,
         files=fields.texts("files"),
+        background=fields.strings("background"),
         editable=fields.strings("editable"),
         tests=tests,
         preamble=fields.texts("preamble"),

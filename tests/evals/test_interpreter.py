@@ -35,7 +35,7 @@ def test_sandbox_sees_the_packages_of_the_named_environment(environment: Path) -
 
 
 def test_environment_may_be_named_by_its_program_and_tells_its_pytest_plugins(environment: Path) -> None:
-    assert ("asyncio",) == find_interpreter(environment / "bin" / "python").plugins
+    assert (("asyncio", "pytest"),) == find_interpreter(environment / "bin" / "python").plugins
 
 
 def test_environment_without_pytest_is_refused_with_the_remedy(environment: Path) -> None:
