@@ -132,6 +132,7 @@ class Call:
             cost_usd=self.cost_usd(),
             attempts=len(self.attempts),
             reason=self.reason(),
+            written=reply.written,
         )
 
     def signature(self) -> Chunk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -42,6 +43,26 @@ class Allowance(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A request's body as its caller wrote it in OpenAI's chat format: a provider that speaks it may send it on, with another model.
+
+    It stands only for a request whose `parts` are the very objects it was read into. A copy with other messages, tools or parameters is
+    written anew.
+    """
+
+    body: bytes
+    model_at: slice
+    """Where the model's name stands, quotes included."""
+    parts: tuple[object, ...]
+    """See `Request.parts`."""
+    limit_field: str | None = None
+    """What the caller named the output limit: `max_tokens`, `max_completion_tokens`, or None without one."""
+    is_stream: bool = False
+    asks_usage: bool = False
+    """Whether the caller wants the usage of a stream, too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One chat completion to be routed, in OpenAI's chat format."""
 
@@ -70,6 +91,26 @@ class Request:
     """Target that wrote the assistant's turns so far, if one did. While its tool loop is open it keeps the conversation if it is fit."""
     allowances: tuple[Allowance, ...] = ()
     """Accounts that pay besides those of the configuration; the gateway adds its caller's key. Not passed on to targets."""
+    written: Written | None = field(default=None, compare=False, repr=False)
+    """The body this was read from, if it may be sent on as it is."""
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """Everything of it that reaches a provider, but for the model."""
+        return (
+            self.messages,
+            self.tools,
+            self.tool_choice,
+            self.response_format,
+            self.temperature,
+            self.max_tokens,
+            self.stop,
+            self.extra,
+        )
+
+    def is_as_written(self) -> bool:
+        """Whether `written` still says what this request asks for."""
+        return self.written is not None and all(map(is_, self.parts, self.written.parts))
 
     def with_deadline(self, model: str, timeout_s: float, first_token_s: float | None) -> Request:
         """Copy for one attempt on one target."""
@@ -91,6 +132,7 @@ class Request:
             timeout_s,
             first_token_s,
             self.pin,
+            written=self.written,
         )
 
 
@@ -142,6 +184,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenAnswer:
+    """An answer, or a piece of one, as its provider wrote it. It stands only for a value with these very texts and tool calls."""
+
+    body: bytes
+    text: str
+    tool_calls: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A whole answer. A provider fills what it knows; the router adds target, record id and cost."""
 
@@ -165,6 +216,12 @@ class Reply:
     """Requests sent upstream for this answer; filled by the router."""
     reason: str = ""
     """Why this target answered, in one line; filled by the router."""
+    written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
+    """The body this was read from; only for requests that have a written body of their own."""
+
+    def as_written(self) -> bytes | None:
+        """The body this was read from, if it still says the same."""
+        return _as_written(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +245,22 @@ class Chunk:
     cost_usd: float | None = None
     attempts: int = 0
     reason: str = ""
+    written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
+    """The events this was read from; only for requests that have a written body of their own."""
+
+    def as_written(self) -> bytes | None:
+        """The events this was read from, if they still say the same."""
+        return _as_written(self)
 
     def has_content(self) -> bool:
         """Whether a caller could see something of the answer in it; from then on no other target may continue the stream."""
         return bool(self.text or self.tool_calls or self.reasoning or self.refusal)
+
+
+def _as_written(answer: Reply | Chunk) -> bytes | None:
+    written = answer.written
+    is_same = written is not None and written.text is answer.text and written.tool_calls is answer.tool_calls
+    return written.body if written is not None and is_same else None
 
 
 def text_of(content: Json) -> str:

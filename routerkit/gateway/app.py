@@ -11,7 +11,7 @@ from routerkit.errors import ProviderError
 from routerkit.features import features
 from routerkit.gateway import chat
 from routerkit.gateway.anthropic_answer import MESSAGES
-from routerkit.gateway.exchange import Event, Exchange, GoneError, Receive, Send, encode
+from routerkit.gateway.exchange import Event, Exchange, GoneError, Receive, Send, encode, parsed
 from routerkit.gateway.formats import Format
 from routerkit.gateway.keys import Gate
 from routerkit.gateway.limits import Limits
@@ -21,6 +21,7 @@ from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_answer import RESPONSES
 from routerkit.gateway.wire import is_streamed, request_of
+from routerkit.gateway.written import keep_written
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
@@ -114,14 +115,17 @@ class Gateway:
         await self._talk(exchange, RESPONSES)
 
     async def _count_tokens(self, exchange: Exchange) -> None:
-        asked = await exchange.json(self._limits)
+        asked = parsed(await exchange.body(self._limits))
         body = MESSAGES.chat_body({"max_tokens": 1, **asked} if isinstance(asked, Mapping) else asked)
         counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
     async def _talk(self, exchange: Exchange, spoken: Format) -> None:
-        body = spoken.chat_body(await exchange.json(self._limits))
+        data = await exchange.body(self._limits)
+        body = spoken.chat_body(parsed(data))
         request = request_of(body, exchange.headers, self._limits)
+        if spoken is CHAT:
+            request = keep_written(request, body, data)
         if self._gate is not None:
             request = self._gate.admit(exchange, request)
         if is_streamed(body):
@@ -136,7 +140,7 @@ class Gateway:
         await exchange.answer(200, encode({"object": "list", "data": data}))
 
     async def _feedback(self, exchange: Exchange) -> None:
-        body = await exchange.json(self._limits)
+        body = parsed(await exchange.body(self._limits))
         record_id, success = (body.get("record_id"), body.get("success")) if isinstance(body, Mapping) else (None, None)
         evidence = body.get("evidence", "") if isinstance(body, Mapping) else ""
         if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):

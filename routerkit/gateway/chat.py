@@ -15,7 +15,7 @@ from routerkit.router import Router
 async def whole(router: Router, request: Request, exchange: Exchange, spoken: Format) -> None:
     """Answer in one piece."""
     reply = await router.acomplete(request)
-    await exchange.answer(200, encode(spoken.answer(reply)), facts(reply))
+    await exchange.answer(200, reply.as_written() or encode(spoken.answer(reply)), facts(reply))
 
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:

@@ -70,19 +70,6 @@ class Exchange:
         except TimeoutError:
             raise Refusal(408, f"the body did not arrive within {limits.body_s:g} s", code="request_timeout") from None
 
-    async def json(self, limits: Limits) -> Json:
-        """The body as JSON.
-
-        Raises:
-            Refusal: it is not JSON, or as `body`.
-        """
-        data = await self.body(limits)
-        try:
-            value: Json = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            raise bad(f"the body is not JSON ({type(exc).__name__}, {len(data):,} bytes)", code="invalid_body") from None
-        return value
-
     async def gone(self) -> None:
         """Return when the caller has gone away."""
         while (await self._receive())["type"] != "http.disconnect":
@@ -125,6 +112,19 @@ class Exchange:
         if len(data) > limits.body_bytes:
             raise _too_large(limits)
         return data
+
+
+def parsed(data: bytes) -> Json:
+    """A body's JSON.
+
+    Raises:
+        Refusal: it is none.
+    """
+    try:
+        value: Json = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise bad(f"the body is not JSON ({type(exc).__name__}, {len(data):,} bytes)", code="invalid_body") from None
+    return value
 
 
 def _too_large(limits: Limits) -> Refusal:

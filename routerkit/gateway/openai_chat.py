@@ -43,14 +43,21 @@ class ChatEvents:
         options = body.get("stream_options")
         self._with_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._head: dict[str, Any] = {}
+        self._is_passed = False
+        """Whether the provider's own events are what the caller gets."""
         self._finish, self._usage, self._last = "stop", Usage(), Chunk()
 
     def of(self, chunk: Chunk) -> bytes:
-        """Event of a chunk."""
+        """Event of a chunk, or the events it was read from."""
         self._finish = chunk.finish_reason or self._finish
         self._usage = chunk.usage or self._usage
         if chunk.record_id:
             self._last = chunk
+        if (written := chunk.as_written()) is not None:
+            self._is_passed = True
+            return written
+        if self._is_passed and not chunk.has_content():
+            return b""
         added = _delta(chunk)
         if not self._head:
             self._head = {
@@ -63,7 +70,9 @@ class ChatEvents:
         return self._choice(added, None) if added else b""
 
     def end(self) -> bytes:
-        """The finish reason, usage if it was asked for, the record, the end mark."""
+        """The finish reason, usage if it was asked for, the record, the end mark; of a passed stream what it has not said yet."""
+        if self._is_passed:
+            return comment(self._last) + _DONE
         self._head["model"] = self._last.model or self._head["model"]
         usage = _event({**self._head, "choices": [], "usage": _usage(self._usage)}) if self._with_usage else b""
         return self._choice({}, self._finish) + usage + comment(self._last) + _DONE

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request
-from routerkit.providers import http1, http1_sync, openai_format
+from routerkit.providers import as_written, http1, http1_sync, openai_format
 from routerkit.providers.openai_errors import Upstream, error, error_event
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.timers import Timers, Watch
@@ -103,7 +103,7 @@ class OpenAICompatible:
         try:
             if _is_failure(connection.exchange):
                 raise self._error(connection.exchange, connection.body())
-            decoder = StreamDecoder(request, self._upstream)
+            decoder = self._decoder(request)
             while not decoder.is_done:
                 try:
                     data = connection.piece()
@@ -122,7 +122,7 @@ class OpenAICompatible:
         try:
             if _is_failure(connection.exchange):
                 raise self._error(connection.exchange, await connection.body())
-            decoder = StreamDecoder(request, self._upstream)
+            decoder = self._decoder(request)
             while not decoder.is_done:
                 try:
                     data = await connection.piece()
@@ -191,13 +191,21 @@ class OpenAICompatible:
         return Watch(self._timers, timeout_s=request.timeout_s, first_token_s=first_s)
 
     def _whole(self, request: Request) -> bytes:
-        return http1.with_body(self._chat, openai_format.payload(request, max_tokens_field=self._max_tokens_field))
+        field = self._max_tokens_field
+        return http1.with_body(self._chat, as_written.whole_body(request, field) or openai_format.payload(request, max_tokens_field=field))
 
     def _streamed(self, request: Request) -> bytes:
-        return http1.with_body(self._chat, openai_format.stream_payload(request, max_tokens_field=self._max_tokens_field))
+        field = self._max_tokens_field
+        body = as_written.streamed_body(request, field) or openai_format.stream_payload(request, max_tokens_field=field)
+        return http1.with_body(self._chat, body)
+
+    def _decoder(self, request: Request) -> StreamDecoder:
+        return as_written.PassingDecoder(request, self._upstream) if request.written else StreamDecoder(request, self._upstream)
 
     def _reply(self, exchange: http1.Exchange, body: bytes, request: Request) -> Reply:
-        return openai_format.reply(self._json(exchange, body), request)
+        parsed = self._json(exchange, body)
+        answer = openai_format.reply(parsed, request)
+        return answer if request.written is None else as_written.with_body(answer, parsed, body)
 
     def _json(self, exchange: http1.Exchange, body: bytes) -> Json:
         if _is_failure(exchange):

@@ -1,0 +1,64 @@
+"""Which bodies of `/v1/chat/completions` may reach a provider as they were written, with nothing changed but the model."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from routerkit.gateway.wire import Body
+from routerkit.messages import Json, Request, Written
+
+_KEY: Final = b'"model"'
+_NAME: Final = re.compile(rb'\s*:\s*("[^"\\]*")')
+_EMPTY: Final[tuple[Json, ...]] = (None, [])
+
+
+def keep_written(request: Request, body: Body, data: bytes) -> Request:
+    """The request, with its body kept where a provider may get it unread; else unchanged.
+
+    Args:
+        request: Fresh from `body`, because it is the one returned.
+        body: The parsed body.
+        data: What it was parsed from.
+    """
+    place = _model_at(data, request.model)
+    if place is None or not _is_sendable(body):
+        return request
+    limits = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
+    if len(limits) > 1:
+        return request
+    options = body.get("stream_options")
+    written = Written(
+        data,
+        place,
+        request.parts,
+        limit_field=limits[0] if limits else None,
+        is_stream=body.get("stream") is True,
+        asks_usage=options is not None,
+    )
+    object.__setattr__(request, "written", written)  # nobody else has seen the request yet
+    return request
+
+
+def _model_at(data: bytes, model: str) -> slice | None:
+    """Where the model's name stands; None unless there is exactly one place where it can be.
+
+    Within texts every quote is escaped, so the key's bytes are the key, if they occur once and no key hides behind escaped letters.
+    """
+    at = data.find(_KEY)
+    if at < 0 or data.find(_KEY, at + 1) >= 0 or b"\\u006" in data or b"\\u007" in data:
+        return None
+    found = _NAME.match(data, at + len(_KEY))
+    if found is None or found[1] != b'"%b"' % model.encode():
+        return None
+    return slice(*found.span(1))
+
+
+def _is_sendable(body: Body) -> bool:
+    """Whether nothing in it is for us alone, or is left out when requests are written anew."""
+    if "metadata" in body or ("tool_choice" in body and not body.get("tools")):
+        return False
+    if any(value in _EMPTY for value in body.values() if not isinstance(value, str)):
+        return False
+    options = body.get("stream_options")
+    return options is None or (body.get("stream") is True and options == {"include_usage": True})

@@ -1,0 +1,174 @@
+"""Calls in OpenAI's chat format passed on as they were written, but for the model's name: nothing is read and written again.
+
+What makes that wrong (another name for the output limit, a changed conversation) is found here, per attempt; then the call is written anew.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from routerkit.errors import ProviderError
+from routerkit.messages import Chunk, Json, Reply, Request, Written, WrittenAnswer
+from routerkit.providers import openai_format
+from routerkit.providers.openai_errors import Upstream
+from routerkit.providers.openai_stream import StreamDecoder
+
+_ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
+_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
+
+
+def whole_body(request: Request, max_tokens_field: str) -> bytes | None:
+    """Body of a whole call; None when it must be written anew."""
+    written = _usable(request, max_tokens_field, is_stream=False)
+    return None if written is None else b"".join(_spliced(written, request.model))
+
+
+def streamed_body(request: Request, max_tokens_field: str) -> bytes | None:
+    """Body of a streamed call, which always asks for usage; None when it must be written anew."""
+    written = _usable(request, max_tokens_field, is_stream=True)
+    if written is None:
+        return None
+    parts = _spliced(written, request.model)
+    if not written.asks_usage:
+        parts[0] = _ASK_USAGE + parts[0].partition(b"{")[2]
+    return b"".join(parts)
+
+
+def with_body(reply: Reply, parsed: Json, body: bytes) -> Reply:
+    """The answer with the body it was read from, if that keeps to the format so far that its caller may read it as the provider wrote it.
+
+    Args:
+        reply: Fresh, because it is the one returned.
+        parsed: The body's JSON.
+        body: As it came.
+    """
+    if _is_faithful(parsed, reply):
+        # Made for this call, and nobody else has seen it yet.
+        object.__setattr__(reply, "written", WrittenAnswer(body, reply.text, reply.tool_calls))
+    return reply
+
+
+def _is_faithful(parsed: Json, reply: Reply) -> bool:
+    if not isinstance(parsed, dict) or reply.usage.is_estimated or reply.finish_reason not in _FINISHES:
+        return False
+    choices = parsed.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or choices[0].get("finish_reason") != reply.finish_reason:
+        return False
+    calls = choices[0]["message"].get("tool_calls") or ()
+    return len(calls) == len(reply.tool_calls) and all(isinstance(call, dict) and call.get("id") for call in calls)
+
+
+class PassingDecoder(StreamDecoder):
+    """As `StreamDecoder`, but what arrives together is one chunk, which carries the events as they were written.
+
+    The end mark is left to the caller, who has something to say before it, and so are events with nothing but usage that nobody asked for.
+    """
+
+    def __init__(self, request: Request, upstream: Upstream) -> None:
+        super().__init__(request, upstream)
+        self._asks_usage = request.written is not None and request.written.asks_usage
+        self._texts: list[str] = []
+        self._events: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
+        self._texts, self._events = [], []
+        pieces = super().feed(data)
+        if not pieces and not self._events:
+            return []
+        return [self._joined(pieces)]
+
+    def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
+        text = plain_text(event)
+        if text is not None:
+            self._has_events = self._has_choices = True
+            self._has_text = self._has_text or bool(text.strip())
+            self._n_chars += len(text)
+            self._texts.append(text)
+        else:
+            n_before = len(chunks)
+            super()._event(event, chunks, is_last=is_last)
+            self._texts += [piece.text for piece in chunks[n_before:]]
+            if not self._asks_usage and not _has_choices(event):
+                return
+        self._events.append(event)
+
+    def _joined(self, pieces: list[Chunk]) -> Chunk:
+        text, calls = "".join(self._texts), tuple([call for piece in pieces for call in piece.tool_calls])
+        return Chunk(
+            text,
+            calls,
+            finish_reason=next((piece.finish_reason for piece in pieces if piece.finish_reason), None),
+            usage=next((piece.usage for piece in reversed(pieces) if piece.usage), None),
+            model=next((piece.model for piece in pieces if piece.model), ""),
+            reasoning="".join([piece.reasoning for piece in pieces]),
+            refusal="".join([piece.refusal for piece in pieces]),
+            written=WrittenAnswer(_framed(self._events), text, calls),
+        )
+
+
+def plain_text(event: bytes) -> str | None:
+    """Text of an event that says nothing else, as nearly all do; None for any other."""
+    try:
+        return _PLAIN(event).choices[0].delta.content
+    except msgspec.MsgspecError:
+        return None
+
+
+class _Delta(msgspec.Struct, forbid_unknown_fields=True):
+    content: str
+
+
+class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+    delta: _Delta
+    index: int = 0
+    logprobs: None = None
+    finish_reason: None = None
+
+
+class _Plain(msgspec.Struct):
+    choices: tuple[_Choice]
+    error: None = None
+    usage: None = None
+
+
+_PLAIN: Final = msgspec.json.Decoder(_Plain).decode
+
+
+def _usable(request: Request, max_tokens_field: str, *, is_stream: bool) -> Written | None:
+    written = request.written
+    if written is None or written.is_stream is not is_stream or written.limit_field not in {None, max_tokens_field}:
+        return None
+    return written if request.is_as_written() else None
+
+
+def _spliced(written: Written, model: str) -> list[bytes]:
+    body, place = written.body, written.model_at
+    return [body[: place.start], _quoted(model), body[place.stop :]]
+
+
+@lru_cache(maxsize=1024)
+def _quoted(model: str) -> bytes:
+    return json.dumps(model).encode()
+
+
+def _has_choices(event: bytes) -> bool:
+    try:
+        parsed = openai_format.decode(event)
+    except ProviderError:
+        return True
+    return isinstance(parsed, dict) and bool(parsed.get("choices"))
+
+
+def _framed(events: list[bytes]) -> bytes:
+    """Events with their frames put back; one that spans lines has a frame for each."""
+    if not events:
+        return b""
+    data = b"\n\ndata: ".join(events)
+    if data.count(b"\n") != 2 * (len(events) - 1):
+        data = b"\n\ndata: ".join([event.replace(b"\n", b"\ndata: ") for event in events])
+    return b"data: %b\n\n" % data
