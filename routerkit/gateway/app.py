@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -11,7 +10,8 @@ from routerkit.errors import ProviderError
 from routerkit.features import features
 from routerkit.gateway import chat
 from routerkit.gateway.anthropic_answer import MESSAGES
-from routerkit.gateway.exchange import Event, Exchange, GoneError, Receive, Send, encode, parsed
+from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
+from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Format
 from routerkit.gateway.keys import Gate
 from routerkit.gateway.limits import Limits
@@ -68,11 +68,12 @@ class Gateway:
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         """Serve one connection event, as ASGI asks."""
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await lifespan(receive, send, self._end)
         elif scope["type"] == "http":
-            await self._serve(Exchange(scope, receive, send))
+            await self.serve(AsgiExchange(scope, receive, send))
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer one request, whatever it is."""
         try:
             await self._handler(exchange)(exchange)
         except GoneError:
@@ -129,9 +130,9 @@ class Gateway:
         if self._gate is not None:
             request = self._gate.admit(exchange, request)
         if is_streamed(body):
-            await _unless_gone(exchange, chat.streamed(self._router, request, exchange, spoken.events(body)))
+            await exchange.until_gone(chat.streamed(self._router, request, exchange, spoken.events(body)))
         else:
-            await _unless_gone(exchange, chat.whole(self._router, request, exchange, spoken))
+            await exchange.until_gone(chat.whole(self._router, request, exchange, spoken))
 
     async def _models(self, exchange: Exchange) -> None:
         pools = self._router.state.pools.values()
@@ -168,32 +169,6 @@ class Gateway:
         body: dict[str, Any] = {"status": "ready" if self.is_ready else "draining", "revision": self._router.state.revision}
         await exchange.answer(200 if self.is_ready else 503, encode(body))
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while (event := await receive())["type"] != "lifespan.shutdown":
-            if event["type"] == "lifespan.startup":
-                await send({"type": "lifespan.startup.complete"})
+    def _end(self) -> None:
         self.is_ready = False
         self._router.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-
-async def _unless_gone(exchange: Exchange, work: Awaitable[None]) -> None:
-    """Do the work, but give it up, upstream call included, when the caller goes away."""
-    task = asyncio.current_task()
-    assert task is not None
-    gone = asyncio.ensure_future(exchange.gone())
-
-    def cancel(_: object) -> None:
-        task.cancel()
-
-    gone.add_done_callback(cancel)
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not gone.done() or gone.cancelled():
-            raise
-        task.uncancel()
-        raise GoneError from None
-    finally:
-        gone.remove_done_callback(cancel)
-        gone.cancel()

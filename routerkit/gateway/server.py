@@ -1,24 +1,26 @@
-"""Running the gateway: uvicorn with uvloop, reload of the configuration while it runs, a drained end."""
+"""Running the gateway: a listening socket on uvloop, reload of the configuration while it runs, a drained end."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import uvicorn
+import uvloop
 
 from routerkit.config import build_ledger, build_state, read, reload
 from routerkit.errors import ConfigError
 from routerkit.gateway.app import Gateway
 from routerkit.gateway.keys import Gate, KeyStore
+from routerkit.gateway.listener import listening
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
 from routerkit.router import Router
@@ -26,8 +28,6 @@ from routerkit.router import Router
 _LOG: Final = logging.getLogger("routerkit.gateway")
 _DRAIN_S: Final = 30
 """Longest wait for running answers after SIGTERM; most load balancers wait as long."""
-_KEEP_ALIVE_S: Final = 65
-"""Longer than the 60 s of common load balancers, so that they close first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,51 +79,30 @@ def build(config: Path) -> tuple[Gateway, Router]:
 
 
 def serve(config: Path, sock: socket.socket) -> None:
-    """Serve on a listening socket until SIGINT or SIGTERM, then let running answers finish.
+    """Serve on a listening socket until SIGINT or SIGTERM, then let running answers finish; a second signal ends them.
 
     Raises:
         ConfigError: as `build`.
     """
     gateway, router = build(config)
-    settings = uvicorn.Config(
-        gateway,
-        loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        date_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_DRAIN_S,
-        lifespan="on",
-    )
-    server = _Server(settings, gateway=gateway, router=router, path=config)
-    server.run(sockets=[sock])
+    gc.freeze()
+    uvloop.run(_serve(gateway, router, config, sock))
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server with a watched configuration, and a readiness that ends when it is told to stop."""
+async def _serve(gateway: Gateway, router: Router, path: Path, sock: socket.socket) -> None:
+    loop, told, insisted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
-    def __init__(self, config: uvicorn.Config, *, gateway: Gateway, router: Router, path: Path) -> None:
-        super().__init__(config)
-        self._gateway, self._router, self._path = gateway, router, path
+    def stop() -> None:
+        (insisted if told.is_set() else told).set()
 
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """As uvicorn's, which then raises the signal again and so would cut off what comes after the server."""
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    async def main_loop(self) -> None:
-        """Serve until told to stop."""
-        async with watched(self._router, self._path):
-            await super().main_loop()
-        self._gateway.is_ready = False
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    async with listening(gateway.serve, sock) as listener:
+        async with watched(router, path):
+            await told.wait()
+        gateway.is_ready = False
+        await listener.drain(_DRAIN_S, insisted)
+    router.close()
 
 
 @asynccontextmanager

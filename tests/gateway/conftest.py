@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 
+from routerkit.gateway.listener import listening
 from routerkit.gateway.server import Address, build, listen
+from routerkit.router import Router
 from tests.servers.strict_openai import StrictOpenAI
 
 CONFIG = """
@@ -56,10 +57,12 @@ class Served:
 
     def __init__(self, folder: Path, first: StrictOpenAI, second: StrictOpenAI) -> None:
         self.first, self.second = first, second
+        self.router: Router
         self.config = folder / "routerkit.toml"
         self.config.write_text(CONFIG.format(first=first.base_url, second=second.base_url))
-        self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told: asyncio.Event | None = None
         self.url = ""
 
     @property
@@ -70,16 +73,25 @@ class Served:
         gateway, self.router = build(self.config)
         sock = listen(Address(port=0))
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        begun = threading.Event()
+
+        async def serve() -> None:
+            self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+            async with listening(gateway.serve, sock) as listener:
+                begun.set()
+                await self._told.wait()
+                await listener.drain(20, asyncio.Event())
+            self.router.close()
+
         # asyncio's own loop: uvloop leaves a policy behind that other tests would see.
-        self._server = uvicorn.Server(uvicorn.Config(gateway, loop="asyncio", log_level="error", access_log=False, lifespan="on"))
-        serve = self._server.serve
-        self._thread = threading.Thread(target=lambda: asyncio.run(serve(sockets=[sock])), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         self._thread.start()
+        assert begun.wait(10)
 
     def stop(self) -> None:
-        if self._server is None or self._thread is None:
+        if self._loop is None or self._told is None or self._thread is None:
             return
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._told.set)
         self._thread.join(20)
         assert not self._thread.is_alive()
 

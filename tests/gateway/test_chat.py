@@ -16,6 +16,21 @@ TOOL = {
 }
 
 
+@pytest.fixture(params=["as written", "written anew"])
+def served(make_served, request):
+    """One through which bodies pass as they are, and one whose targets ask for a parameter of their own, so that none does."""
+    found = make_served()
+    if request.param == "written anew":
+        text = found.config.read_text()
+        found.config.write_text(
+            text.replace("[targets.cheap]", '[targets.cheap]\nextra = { user = "x" }').replace(
+                "[targets.strong]", '[targets.strong]\nextra = { user = "x" }'
+            )
+        )
+    found.start()
+    return found
+
+
 @pytest.fixture
 def client(served):
     with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:

@@ -1,0 +1,98 @@
+"""The gateway under any ASGI server, for those who run one anyway; `routerkit serve` uses the connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from routerkit.gateway.exchange import EVENTS, GoneError, Headers, check_announced, check_size, complete_headers, indexed, too_slow
+from routerkit.gateway.limits import Limits
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+
+class AsgiExchange:
+    """An `Exchange` as ASGI hands it over."""
+
+    __slots__ = ("_receive", "_send", "headers", "is_started", "method", "path", "repeated")
+
+    def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers, self.repeated = indexed(scope["headers"])
+        self.is_started = False
+
+    async def body(self, limits: Limits) -> bytes:
+        """See `Exchange`."""
+        check_announced(self.headers, limits)
+        try:
+            async with asyncio.timeout(limits.body_s):
+                return await self._whole_body(limits)
+        except TimeoutError:
+            raise too_slow(limits) from None
+
+    async def until_gone(self, work: Awaitable[None]) -> None:
+        """See `Exchange`."""
+        task = asyncio.current_task()
+        assert task is not None
+        gone = asyncio.ensure_future(self._gone())
+
+        def cancel(_: object) -> None:
+            task.cancel()
+
+        gone.add_done_callback(cancel)
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not gone.done() or gone.cancelled():
+                raise
+            task.uncancel()
+            raise GoneError from None
+        finally:
+            gone.remove_done_callback(cancel)
+            gone.cancel()
+
+    async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+        """See `Exchange`."""
+        self.is_started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": complete_headers(headers, len(body))})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def begin_events(self) -> None:
+        """See `Exchange`."""
+        self.is_started = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """See `Exchange`."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _whole_body(self, limits: Limits) -> bytes:
+        parts: list[bytes] = []
+        n_bytes, is_more = 0, True
+        while is_more:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise GoneError
+            parts.append(event.get("body", b""))
+            n_bytes += len(parts[-1])
+            check_size(n_bytes, limits)
+            is_more = bool(event.get("more_body"))
+        return b"".join(parts)
+
+
+async def lifespan(receive: Receive, send: Send, end: Callable[[], None]) -> None:
+    """Follow a server through its life; `end` is called when it stops."""
+    while (event := await receive())["type"] != "lifespan.shutdown":
+        if event["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+    end()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,251 @@
+"""HTTP/1.1 as the gateway's callers speak it: one connection, one request after the other, no task but the one that answers.
+
+Only what a JSON API needs: whole bodies, keep-alive and pipelining, streams in chunks, back-pressure both ways. `httptools` parses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+import httptools
+
+from routerkit.gateway.exchange import Headers
+from routerkit.gateway.http_exchange import HttpExchange
+
+_MAX_HEAD_BYTES: Final = 64 * 1024
+"""Largest request line and headers together."""
+_MAX_AHEAD_BYTES: Final = 256 * 1024
+"""How much of a body is read before anybody asks for it, so that callers without a key cannot fill our memory."""
+_MAX_QUEUED: Final = 8
+"""Requests of one connection that wait for their turn before no more are read."""
+_NO_HTTP: Final = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+_OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
+Serve = Callable[[HttpExchange], Awaitable[None]]
+
+
+class Connection(asyncio.Protocol):
+    """One caller's connection."""
+
+    __slots__ = (
+        "_drain",
+        "_headers",
+        "_is_deaf",
+        "_is_paused",
+        "_n_head",
+        "_on_end",
+        "_parser",
+        "_queue",
+        "_reading",
+        "_serve",
+        "_task",
+        "_transport",
+        "_url",
+        "idle_at",
+        "is_closing",
+    )
+
+    def __init__(self, serve: Serve, on_end: Callable[[Connection], None]) -> None:
+        """Prepare.
+
+        Args:
+            serve: Answers one exchange; must not raise but when it is cancelled.
+            on_end: Called when the connection is lost.
+        """
+        self._serve, self._on_end = serve, on_end
+        self._parser = httptools.HttpRequestParser(self)
+        self._url, self._n_head = b"", 0
+        self._headers: Headers = []
+        self._reading: HttpExchange | None = None
+        """The request whose body is arriving."""
+        self._queue: deque[HttpExchange] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._drain: asyncio.Future[None] | None = None
+        self._is_paused = self._is_deaf = False
+        self._transport: asyncio.Transport
+        self.is_closing = False
+        """Whether the next answer is the last one."""
+        self.idle_at = asyncio.get_running_loop().time()
+        """When the last answer ended."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return self._task is None
+
+    def shut(self) -> None:
+        """Close, after the answer that is under way."""
+        self.is_closing = True
+        if self._task is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._transport.abort()
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class, though it is by its methods
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and hold the caller back while it sends more than we can use."""
+        if self._is_deaf:
+            return
+        if self._reading is None:
+            self._n_head += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._refuse_all()
+            return
+        if self._n_head > _MAX_HEAD_BYTES and self._reading is None and self._task is None:
+            self._refuse_all()
+        elif len(self._queue) > _MAX_QUEUED:
+            self._pause()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Give up what nobody waits for any more."""
+        self._queue.clear()
+        if self._task is not None:
+            self._task.cancel()
+        self.resume_writing()
+        self._on_end(self)
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than we write."""
+        self._drain = self._drain or asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        drain, self._drain = self._drain, None
+        if drain is not None and not drain.done():
+            drain.set_result(None)
+
+    # Called by the parser.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url, self._headers = b"", []
+
+    def on_url(self, url: bytes) -> None:
+        """Keep a piece of the address."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep one header."""
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The request can be looked at; its turn comes when those before it are answered."""
+        parser = self._parser
+        if parser.should_upgrade():
+            return
+        is_current = parser.get_http_version() == "1.1"
+        exchange = self._reading = HttpExchange(
+            self,
+            parser.get_method().decode("ascii"),
+            _path(self._url),
+            self._headers,
+            is_keep_alive=parser.should_keep_alive() and is_current,
+            is_chunked=is_current,
+        )
+        self._n_head = 0
+        self._queue.append(exchange)
+        if self._task is None:
+            self._next()
+
+    def on_body(self, piece: bytes) -> None:
+        """Keep a piece of the body."""
+        exchange = self._reading
+        assert exchange is not None
+        if exchange.arrived(piece) > _MAX_AHEAD_BYTES and not exchange.is_asked_for:
+            self._pause()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        exchange, self._reading = self._reading, None
+        if exchange is not None:  # None where it offers another protocol
+            exchange.ended()
+        if self._task is None:
+            self._next()
+
+    # Called by exchanges.
+
+    def ask_for_body(self, exchange: HttpExchange) -> None:
+        """Read on, and tell a caller that waits for it to send."""
+        exchange.is_asked_for = True
+        if exchange.headers.get("expect", "").lower() == "100-continue":
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._resume()
+
+    def send(self, data: bytes) -> None:
+        """Write, unless the caller is gone; then our task is about to be cancelled."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Wait until the caller has read enough of what was written."""
+        if self._drain is not None:
+            await asyncio.shield(self._drain)
+
+    def _next(self) -> None:
+        """Begin with the next request, once the last one is both answered and read to its end."""
+        if not self._queue or (self._reading is not None and self._reading is not self._queue[0]):
+            return
+        exchange = self._queue.popleft()
+        self._task = asyncio.get_running_loop().create_task(self._answer(exchange))
+
+    async def _answer(self, exchange: HttpExchange) -> None:
+        try:
+            await self._serve(exchange)
+        finally:
+            self._task = None
+            self.idle_at = asyncio.get_running_loop().time()
+            self._after(exchange)
+
+    def _after(self, exchange: HttpExchange) -> None:
+        if not exchange.is_answered or (exchange.is_whole and not exchange.is_keep_alive) or self.is_closing:
+            self._transport.close()
+            return
+        exchange.is_asked_for = True  # what is left of its body is read and dropped, so that the caller gets to read the answer
+        self._resume()
+        self._next()
+
+    def _refuse_all(self) -> None:
+        """Answer what is no HTTP, and read no more: nobody knows where the next request would begin."""
+        self.is_closing = self._is_deaf = True
+        if self._task is None:
+            self.send(_NO_HTTP)
+            self._transport.write_eof()  # a socket closed with bytes unread would take the answer back
+
+    def _decline(self, rest: bytes) -> None:
+        """Pass over an offer of HTTP/2 (Java's client, `curl --http2`): read the request again as if it had not been made."""
+        kept = [pair for pair in self._headers if pair[0].lower() not in _OFFER]
+        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._url), *(b"%b: %b" % pair for pair in kept)]
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+
+    def _pause(self) -> None:
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+
+def _path(url: bytes) -> str:
+    if url.startswith(b"/") and b"?" not in url:  # as nearly always
+        return url.decode("ascii")
+    return (httptools.parse_url(url).path or b"").decode("ascii")

@@ -1,0 +1,116 @@
+"""One request on a connection of our own, and its answer in HTTP/1.1."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from routerkit.gateway.exchange import EVENTS, Headers, check_announced, check_size, complete_headers, indexed, too_slow
+from routerkit.gateway.limits import Limits
+
+if TYPE_CHECKING:
+    from routerkit.gateway.connection import Connection
+
+_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+
+
+class HttpExchange:
+    """An `Exchange` on a connection of our own."""
+
+    __slots__ = (
+        "_connection",
+        "_n_bytes",
+        "_pairs",
+        "_parts",
+        "_waiter",
+        "headers",
+        "is_answered",
+        "is_asked_for",
+        "is_chunked",
+        "is_keep_alive",
+        "is_started",
+        "is_whole",
+        "method",
+        "path",
+        "repeated",
+    )
+
+    def __init__(self, connection: Connection, method: str, path: str, pairs: Headers, *, is_keep_alive: bool, is_chunked: bool) -> None:
+        self._connection, self.method, self.path = connection, method, path
+        self.headers, self.repeated = indexed(pairs)
+        self.is_keep_alive, self.is_chunked = is_keep_alive, is_chunked
+        self.is_started = self.is_answered = self.is_whole = self.is_asked_for = False
+        self._parts: list[bytes] = []
+        self._n_bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def body(self, limits: Limits) -> bytes:
+        """See `Exchange`."""
+        check_announced(self.headers, limits)
+        if not self.is_whole:
+            self._connection.ask_for_body(self)
+            try:
+                async with asyncio.timeout(limits.body_s):
+                    await self._arrival(limits)
+            except TimeoutError:
+                raise too_slow(limits) from None
+        check_size(self._n_bytes, limits)
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    async def until_gone(self, work: Awaitable[None]) -> None:
+        """See `Exchange`; the connection cancels our task when it is lost."""
+        await work
+
+    async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+        """See `Exchange`."""
+        sent = b"" if self.method == "HEAD" else body
+        self._send(self._head(status, complete_headers(headers, len(body))) + sent, is_last=True)
+        await self._connection.drained()
+
+    async def begin_events(self) -> None:
+        """See `Exchange`."""
+        framing = [(b"transfer-encoding", b"chunked")] if self.is_chunked else []
+        self.is_keep_alive = self.is_keep_alive and self.is_chunked
+        self._send(self._head(200, [*EVENTS, *framing]), is_last=False)
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """See `Exchange`."""
+        if self.is_chunked:
+            data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"" if more else b"0\r\n\r\n")
+        self._send(data, is_last=not more)
+        await self._connection.drained()
+
+    def arrived(self, piece: bytes) -> int:
+        """Keep a piece of the body, unless it is too late to matter; returns how many bytes are kept."""
+        self._n_bytes += len(piece)
+        if not self.is_answered:
+            self._parts.append(piece)
+        self._wake()
+        return self._n_bytes
+
+    def ended(self) -> None:
+        """The body is whole."""
+        self.is_whole = True
+        self._wake()
+
+    async def _arrival(self, limits: Limits) -> None:
+        while not self.is_whole:
+            check_size(self._n_bytes, limits)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _head(self, status: int, headers: Headers) -> bytes:
+        closing = b"connection: close\r\n" if not self.is_keep_alive or self._connection.is_closing else b""
+        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        return b"%b%b%b\r\n" % (_LINES[status], lines, closing)
+
+    def _send(self, data: bytes, *, is_last: bool) -> None:
+        self.is_started = True
+        self.is_answered = is_last
+        self._connection.send(data)

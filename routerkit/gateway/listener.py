@@ -1,0 +1,76 @@
+"""The connections of one gateway process: accepted, closed when idle for long, drained at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from routerkit.gateway.connection import Connection, Serve
+
+_KEEP_ALIVE_S: Final = 65.0
+"""Longer than the 60 s of common load balancers, so that they close first. It bounds a slow head and an unread body, too."""
+_SWEEP_S: Final = 5.0
+"""How often idle connections are looked for: one timer for all costs a request nothing."""
+
+
+class Listener:
+    """Keeps the connections of one listening socket."""
+
+    def __init__(self, serve: Serve) -> None:
+        self._serve = serve
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._emptied = asyncio.Event()
+
+    async def start(self, sock: socket.socket) -> None:
+        """Accept connections on a socket that listens already."""
+        self._server = await asyncio.get_running_loop().create_server(self._accept, sock=sock)
+
+    async def sweep(self) -> None:
+        """Close connections on which nothing was asked for long, for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            oldest = asyncio.get_running_loop().time() - _KEEP_ALIVE_S
+            for connection in [c for c in self._connections if c.is_idle and c.idle_at < oldest]:
+                connection.abort()
+
+    async def drain(self, longest_s: float, insisted: asyncio.Event) -> None:
+        """Accept nothing new and wait until the answers under way are given, or until somebody insists; then end what is left."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.shut()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._emptied, insisted)]
+        if self._connections:
+            await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _accept(self) -> Connection:
+        connection = Connection(self._serve, self._forget)
+        self._connections.add(connection)
+        return connection
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._emptied.set()
+
+
+@asynccontextmanager
+async def listening(serve: Serve, sock: socket.socket) -> AsyncIterator[Listener]:
+    """A listener that accepts connections until it is drained or the block ends."""
+    listener = Listener(serve)
+    await listener.start(sock)
+    sweeping = asyncio.create_task(listener.sweep())
+    try:
+        yield listener
+    finally:
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping

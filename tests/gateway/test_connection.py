@@ -1,0 +1,170 @@
+"""HTTP as callers speak it to the gateway's own connections, byte by byte."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.gateway.conftest import serving
+from tests.gateway.test_refusals import OK
+from tests.servers.fault import Fault
+
+BODY = json.dumps(OK).encode()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One for all, because nothing here changes it."""
+    with serving(tmp_path_factory.mktemp("gateway")) as make:
+        found = make()
+        found.start()
+        yield found
+
+
+def asking(body: bytes = BODY, *headers: bytes, path: bytes = b"/v1/chat/completions") -> bytes:
+    lines = [b"POST %b HTTP/1.1" % path, b"host: x", b"content-length: %d" % len(body), *headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@contextmanager
+def dialled(served) -> Iterator[socket.socket]:
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port), 10) as sock:
+        yield sock
+
+
+def read_until(sock: socket.socket, end: bytes, n: int = 1) -> bytes:
+    data = b""
+    while data.count(end) < n:
+        piece = sock.recv(65536)
+        assert piece, f"closed after {data!r}"
+        data += piece
+    return data
+
+
+def read_all(sock: socket.socket) -> bytes:
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    return data
+
+
+def test_one_connection_serves_one_request_after_the_other(served):
+    with dialled(served) as sock:
+        for _ in range(3):
+            sock.sendall(asking())
+            assert b"HTTP/1.1 200 OK" in read_until(sock, b"total_tokens")
+            sock.sendall(HEALTH)
+            assert b'{"status":"ok"}' in read_until(sock, b'"ok"}')
+
+
+def test_requests_sent_ahead_are_answered_in_order(served):
+    """The first waits for its provider; the others must not overtake it."""
+    served.first.script(Fault(delay_s=0.1))
+    with dialled(served) as sock:
+        sock.sendall(asking() + HEALTH * 20 + asking(b"{}"))
+        got = read_until(sock, b"missing_required_parameter")
+    places = [got.index(sign) for sign in (b"chat.completion", b'"status":"ok"', b"missing_required_parameter")]
+    assert sorted(places) == places
+    assert 20 == got.count(b'"status":"ok"')
+
+
+def test_request_in_single_bytes_is_understood(served):
+    with dialled(served) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in asking(b"{}"):
+            sock.sendall(bytes([byte]))
+        assert b" 400 " in read_until(sock, b"missing_required_parameter")
+
+
+def test_caller_that_waits_for_permission_to_send_gets_it(served):
+    """As curl does with bodies above 1 MB."""
+    with dialled(served) as sock:
+        sock.sendall(asking(b"", b"expect: 100-continue").replace(b"length: 0", b"length: %d" % len(BODY)))
+        assert read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        sock.sendall(BODY)
+        assert b" 200 " in read_until(sock, b"total_tokens")
+
+
+def test_offer_of_http_2_is_passed_over(served):
+    """Java's client makes it with every body sent in clear."""
+    offer = (b"connection: upgrade, http2-settings", b"upgrade: h2c", b"http2-settings: AAMAAABkAAQCAAAAAAIAAAAA")
+    with dialled(served) as sock:
+        for _ in range(2):
+            sock.sendall(asking(BODY, *offer)[:-5])
+            sock.sendall(BODY[-5:])
+            assert b"HTTP/1.1 200 OK" in read_until(sock, b"total_tokens")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_old_http_gets_its_answer_until_the_connection_closes(served, stream):
+    body = json.dumps({**OK, "stream": stream}).encode()
+    with dialled(served) as sock:
+        sock.sendall(asking(body).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        got = read_all(sock)
+    assert b"connection: close" in got
+    assert b"transfer-encoding" not in got
+    assert got.rstrip().endswith(b"[DONE]" if stream else b"}")
+
+
+def test_connection_closes_after_the_answer_when_asked(served):
+    with dialled(served) as sock:
+        sock.sendall(asking(BODY, b"connection: close"))
+        assert b"connection: close" in read_all(sock)
+
+
+@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET / HTTP/1.1\r\nx: " + b"y" * 200_000])
+def test_what_is_no_http_is_refused_and_closed(served, sent):
+    with dialled(served) as sock:
+        sock.sendall(sent)
+        assert read_all(sock).startswith(b"HTTP/1.1 400 ")
+
+
+def test_refused_body_is_read_to_its_end_so_that_the_answer_arrives(served):
+    """A caller that is still sending would see a reset instead."""
+    with dialled(served) as sock:
+        sock.sendall(asking(b"x" * 12_000_000) + HEALTH)
+        assert b" 413 " in read_until(sock, b'"ok"}')
+
+
+def test_head_is_answered_without_a_body(served):
+    with dialled(served) as sock:
+        sock.sendall(HEALTH.replace(b"GET", b"HEAD") + HEALTH)
+        assert 1 == read_until(sock, b'"status":"ok"').count(b"{")
+
+
+def test_burst_of_events_is_not_held_back(served):
+    """Without TCP_NODELAY each further packet of a stream waits 40 ms for an acknowledgement."""
+    body = json.dumps({**OK, "stream": True}).encode()
+    took_s = []
+    with dialled(served) as sock:
+        for _ in range(5):
+            served.first.script(Fault(text=" ".join("word" for _ in range(18))))
+            started = time.perf_counter()
+            sock.sendall(asking(body))
+            read_until(sock, b"0\r\n\r\n")
+            took_s.append(time.perf_counter() - started)
+    assert min(took_s) < 0.035
+
+
+def test_vendors_body_and_events_pass_but_not_its_headers(served):
+    served.first.script(
+        Fault(text="x", message={"vendor": 1}, headers={"set-cookie": "a=b", "x-upstream": "1"}),
+        Fault(text="x", message={"vendor": 1}, headers={"set-cookie": "a=b", "x-upstream": "1"}),
+    )
+    for stream in (False, True):
+        with dialled(served) as sock:
+            sock.sendall(asking(json.dumps({**OK, "stream": stream}).encode(), b"connection: close"))
+            got = read_all(sock)
+        assert b'"vendor": 1' in got
+        assert b"cookie" not in got
+        assert b"x-upstream" not in got
