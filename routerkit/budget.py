@@ -78,9 +78,14 @@ class Purse:
         self._leases, self._claims, self._features, self._day = leases, claims, features, day
         self._hold: Hold | None = None
 
-    def reserve(self, target: Target) -> ProviderError | None:
-        """Set aside what an attempt on this target may cost at worst; the error says whose money does not suffice."""
-        usd = worst_usd(target, self._features)
+    def reserve(self, target: Target, features: Features | None = None) -> ProviderError | None:
+        """Set aside what an attempt on this target may cost at worst; the error says whose money does not suffice.
+
+        Args:
+            target: Where it goes.
+            features: Of what is sent; None = of the call's request.
+        """
+        usd = worst_usd(target, features or self._features)
         if usd is None:
             text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
             return ProviderError(f"{text}; give it usd_per_mtok", code="budget")

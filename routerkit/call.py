@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from routerkit.errors import ProviderError
 from routerkit.features import CHARS_PER_TOKEN
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
-from routerkit.record import Attempt, Record, Status
+from routerkit.record import Attempt, Purpose, Record, Status
 
 _NO_USAGE: Final = Usage()
 
@@ -46,14 +47,36 @@ class Call:
         self._model = ""
         self._normalised: tuple[str, ...] = ()
         self._record: Record | None = None
+        self._purpose: Purpose = "answer"
+        self._sent_tokens = decision.features.input_tokens
 
     def opening(self, step: Open) -> Request:
         """Note the start of an attempt; returns the request to send."""
-        self._open, self._opened_at, self._first_at, self._chars = step, self._clock(), None, 0
-        self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
+        self._begin(step)
         sent = normalise(addressed(self.request, step), step.target)
         self._normalised = sent.notes
         return sent.request
+
+    def decide_again(self, decision: Decision) -> None:
+        """Go on with another decision, made when more was known of the request; the call stays the same."""
+        self.decision = replace(decision, id=self.decision.id, at=self.decision.at)
+
+    def asking(self, step: Open, question: Request) -> Request:
+        """Note that the classifier is being asked; returns the question."""
+        self._begin(step)
+        self._purpose = "classify"
+        self._sent_tokens = int(sum(len(str(m["content"])) for m in question.messages) / CHARS_PER_TOKEN) + 1
+        return question
+
+    def heard(self, reply: Reply) -> None:
+        """The classifier has answered."""
+        self._chars, self._usage, self._stated_usd, self._model = len(reply.text), reply.usage, reply.cost_usd, reply.model
+        self._close(self._known_usage(), None)
+
+    def _begin(self, step: Open) -> None:
+        self._open, self._opened_at, self._first_at, self._chars = step, self._clock(), None, 0
+        self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
+        self._normalised, self._purpose, self._sent_tokens = (), "answer", self.decision.features.input_tokens
 
     def saw(self, chunk: Chunk) -> None:
         """Note one chunk of the running attempt."""
@@ -94,6 +117,19 @@ class Call:
         if self._open is not None:
             self.failed(ProviderError(f"the provider raised {type(exc).__name__}, a bug in it", code="server", maybe_billed=True))
 
+    def left_s(self, at_most_s: float) -> float:
+        """Seconds until the deadline, but not more than so many."""
+        return min(at_most_s, self.deadline - self._clock())
+
+    def check_deadline(self) -> None:
+        """End a stream that runs on after the deadline.
+
+        Raises:
+            ProviderError: `timeout`.
+        """
+        if self._clock() > self.deadline:
+            raise ProviderError(f"the stream was still running after its {self.request.timeout_s:g} s", code="timeout", maybe_billed=True)
+
     @property
     def latency_s(self) -> float:
         """Seconds of the last finished attempt."""
@@ -109,7 +145,7 @@ class Call:
         """Why the last target tried was the one, in one line."""
         decision = self.decision
         rule = f", rule {decision.rule!r}" if decision.rule else ""
-        failed = "".join(f"; {a.target!r} failed: {a.error_code}" for a in self.attempts if a.error_code)
+        failed = "".join(f"; {a.target!r} failed: {a.error_code}" for a in self.attempts if a.error_code and a.purpose == "answer")
         notes = "".join(f"; {note}" for note in decision.notes)
         picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
         return f"{picked}{rule}{failed}{notes}"
@@ -152,7 +188,7 @@ class Call:
             self.failed(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
         elif self.purse is not None:
             self.purse.settle(0.0)  # set aside for an attempt that never began
-        last = self.attempts[-1] if self.attempts else None
+        last = next((a for a in reversed(self.attempts) if a.purpose == "answer"), None)
         usage = _NO_USAGE
         if len(self.attempts) == 1 and last:
             usage = last.usage or usage
@@ -208,6 +244,7 @@ class Call:
                 maybe_billed=error is not None and error.maybe_billed,
                 price_version=price.version if price else None,
                 normalised=self._normalised,
+                purpose=self._purpose,
             )
         )
         if self.purse is not None:
@@ -217,7 +254,7 @@ class Call:
         """What the provider reported, else an estimate: no prompt has no tokens, so zero means that nobody counted."""
         if self._usage and (self._usage.input_tokens or self._usage.output_tokens):
             return self._usage
-        return Usage(self.decision.features.input_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
+        return Usage(self._sent_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
 
 
 def addressed(request: Request, step: Open) -> Request:

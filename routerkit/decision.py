@@ -112,6 +112,11 @@ class Decision:
         """Name of the chosen target; None when every target was dropped."""
         return self.ranked[0] if self.ranked else None
 
+    @property
+    def is_routed(self) -> bool:
+        """Whether a route applies."""
+        return bool(self.matches) and self.matches[0].is_met
+
     def candidate(self, target: str) -> Candidate:
         """The candidate of that name.
 

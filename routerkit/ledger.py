@@ -161,7 +161,7 @@ def _attempt_json(attempt: Attempt) -> Json:
 def _error_code(record: Record) -> str | None:
     if record.status == "ok":
         return None
-    if not record.attempts:
+    if record.target is None:
         return "no_candidate" if record.status == "error" else None
     return record.attempts[-1].error_code
 

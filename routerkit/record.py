@@ -10,6 +10,9 @@ from routerkit.decision import Decision
 from routerkit.errors import ErrorCode, ErrorKind
 from routerkit.messages import Request, Usage
 
+Purpose = Literal["answer", "classify"]
+"""What an attempt was for: the answer itself, or the question which route the request belongs to."""
+
 Status = Literal["ok", "error", "cancelled"]
 """How a call ended; `cancelled` = the caller went away."""
 
@@ -38,6 +41,7 @@ class Attempt:
     price_version: str | None = None
     normalised: tuple[str, ...] = ()
     """What was changed in the conversation so that this target takes it, one phrase each; see `normalise`."""
+    purpose: Purpose = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Record:
     attempts: tuple[Attempt, ...]
     status: Status
     target: str | None
-    """Target that answered, or the last one tried."""
+    """Target that answered, or the last one tried; None when none was."""
     model: str | None
     latency_s: float
     usage: Usage

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from routerkit import addressing
@@ -16,15 +15,17 @@ from routerkit.budget import Budgets
 from routerkit.call import Call
 from routerkit.case import Snapshot
 from routerkit.catalog import Target
+from routerkit.classifier import Classifier, sort
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
-from routerkit.features import features, last_user_text
+from routerkit.features import features
 from routerkit.fence import fenced
 from routerkit.health import HealthBoard
+from routerkit.inquiry import Inquiry
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
 from routerkit.provider import Provider
@@ -33,8 +34,9 @@ from routerkit.reign import Reign
 from routerkit.reign import close as close_part
 from routerkit.router_state import RouterState
 from routerkit.rules import Rule, When
+from routerkit.running import Running
 from routerkit.scorecard import now_utc
-from routerkit.semantic import read
+from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
 from routerkit.state.interface import StateStore
 from routerkit.tickets import new_ticket
@@ -130,12 +132,14 @@ class Router:
             AllAttemptsFailedError: every attempt failed.
         """
         with self._begin(request, is_stream=False) as (call, state):
+            self._ask(call, state)
             result = drive(self._steps(call, state), call, lambda t, r: _provider(t, state).complete(r), self._sleep)
             return self._replied(call, result)
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
         with self._begin(request, is_stream=False) as (call, state):
+            await self._aask(call, state)
             result = await adrive(self._steps(call, state), call, lambda t, r: _provider(t, state).acomplete(r), self._asleep)
             return self._replied(call, result)
 
@@ -148,6 +152,7 @@ class Router:
             StreamBrokenError: the answer broke after content was delivered.
         """
         with self._begin(request, is_stream=True) as (call, state):
+            self._ask(call, state)
             opened = drive(self._steps(call, state), call, lambda t, r: prime(_provider(t, state).stream(r), call), self._sleep)
             if isinstance(opened, ProviderError):
                 raise self._gave_up(call, opened) from opened
@@ -156,7 +161,7 @@ class Router:
                 for chunk in opened.rest:
                     call.saw(chunk)
                     yield chunk
-                    self._check_deadline(call)
+                    call.check_deadline()
             except ProviderError as exc:
                 raise self._broke(call, exc) from exc
             finally:
@@ -166,6 +171,7 @@ class Router:
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Async twin of `stream`."""
         with self._begin(request, is_stream=True) as (call, state):
+            await self._aask(call, state)
             opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(_provider(t, state).astream(r), call), self._asleep)
             if isinstance(opened, ProviderError):
                 raise self._gave_up(call, opened) from opened
@@ -175,7 +181,7 @@ class Router:
                 async for chunk in opened.rest:
                     call.saw(chunk)
                     yield chunk
-                    self._check_deadline(call)
+                    call.check_deadline()
             except ProviderError as exc:
                 raise self._broke(call, exc) from exc
             finally:
@@ -200,7 +206,7 @@ class Router:
     def _providers(self) -> Iterable[Provider]:
         return self.state.providers.values()
 
-    def _decide(self, request: Request, state: RouterState) -> Decision:
+    def _decide(self, request: Request, state: RouterState, heard: Heard | None = None) -> Decision:
         pool, asked = addressing.find(request.model, state.pools)
         policy, facts = state.policy(pool), features(request)
         snapshot = Snapshot(
@@ -211,18 +217,30 @@ class Router:
             self._explore_budget.left_usd(policy),
             self.experience,
         )
-        reading = read(state.routes, last_user_text(request.messages), facts) if state.routes else None
+        reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         asked_for = () if asked is None else (Rule(f"{asked.name} was asked for", When(), only=(asked.name,)),)
         ticket = new_ticket(self._now(), self._rng.getrandbits(32), state.revision)
         decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *asked_for), ticket=ticket)
         return reading.sign(decision) if reading else decision
 
-    def _begin(self, request: Request, *, is_stream: bool) -> _Running:
+    def _ask(self, call: Call, state: RouterState) -> None:
+        if state.classifier is not None and (heard := self._inquiry(call, state, state.classifier).ask()):
+            call.decide_again(self._decide(call.request, state, heard))
+
+    async def _aask(self, call: Call, state: RouterState) -> None:
+        if state.classifier is not None and (heard := await self._inquiry(call, state, state.classifier).aask()):
+            call.decide_again(self._decide(call.request, state, heard))
+
+    def _inquiry(self, call: Call, state: RouterState, classifier: Classifier) -> Inquiry:
+        return Inquiry(classifier, _provider(classifier.target, state), call, self._health, state.rules)
+
+    def _begin(self, request: Request, *, is_stream: bool) -> Running[RouterState]:
         reign = self._reign
         decision = self._decide(request, reign.state)
         purse = self._budgets.purse(request, decision, reign.state)
-        return _Running(self, Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream, purse=purse), reign)
+        call = Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream, purse=purse)
+        return Running(call, reign, self._finish)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
         decision = call.decision
@@ -248,10 +266,6 @@ class Router:
         self._health.succeeded(attempt.target, attempt.latency_s)
         return call.signature()
 
-    def _check_deadline(self, call: Call) -> None:
-        if self._clock() > call.deadline:
-            raise ProviderError(f"the stream was still running after its {call.request.timeout_s:g} s", code="timeout", maybe_billed=True)
-
     def _gave_up(self, call: Call, last: ProviderError) -> AllAttemptsFailedError:
         call.status = "error"
         return AllAttemptsFailedError(call.record(), last)
@@ -266,25 +280,6 @@ class Router:
         record = call.record()
         self._explore_budget.charge(record)
         notify(self._observers, record)
-
-
-class _Running:
-    """A call from its decision to its end: emits its Record exactly once, however it ends, and keeps its providers open until then."""
-
-    __slots__ = ("_call", "_reign", "_router")
-
-    def __init__(self, router: Router, call: Call, reign: Reign[RouterState]) -> None:
-        self._router, self._call, self._reign = router, call, reign
-
-    def __enter__(self) -> tuple[Call, RouterState]:
-        self._reign.enter()
-        return self._call, self._reign.state
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(exc, Exception):
-            self._call.crashed(exc)
-        self._router._finish(self._call)
-        self._reign.leave()
 
 
 def _provider(target: Target, state: RouterState) -> Provider:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from routerkit.catalog import Pool
+from routerkit.classifier import Classifier
 from routerkit.policy import Policy
 from routerkit.provider import Provider
 from routerkit.routes import RouteBook
@@ -29,6 +30,8 @@ class RouterState:
     routes: RouteBook = field(default_factory=RouteBook)
     pool_budgets: Mapping[str, float] = field(default_factory=dict)
     """Pool → dollars per UTC day."""
+    classifier: Classifier | None = None
+    """Asked for the route of a request that sounds like none."""
 
     def policy(self, pool: Pool) -> Policy:
         """The policy a pool names."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,6 +9,13 @@ from routerkit.decision import Decision
 from routerkit.features import Features
 from routerkit.routes import Match, RouteBook
 from routerkit.rules import Rule, When
+
+
+class Heard(NamedTuple):
+    """What a model says that was asked for the route, or why it says nothing."""
+
+    match: Match | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Reading(NamedTuple):
@@ -27,22 +33,24 @@ class Reading(NamedTuple):
         return replace(decision, matches=self.matches, notes=decision.notes + self.notes)
 
 
-def read(book: RouteBook, text: str, features: Features, *, chosen: Match | None = None, notes: Sequence[str] = ()) -> Reading:
+def read(book: RouteBook, text: str, features: Features, *, heard: Heard | None = None) -> Reading:
     """Find the route of a request and apply it.
 
     Args:
         book: All routes.
         text: Last message of the user.
         features: What else is known of the request.
-        chosen: What a model chose; it is asked only when no utterance matches, so it comes first.
-        notes: What became of asking it.
+        heard: What a model says; it counts only where no utterance matches.
     """
-    matches = (*((chosen,) if chosen else ()), *book.matches(text))
+    matches = book.matches(text)
+    notes: tuple[str, ...] = ()
+    if heard is not None and not (matches and matches[0].is_met):
+        matches, notes = (*((heard.match,) if heard.match else ()), *matches), heard.notes
     route = book.route(matches[0].route) if matches and matches[0].is_met else None
     if route is None:
-        return Reading(features, (), matches, tuple(notes))
+        return Reading(features, (), matches, notes)
     if route.kind and features.kind_source != "hint":
         features = replace(features, kind=route.kind, kind_source=f"route {route.name}")
     acts = bool(route.only or route.prefer or route.avoid)
     rule = Rule(f"route {route.name}", When(), route.only, route.prefer, route.avoid)
-    return Reading(features, (rule,) if acts else (), matches, tuple(notes))
+    return Reading(features, (rule,) if acts else (), matches, notes)

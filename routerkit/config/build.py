@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from routerkit.catalog import Pool, Target
+from routerkit.classifier import Classifier
 from routerkit.config.prices import find_facts
 from routerkit.config.problems import KeyPath, Problem
 from routerkit.config.providers import build_provider, references
@@ -60,6 +61,7 @@ def plan_state(config: Config, base: Path) -> RouterState:
         ConfigError: a price is incomplete, or the scorecard is unreadable.
     """
     targets = build_targets(config)
+    routes = RouteBook([Route(**dict(route)) for route in config.routes])
     return RouterState(
         pools={n: Pool(n, tuple(targets[t] for t in pool.targets), pool.policy) for n, pool in config.pools.items()},
         providers={},
@@ -68,7 +70,8 @@ def plan_state(config: Config, base: Path) -> RouterState:
         scorecard=_scorecard(config.scorecard, base),
         budgets=config.usd_per_day,
         revision=_revision(config, targets),
-        routes=RouteBook([Route(**dict(route)) for route in config.routes]),
+        routes=routes,
+        classifier=_classifier(config, targets, routes),
     )
 
 
@@ -156,6 +159,11 @@ def _nested(section: ProviderSection, base: Path, loading: tuple[Path, ...]) -> 
 def _policy(name: str, section: PolicySection) -> Policy:
     given = {k: v for k, v in section.model_dump(exclude={"kind"}).items() if v is not None}
     return Policy(name, section.kind or name, PolicySettings(**given))
+
+
+def _classifier(config: Config, targets: Mapping[str, Target], routes: RouteBook) -> Classifier | None:
+    section = config.classifier
+    return None if section is None else Classifier(targets[section.target], routes, section.timeout_s)
 
 
 def _rule(section: RuleSection) -> Rule:

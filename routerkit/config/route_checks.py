@@ -34,6 +34,10 @@ def route_problems(config: Config) -> Iterator[Problem]:
         yield from unknown_words((*path, "kind"), "task kind", (route.kind,) if route.kind is not None else (), TASK_KINDS)
         yield from _idle_problems(path, route)
     yield from _collision_problems(config, names)
+    if config.classifier is not None:
+        yield from unknown_targets(("classifier", "target"), (config.classifier.target,), config.targets)
+        if not config.routes:
+            yield Problem(("classifier",), "there are no routes to choose among; add [[routes]]")
 
 
 def _idle_problems(path: KeyPath, route: RouteSection) -> Iterator[Problem]:

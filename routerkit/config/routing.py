@@ -6,8 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from routerkit.classifier import TIMEOUT_S
 from routerkit.config.section import Names, Section
 from routerkit.routes import THRESHOLD
+
+
+class ClassifierSection(Section):
+    """A target that is asked for the route of a request that sounds like none."""
+
+    target: str
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = TIMEOUT_S
 
 
 class RouteSection(Section):

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Discriminator, Field, JsonValue, PrivateAttr, T
 from pydantic_core import PydanticCustomError
 
 from routerkit.config.problems import Source
-from routerkit.config.routing import RouteSection
+from routerkit.config.routing import ClassifierSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 
@@ -244,6 +244,7 @@ class Config(Section):
     policies: Mapping[str, PolicySection] = {}
     rules: Annotated[tuple[RuleSection, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[RouteSection, ...], Field(strict=False)] = ()
+    classifier: ClassifierSection | None = None
     budgets: Mapping[str, BudgetSection] = {}
     scorecard: ScorecardSection | None = None
     ledger: LedgerSection | None = None

@@ -111,6 +111,12 @@ def test_every_phrase_is_wholly_like_itself_and_order_of_words_does_not_matter()
 ROUTED = GOOD + '\n[[routes]]\nname = "port"\nutterances = ["port this module to python 3"]\nprefer = ["mini"]\n'
 
 
+def test_classifier_without_routes_is_refused():
+    """It would have nothing to choose among."""
+    with pytest.raises(ConfigError, match=r"classifier: there are no routes to choose among; add \[\[routes\]\]"):
+        parse(GOOD + '[classifier]\ntarget = "mini"\n')
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -122,6 +128,11 @@ ROUTED = GOOD + '\n[[routes]]\nname = "port"\nutterances = ["port this module to
         ('prefer = ["mini"]\n', 'prefer = ["mini"]\navoid = ["mini"]\n', "routes[0].avoid: 'mini' is also wanted by only or prefer"),
         ('prefer = ["mini"]\n', 'prefer = ["mini"]\nthreshold = 0.0\n', "routes[0].threshold: 0.0 should be greater than 0"),
         ('prefer = ["mini"]\n', 'prefer = ["mini"]\nutterence = "x"\n', "routes[0].utterence: unknown key; did you mean 'utterances'?"),
+        (
+            'prefer = ["mini"]\n',
+            'prefer = ["mini"]\n[classifier]\ntarget = "min"\n',
+            "classifier.target: unknown target 'min'; did you mean",
+        ),
         (
             'prefer = ["mini"]\n',
             'prefer = ["mini"]\n[[routes]]\nname = "port"\nutterances = ["x y"]\nkind = "migrate"\n',

@@ -1,0 +1,31 @@
+"""A call from its decision to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from routerkit.call import Call
+from routerkit.reign import HasProviders, Reign
+
+S = TypeVar("S", bound=HasProviders)
+
+
+class Running(Generic[S]):
+    """Emits a call's Record exactly once, however it ends, and keeps its providers open until then."""
+
+    __slots__ = ("_call", "_finish", "_reign")
+
+    def __init__(self, call: Call, reign: Reign[S], finish: Callable[[Call], None]) -> None:
+        self._call, self._reign, self._finish = call, reign, finish
+
+    def __enter__(self) -> tuple[Call, S]:
+        self._reign.enter()
+        return self._call, self._reign.state
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(exc, Exception):
+            self._call.crashed(exc)
+        self._finish(self._call)
+        self._reign.leave()
