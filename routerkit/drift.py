@@ -85,10 +85,10 @@ class Drift:
     normal: float
     """What counts as normal: the success rate, or the median of cost or latency."""
     now: float
-    """The same, over the outcomes since the likeliest moment of change."""
+    """The same, over all that was watched; with an alarm, over the outcomes since the likeliest moment of change."""
     n_now: int
     since: datetime | None
-    """That moment, UTC; None when nothing was watched."""
+    """Moment of the first outcome that `now` is about, UTC; None when nothing was watched."""
     evidence: float
     """Highest it has been; from 1 on it is an alarm."""
 
@@ -141,7 +141,7 @@ def residual_drift(target: str, kind: str | None, measure: str, seen: Sequence[S
 class _Found(NamedTuple):
     evidence: float
     change: int
-    """Index of the likeliest first outcome after a change."""
+    """Index of the likeliest first outcome after a change; 0 without an alarm."""
 
 
 def _watch(are_bad: Sequence[bool], rate: float, outcomes_per_false_alarm: float) -> _Found:
@@ -149,7 +149,8 @@ def _watch(are_bad: Sequence[bool], rate: float, outcomes_per_false_alarm: float
     for is_bad in are_bad:
         detector.saw(is_bad=is_bad)
         most = max(most, detector.evidence)
-    return _Found(most, _likeliest_change(are_bad, rate))
+    # Without an alarm there was no change to speak of, and looking for its likeliest moment would only find bad luck.
+    return _Found(most, _likeliest_change(are_bad, rate) if most >= 1.0 else 0)
 
 
 def _likeliest_change(are_bad: Sequence[bool], rate: float) -> int:

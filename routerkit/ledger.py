@@ -116,7 +116,10 @@ def call_row(record: Record) -> Row:
         "prompt_chars": decision.features.input_chars,
         "prompt_sha256": hashlib.sha256(fastjson.canonical(request.messages)).hexdigest(),
         "output_chars": record.output_chars,
+        "picked": decision.picked,
         "propensity": decision.propensity,
+        "is_exploring": decision.is_exploring,
+        "expected_usd": _expected_usd(record),
         "rule": decision.rule,
         "scorecard_revision": decision.scorecard_revision,
         "config_revision": decision.config_revision,
@@ -156,6 +159,11 @@ def _attempt_json(attempt: Attempt) -> Json:
     if attempt.usage is not None:
         facts["usage"] = {name: getattr(attempt.usage, name) for name in attempt.usage.__slots__}
     return facts | {"error": None if attempt.error is None else remark(attempt.error)}
+
+
+def _expected_usd(record: Record) -> float | None:
+    """What the decision expected of the target that answered."""
+    return next((c.cost_usd for c in record.decision.candidates if c.target == record.target), None)
 
 
 def _error_code(record: Record) -> str | None:

@@ -22,6 +22,7 @@ from langchain_routerkit.answer import PROVIDER, to_chunk, to_result
 from langchain_routerkit.calls import CallSettings, spelled_out, to_request
 from langchain_routerkit.entries import EntryPoints
 from langchain_routerkit.errors import as_langchain
+from langchain_routerkit.outcome import record_ids
 from langchain_routerkit.session import RunManager, agent_of, session_of
 from routerkit import Request, Router
 
@@ -89,6 +90,22 @@ class ChatRouter(EntryPoints):
                 object.__setattr__(self, "config", os.environ.get("ROUTERKIT_CONFIG") or "routerkit.toml")
             object.__setattr__(self, "router", pools.shared_router(Path(str(self.config))))
         return cast("Router", self.router)
+
+    def report(self, result: object, *, success: bool, evidence: str = "") -> tuple[str, ...]:
+        """Tell the router what became of an answer, or of all answers behind an agent's result; returns the ids of their records.
+
+        Args:
+            result: A message, a list of messages, an agent's final state, or a structured answer with `include_raw=True`.
+            success: Whether it worked: tests passed, diff applied, not reverted.
+            evidence: What shows it.
+
+        Raises:
+            ConfigError: no routed answer is in the result.
+        """
+        found = record_ids(result)
+        for record_id in found:
+            self._router().report(record_id, success=success, evidence=evidence)
+        return found
 
     @property
     def _llm_type(self) -> str:

@@ -37,6 +37,8 @@ LAZY: Final = {
     "keys": Lazy("routerkit.cli.serve", "keys_app", "Keys of the gateway's callers: create, list, revoke.", "gateway"),
     "app": Lazy("routerkit.cli.app_command", "app_command", "Look at what was measured and routed, in a browser.", "app"),
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
+    "report": Lazy("routerkit.cli.online", "report", "Tell what became of an answer."),
+    "drift": Lazy("routerkit.cli.online", "drift", "Who has become worse than the scorecard says?"),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
 }
 """In the order of a first day with routerkit."""

@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 import typer
 
+from routerkit.cli.tables import cell, print_table
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
 from routerkit.ledger import remark
@@ -100,7 +101,7 @@ def sql(
     elif as_csv:
         _print_csv(rows)
     else:
-        _print_table(rows.columns, [[_cell(v) for v in row] for row in rows.rows])
+        print_table(rows.columns, [[cell(v) for v in row] for row in rows.rows])
 
 
 @ledger_app.command("ingest")
@@ -194,32 +195,18 @@ def _print_calls(rows: Rows) -> None:
     cells = [
         [
             _time(c["called_at"]),
-            _cell(c["record_id"]),
-            _cell(c["kind"]),
-            _cell(c["target"]),
-            _cell(c["n_attempts"]),
-            f"{_cell(c['input_tokens'])}/{_cell(c['output_tokens'])}",
+            cell(c["record_id"]),
+            cell(c["kind"]),
+            cell(c["target"]),
+            cell(c["n_attempts"]),
+            f"{cell(c['input_tokens'])}/{cell(c['output_tokens'])}",
             format_usd(_number(c["cost_usd"])),
             f"{_number(c['latency_s']) or 0:.2f} s",
-            _cell(c["error_code"] or c["status"]) if c["status"] == "error" else _cell(c["status"]),
+            cell(c["error_code"] or c["status"]) if c["status"] == "error" else cell(c["status"]),
         ]
         for c in rows.as_dicts()
     ]
-    _print_table(head, cells)
-
-
-def _print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    # Loaded here: printing JSON, and every other command of routerkit, does without rich.
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    # In a pipe there is no width to keep to, and whoever reads it wants whole values.
-    Console(width=None if sys.stdout.isatty() else 1_000_000, highlight=False).print(table)
+    print_table(head, cells)
 
 
 def _print_json(rows: Rows) -> None:
@@ -238,7 +225,7 @@ def _print_explanation(decision: str) -> None:
     except ValueError:
         lines = [decision]  # stored by another version: better raw than not at all
     for line in lines:
-        print(_cell(line))
+        print(cell(line))
 
 
 def _outcome(call: dict[str, object]) -> str:
@@ -257,10 +244,6 @@ def _time(value: object) -> str:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else "".join(c if c.isprintable() else " " for c in str(value))
 
 
 def _json_value(value: object) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from routerkit.catalog import Pool, Target
 from routerkit.classifier import Classifier
+from routerkit.config.learning import ReportWatch
 from routerkit.config.prices import find_facts
 from routerkit.config.problems import KeyPath, Problem
 from routerkit.config.providers import build_provider, references
@@ -107,6 +108,13 @@ def build_ledger(config: Config, base: Path) -> Ledger | None:
         return Ledger(folder, store_text=config.ledger.store_text)
     except OSError as exc:
         raise _placed(config, ("ledger", "path"), f"cannot be used ({exc.strerror or exc}); make it a writable folder") from exc
+
+
+def build_report_watch(config: Config, base: Path) -> ReportWatch | None:
+    """What teaches a running router from its ledger; None when the configuration does not ask for it."""
+    if config.online is None or config.ledger is None:
+        return None
+    return ReportWatch(base / Path(config.ledger.path).expanduser(), config.online)
 
 
 def build_watch(config: Config, base: Path) -> ScorecardWatch | None:

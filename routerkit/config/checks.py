@@ -31,6 +31,8 @@ def cross_problems(config: Config) -> Iterator[Problem]:
     for name, policy in config.policies.items():
         yield from _policy_problems(name, policy, config)
     yield from _rules_problems(config)
+    if config.online is not None and config.ledger is None:
+        yield Problem(("online",), 'learns from the reports in the ledger, and there is none; add [ledger] with path = "routerkit-data"')
     yield from route_problems(config)
 
 

@@ -12,13 +12,14 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from routerkit.config.build import build_ledger, build_state, build_watch
+from routerkit.config.build import build_ledger, build_report_watch, build_state, build_watch
 from routerkit.config.checks import cross_problems
 from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
 from routerkit.config.watch import SWAPPING
 from routerkit.errors import ConfigError
 from routerkit.messages import Json
+from routerkit.observe import Observer
 from routerkit.router import Router
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
@@ -43,17 +44,22 @@ _TOML_WORDS: Final = {
 _TOML_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
-def load(path: str | PathLike[str]) -> Router:
+def load(path: str | PathLike[str], *, observers: Sequence[Observer] = ()) -> Router:
     """Read a configuration file and connect everything it names.
+
+    Args:
+        path: The configuration.
+        observers: Told of every call, besides the ledger that the configuration names.
 
     Raises:
         ConfigError: anything is wrong with the file or what it refers to.
     """
     config, base = read(path), Path(path).parent
-    watch = build_watch(config, base)
+    watches = [watch for watch in (build_watch(config, base), build_report_watch(config, base)) if watch is not None]
+    ledger = build_ledger(config, base)
     state = build_state(config, base, loading=(Path(path).resolve(),))
-    router = Router(state, observers=[part for part in (build_ledger(config, base), watch) if part is not None])
-    if watch is not None:
+    router = Router(state, observers=[*observers, *([] if ledger is None else [ledger]), *watches])
+    for watch in watches:
         watch.start(router)
     return router
 

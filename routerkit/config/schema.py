@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import ConfigDict, Discriminator, Field, JsonValue, PrivateAttr, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from routerkit.config.learning import OnlineSection
 from routerkit.config.problems import Source
 from routerkit.config.routing import ClassifierSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
@@ -248,6 +249,7 @@ class Config(Section):
     budgets: Mapping[str, BudgetSection] = {}
     scorecard: ScorecardSection | None = None
     ledger: LedgerSection | None = None
+    online: OnlineSection | None = None
     timeouts: TimeoutsSection = TimeoutsSection()
 
     _source: Source = PrivateAttr(default_factory=Source)

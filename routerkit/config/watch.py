@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
-from weakref import WeakSet
 
+from routerkit.config.rounds import Rounds
 from routerkit.errors import ConfigError
 from routerkit.record import Record, Report
 from routerkit.router import Router
@@ -38,16 +37,15 @@ class ScorecardWatch:
             every_s: Seconds between two looks.
             adjust: Applied to each card that was read, e.g. to set the configured prior.
         """
-        self._path, self._every_s, self._adjust = path, every_s, adjust
+        self._path, self._adjust = path, adjust
         self._seen = _mark(path)
         self._router: Callable[[], Router | None] = lambda: None
-        self._over = threading.Event()
+        self._rounds = Rounds("routerkit-scorecard", self.look, every_s=every_s)
 
     def start(self, router: Router) -> None:
         """Look after this router's scorecard from now on."""
         self._router = weakref.ref(router)
-        self._begin()
-        _watches.add(self)
+        self._rounds.start(router)
 
     def look(self) -> bool:
         """Look once; whether a new scorecard was put in force."""
@@ -71,15 +69,7 @@ class ScorecardWatch:
 
     def close(self) -> None:
         """Look no more."""
-        self._over.set()
-
-    def _begin(self) -> None:
-        if not self._over.is_set():
-            threading.Thread(target=self._run, name="routerkit-scorecard", daemon=True).start()
-
-    def _run(self) -> None:
-        while not self._over.wait(self._every_s) and self._router() is not None:
-            self.look()
+        self._rounds.end()
 
 
 def _mark(path: Path) -> _Mark | None:
@@ -88,15 +78,3 @@ def _mark(path: Path) -> _Mark | None:
     except OSError:
         return None  # not published yet, or on a disk that is away: what is in force stays in force
     return found.st_mtime_ns, found.st_ino, found.st_size
-
-
-_watches: Final[WeakSet[ScorecardWatch]] = WeakSet()
-
-
-def _begin_all() -> None:
-    for watch in tuple(_watches):
-        watch._begin()
-
-
-# Threads do not survive a fork, and servers fork their workers after loading.
-os.register_at_fork(after_in_child=_begin_all)

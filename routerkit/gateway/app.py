@@ -159,7 +159,7 @@ class Gateway:
         await exchange.answer(200, encode(found))
 
     async def _show_metrics(self, exchange: Exchange) -> None:
-        body, content_type = self._metrics.text(self._router.health)
+        body, content_type = self._metrics.text(self._router.health, self._router.experience)
         await exchange.answer(200, body, [(b"content-type", content_type)])
 
     async def _health(self, exchange: Exchange) -> None:

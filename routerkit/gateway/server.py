@@ -16,7 +16,7 @@ from typing import Final
 
 import uvloop
 
-from routerkit.config import build_ledger, build_state, read, reload
+from routerkit.config import load, read, reload
 from routerkit.errors import ConfigError
 from routerkit.gateway.app import Gateway
 from routerkit.gateway.keys import Gate, KeyStore
@@ -70,10 +70,8 @@ def build(config: Path) -> tuple[Gateway, Router]:
     Raises:
         ConfigError: the configuration is wrong.
     """
-    settings, path = read(config), keys_path(config)
-    ledger, memory, metrics = build_ledger(settings, config.parent), Memory(), Metrics()
-    state = build_state(settings, config.parent, loading=(config.resolve(),))
-    router = Router(state, observers=[memory, metrics, *([] if ledger is None else [ledger])])
+    path, memory, metrics = keys_path(config), Memory(), Metrics()
+    router = load(config, observers=[memory, metrics])
     gate = Gate(KeyStore(path)) if path.exists() else None
     return Gateway(router, gate=gate, memory=memory, metrics=metrics), router
 

@@ -1,14 +1,17 @@
 """Stored rows: append-only segments, one ingester, short readers. Importing this does not load duckdb."""
 
 from routerkit.store.ingester import IngestResult, follow, ingest
+from routerkit.store.production import ALARMS, Due, due_for_measuring, find_drift, learn, raise_alarms, read_outcomes
 from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
 from routerkit.store.schema import CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
 from routerkit.store.segments import Durability, Pace, SegmentWriter
 
 __all__ = [
+    "ALARMS",
     "CALLS",
     "LEDGER_SCHEMAS",
     "REPORTS",
+    "Due",
     "Durability",
     "IngestResult",
     "Pace",
@@ -18,7 +21,12 @@ __all__ = [
     "Snapshot",
     "StreamSchema",
     "connect_readonly",
+    "due_for_measuring",
+    "find_drift",
     "follow",
     "ingest",
+    "learn",
     "query",
+    "raise_alarms",
+    "read_outcomes",
 ]

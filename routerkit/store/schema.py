@@ -79,7 +79,10 @@ CALLS: Final = StreamSchema(
         "prompt_chars": "BIGINT",
         "prompt_sha256": "VARCHAR",
         "output_chars": "BIGINT",
+        "picked": "VARCHAR",
         "propensity": "DOUBLE",
+        "is_exploring": "BOOLEAN",
+        "expected_usd": "DOUBLE",
         "rule": "VARCHAR",
         "scorecard_revision": "VARCHAR",
         "config_revision": "VARCHAR",
@@ -97,8 +100,9 @@ REPORTS: Final = StreamSchema(
     table="reports",
     key="record_id",
     columns={"reported_at": "TIMESTAMP", "record_id": "VARCHAR", "success": "BOOLEAN", "evidence": "VARCHAR"},
+    views={"latest_reports": "SELECT * FROM reports QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY reported_at DESC) = 1"},
 )
-"""Later truth about calls; a call may have several reports."""
+"""Later truth about calls; a call may have several reports, of which the last one counts (view `latest_reports`)."""
 
 LEDGER_SCHEMAS: Final = (CALLS, REPORTS)
 """What the router itself writes."""

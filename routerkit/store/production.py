@@ -1,0 +1,195 @@
+"""What the ledger says about production: reported outcomes, drifted cells, and what is due for measuring again."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from routerkit.drift import BASELINE, OUTCOMES_PER_FALSE_ALARM, Drift, Seen, residual_drift, success_drift
+from routerkit.experience import HALF_LIFE, CellKey, Experience, OnDrift, Outcome, tallied
+from routerkit.scorecard import Scorecard
+from routerkit.store.readers import query
+from routerkit.store.schema import LEDGER_SCHEMAS, Row, StreamSchema
+from routerkit.store.segments import SegmentWriter
+
+ALARMS: Final = StreamSchema(
+    name="alarms",
+    table="alarms",
+    key="alarm_id",
+    columns={
+        "alarm_id": "VARCHAR",
+        "raised_at": "TIMESTAMP",
+        "target": "VARCHAR",
+        "kind": "VARCHAR",
+        "measure": "VARCHAR",
+        "normal": "DOUBLE",
+        "seen": "DOUBLE",
+        "n_seen": "BIGINT",
+        "since": "TIMESTAMP",
+        "scorecard_revision": "VARCHAR",
+    },
+    is_unique=True,
+)
+"""One row per cell, measure and scorecard: what was found to be worse than that scorecard says."""
+_PER_CELL: Final = 2_000
+"""Newest calls of a cell that are looked at for cost and latency; keeps a look at a million rows under a few seconds."""
+_FORGOTTEN: Final = 8
+"""Half-lives after which a report no longer counts (less than half a percent is left)."""
+
+_OUTCOMES: Final = """
+    SELECT c.target, c.kind, r.reported_at, r.success
+    FROM latest_reports AS r JOIN calls AS c USING (record_id)
+    WHERE c.target IS NOT NULL AND c.called_at >= ?
+    ORDER BY r.reported_at, r.record_id"""
+
+_RESIDUALS: Final = """
+    WITH good AS (
+        SELECT target, kind, called_at, cost_usd / nullif(expected_usd, 0) AS cost, latency_s,
+               row_number() OVER (PARTITION BY target, kind ORDER BY called_at, record_id) AS nth,
+               count(*) OVER (PARTITION BY target, kind) AS n
+        FROM calls WHERE status = 'ok' AND target IS NOT NULL AND called_at >= ?)
+    SELECT target, kind, called_at, cost, latency_s FROM good WHERE nth <= ? OR nth > n - ? ORDER BY target, kind, nth"""
+
+
+class Due(NamedTuple):
+    """A cell to measure again."""
+
+    target: str
+    kind: str | None
+    why: str
+    """Measures that alarmed, e.g. `success, cost`."""
+
+
+def read_outcomes(folder: Path, *, since: datetime | None = None) -> list[Outcome]:
+    """The last report about each call made since then, oldest report first. A call nobody reported on is missing, not a failure.
+
+    Raises:
+        StoreError: as `query`.
+    """
+    rows = query(folder, _OUTCOMES, [_stored(since)]).rows
+    return [Outcome(str(target), _text(kind), _instant(at), bool(success)) for target, kind, at, success in rows]
+
+
+def find_drift(folder: Path, scorecard: Scorecard, *, outcomes_per_false_alarm: float = OUTCOMES_PER_FALSE_ALARM) -> list[Drift]:
+    """Every cell with enough production traffic since the scorecard was made, worst first.
+
+    Success is judged by reports; cost and latency by calls that were answered, failed attempts before the answer included.
+
+    Raises:
+        StoreError: as `query`.
+    """
+    found = [
+        *_success(read_outcomes(folder, since=scorecard.made_at), scorecard, outcomes_per_false_alarm),
+        *_residuals(query(folder, _RESIDUALS, [_stored(scorecard.made_at), BASELINE, _PER_CELL]).rows, outcomes_per_false_alarm),
+    ]
+    return sorted(found, key=lambda d: (-d.evidence, d.target, d.kind or "", d.measure))
+
+
+def learn(
+    folder: Path,
+    scorecard: Scorecard,
+    *,
+    now: datetime,
+    half_life: timedelta = HALF_LIFE,
+    on_drift: OnDrift = "widen",
+    outcomes_per_false_alarm: float = OUTCOMES_PER_FALSE_ALARM,
+) -> tuple[Experience, list[Drift]]:
+    """What a router should believe besides its scorecard, and the drift behind it.
+
+    Raises:
+        StoreError: as `query`.
+    """
+    drifts = find_drift(folder, scorecard, outcomes_per_false_alarm=outcomes_per_false_alarm)
+    outcomes = _without_the_past(read_outcomes(folder, since=now - _FORGOTTEN * half_life), drifts)
+    alarmed = [d for d in drifts if d.is_alarm]
+    alarms = {cell: tuple(d.alarm() for d in alarmed if (d.target, d.kind) == cell) for cell in {(d.target, d.kind) for d in alarmed}}
+    return Experience(tallied(outcomes, now=now, half_life=half_life), alarms, on_drift), drifts
+
+
+def raise_alarms(folder: Path, drifts: Iterable[Drift], scorecard: Scorecard, *, now: datetime) -> int:
+    """Remember the alarms among these, each once per scorecard, so that the next measuring run finds them; returns how many there are."""
+    rows = [_alarm_row(drift, scorecard, now) for drift in drifts if drift.is_alarm]
+    if rows:
+        writer: SegmentWriter[Row] = SegmentWriter(folder, ALARMS.name)
+        for row in rows:
+            writer.append(row)
+        writer.close()
+    return len(rows)
+
+
+def due_for_measuring(folder: Path, scorecard_revision: str) -> list[Due]:
+    """Cells that alarmed against this scorecard; a newer one has measured them again, so nothing is due any more.
+
+    Raises:
+        StoreError: as `query`.
+    """
+    sql = (
+        "SELECT target, kind, string_agg(measure, ', ' ORDER BY measure) FROM alarms WHERE scorecard_revision = ? GROUP BY ALL ORDER BY ALL"
+    )
+    rows = query(folder, sql, [scorecard_revision], schemas=(*LEDGER_SCHEMAS, ALARMS)).rows
+    return [Due(str(target), _text(kind), str(why)) for target, kind, why in rows]
+
+
+def _without_the_past(outcomes: Iterable[Outcome], drifts: Iterable[Drift]) -> list[Outcome]:
+    """Of a cell whose success has drifted, only what was reported since then."""
+    since = {(d.target, d.kind): d.since for d in drifts if d.is_alarm and d.measure == "success"}
+    return [o for o in outcomes if (start := since.get((o.target, o.kind))) is None or o.reported_at >= start]
+
+
+def _success(outcomes: Sequence[Outcome], scorecard: Scorecard, per_alarm: float) -> Iterator[Drift]:
+    cells: dict[CellKey, list[Seen]] = {}
+    for outcome in outcomes:
+        cells.setdefault((outcome.target, outcome.kind), []).append(Seen(outcome.reported_at, float(outcome.success)))
+    for (target, kind), seen in cells.items():
+        found = success_drift(target, kind, seen, scorecard.estimate(target, kind), per_alarm)
+        if found:
+            yield found
+
+
+def _residuals(rows: Sequence[tuple[object, ...]], per_alarm: float) -> Iterator[Drift]:
+    for (target, kind), cell in groupby(rows, key=lambda row: (row[0], row[1])):
+        calls = list(cell)
+        for measure, column in (("cost", 3), ("latency", 4)):
+            seen = [Seen(_instant(call[2]), value) for call in calls if (value := _number(call[column])) is not None]
+            found = residual_drift(str(target), _text(kind), measure, seen, per_alarm)
+            if found:
+                yield found
+
+
+def _alarm_row(drift: Drift, scorecard: Scorecard, now: datetime) -> Row:
+    name = f"{drift.target}\0{drift.kind}\0{drift.measure}\0{scorecard.revision}"
+    return {
+        "alarm_id": hashlib.sha256(name.encode()).hexdigest()[:16],
+        "raised_at": _stored(now),
+        "target": drift.target,
+        "kind": drift.kind,
+        "measure": drift.measure,
+        "normal": drift.normal,
+        "seen": drift.now,
+        "n_seen": drift.n_now,
+        "since": None if drift.since is None else _stored(drift.since),
+        "scorecard_revision": scorecard.revision,
+    }
+
+
+def _stored(at: datetime | None) -> str:
+    """An instant as columns hold it; without one, the beginning of time."""
+    return "1970-01-01" if at is None else at.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _instant(value: object) -> datetime:
+    assert isinstance(value, datetime)
+    return value.replace(tzinfo=UTC)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

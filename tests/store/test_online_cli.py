@@ -1,0 +1,132 @@
+"""`routerkit report` and `routerkit drift`, and the watch that teaches a running router."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
+
+from routerkit import Cell, Scorecard
+from routerkit.cli.online import drift, report
+from routerkit.config import parse
+from routerkit.config.learning import OnlineSection, ReportWatch
+from routerkit.errors import ConfigError, StoreError
+from routerkit.gateway.metrics import Metrics
+from routerkit.ledger import Ledger
+from routerkit.store import due_for_measuring, query
+from routerkit.testing import ScriptedProvider, make_reply, make_request, make_router
+
+CARD = Scorecard((Cell("a", "explain", n=200, passed=180.0),))
+
+
+def run(command, *args):
+    """Exit code and output; what is wrong on purpose is raised."""
+    app = typer.Typer()
+    app.command()(command)
+    result = CliRunner().invoke(app, [str(a) for a in args])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Forty calls, of which every one was reported to have failed."""
+    with Ledger(tmp_path / "led") as ledger:
+        router = make_router({"a": ScriptedProvider([make_reply()])}, observers=[ledger])
+        for _ in range(40):
+            router.report(router.complete(make_request("explain this")).record_id, success=False)
+    return tmp_path / "led"
+
+
+def test_report_joins_the_call_by_the_start_of_its_id(folder):
+    """The last report wins; what was written says so."""
+    (record_id,) = query(folder, "SELECT record_id FROM calls LIMIT 1").rows[0]
+    code, shown = run(report, record_id, "--success", "--evidence", "tests passed", "--folder", folder)
+    assert (0, f"reported: {record_id} worked (a on explain)\n") == (code, shown)
+    assert ((True, "tests passed"),) == query(folder, "SELECT success, evidence FROM latest_reports WHERE record_id = ?", [record_id]).rows
+    assert record_id == json.loads(run(report, record_id, "--failure", "--json", "--folder", folder)[1])["record_id"]
+
+
+def test_report_of_nothing_known_is_refused(folder):
+    """No such record, several records, or no outcome: nothing is written."""
+    with pytest.raises(StoreError, match="no record starts with 'nope'"):
+        run(report, "nope", "--success", "--folder", folder)
+    with pytest.raises(StoreError, match="several records start with ''"):
+        run(report, "", "--success", "--folder", folder)
+    with pytest.raises(ConfigError, match="--success or --failure"):
+        run(report, "x", "--folder", folder)
+    assert ((40,),) == query(folder, "SELECT count(*) FROM reports").rows
+
+
+def with_config(folder):
+    """Configuration beside the ledger, with a scorecard that says 90 %."""
+    base = folder.parent
+    (base / "scorecard.json").write_text(CARD.to_json())
+    config = base / "rk.toml"
+    config.write_text(
+        '[providers.p]\nkind = "simulated"\n[targets.a]\nprovider = "p"\nmodel = "m"\n[pools.pool]\ntargets = ["a"]\n'
+        '[scorecard]\npath = "scorecard.json"\n[ledger]\npath = "led"\n[online]\non_drift = "demote"\n'
+    )
+    return config
+
+
+def test_drift_shows_alarms_and_what_is_due(folder):
+    """A table for people, JSON for programs, exit code 1 for scripts; asking twice changes nothing."""
+    config = with_config(folder)
+    code, shown = run(drift, "--config", config)
+    assert 1 == code
+    assert {"explain", "success", "0.89", "0.00", "40", "ALARM"} <= set(shown.split())
+    assert "due for measuring again: a on explain (success)" in shown
+    code, text = run(drift, "--config", config, "--json")
+    facts = json.loads(text)
+    assert (1, CARD.revision, 1) == (code, facts["scorecard"], len(facts["due_for_measuring"]))
+    assert [True] == [cell["is_alarm"] for cell in facts["cells"]]
+
+
+def test_drift_of_an_empty_ledger_says_what_is_missing(tmp_path):
+    """Exit code 0 and one line."""
+    code, shown = run(drift, "--folder", tmp_path / "none")
+    assert (0, 1, True) == (code, shown.count("\n"), shown.startswith("too few outcomes in "))
+
+
+def test_running_router_learns_from_the_ledger(folder, caplog):
+    """At the next look it believes the reports, says that the cell drifted, and the cell is due for measuring."""
+    router = make_router({"a": ScriptedProvider([make_reply()])}, scorecard=CARD)
+    watch = ReportWatch(folder, OnlineSection(every_s=3_600.0), now=lambda: datetime.now(UTC) + timedelta(minutes=1))
+    watch._router = lambda: router  # looks only when told to
+    with caplog.at_level(logging.WARNING):
+        assert watch.look()
+    assert "a drifted on explain: 0.00 over 40" in caplog.text
+    assert "+40 reported; drift of success" in router.decide(make_request("explain this")).candidate("a").note
+    assert [("a", "explain", "success")] == due_for_measuring(folder, CARD.revision)
+    assert _alarms(router) == {("a", "explain", "success"): 1.0}
+
+
+def _alarms(router):
+    body, _ = Metrics().text(router.health, router.experience)
+    samples = [s for family in text_string_to_metric_families(body.decode()) for s in family.samples]
+    return {tuple(s.labels[k] for k in ("target", "kind", "measure")): s.value for s in samples if s.name == "routerkit_drift_alarm"}
+
+
+def test_unreadable_ledger_changes_nothing_and_is_mentioned_once(tmp_path, caplog):
+    """What was learned stays."""
+    (tmp_path / "routerkit.duckdb").write_text("no database")
+    router = make_router({"a": ScriptedProvider([make_reply()])})
+    before, watch = router.experience, ReportWatch(tmp_path, OnlineSection(every_s=3_600.0))
+    watch._router = lambda: router
+    with caplog.at_level(logging.WARNING):
+        assert [False, False] == [watch.look() for _ in range(2)]
+    assert before is router.experience
+    assert 1 == caplog.text.count("reports are not looked at")
+
+
+def test_learning_needs_a_ledger():
+    """The configuration is refused where it could never work."""
+    with pytest.raises(ConfigError, match=r"online.*learns from the reports in the ledger, and there is none"):
+        parse('[providers.p]\nkind = "simulated"\n[targets.a]\nprovider = "p"\nmodel = "m"\n[pools.pool]\ntargets = ["a"]\n[online]\n')
