@@ -32,10 +32,11 @@ from routerkit_evals.errors import EvalError
 if TYPE_CHECKING:
     from routerkit_evals.nightly import Night
     from routerkit_evals.patch import AnswerFormat
-    from routerkit_evals.preflight import Preflight
     from routerkit_evals.runner import RunResult
+    from routerkit_evals.schedule import Allocation
     from routerkit_evals.suite import Options, Suite
     from routerkit_evals.suite_file import SuiteFile
+    from routerkit_evals.worth import Worth
 
 Tasks = Annotated[str, typer.Option("--tasks", help="own, demo, modernization, human-eval, or a .jsonl file or folder of tasks.")]
 
@@ -56,6 +57,10 @@ def run(
     solver: Annotated[str, typer.Option(help="How an answer is got: one-shot, two-tries or agent.")] = "one-shot",
     answer_format: Annotated[str, typer.Option(help="Form of answers that are files: whole, search-replace or diff.")] = "whole",
     executor: Annotated[str, typer.Option(help="Where answers are graded: local, ray or ray:ADDRESS.")] = "local",
+    allocate: Annotated[
+        str | None, typer.Option(help="uniform: every task to every target; race: not to those that are credibly worth less; halve.")
+    ] = None,
+    value_usd: Annotated[float | None, typer.Option(help="What a solved task is worth to a race; default 0.50.")] = None,
     data: DataFolder = None,
     dry_run: Annotated[bool, typer.Option(help="Print what would be asked and what that costs; ask nothing.")] = False,
     night: Annotated[str | None, typer.Option(help="With --suite: its date, YYYY-MM-DD; default: today.")] = None,
@@ -69,7 +74,10 @@ def run(
     With --suite, exit code 1 means that a target became credibly worse on the same tasks; without, that some answer is missing.
     """
     if suite is not None:
-        file = _suite_file(suite, pool, targets, python).with_stops(usd=max_usd, tokens=budget_tokens, minutes=max_minutes)
+        file = _suite_file(suite, pool, targets, python)
+        file = file.with_allocation(_allocation(allocate) if allocate else None, value_usd).with_stops(
+            usd=max_usd, tokens=budget_tokens, minutes=max_minutes
+        )
         _run_night(file, config, data, label=night, report=report, is_dry=dry_run, is_unsafe=unsafe_no_sandbox, as_json=as_json)
         return
     if night or report:
@@ -89,6 +97,8 @@ def run(
         answer_format=_format(answer_format),
         executor=executor,
         python=str(python or ""),
+        allocate=_allocation(allocate or "uniform"),
+        worth=_worth(value_usd),
         is_unsafe=unsafe_no_sandbox,
     )
     _run_tasks(config, pool or only_pool(read_config(config)), tasks, data, options, is_dry=dry_run, as_json=as_json)
@@ -110,7 +120,7 @@ def _run_tasks(config: Path, pool: str, tasks: str, data: Path | None, options: 
 
     folder = data_folder(config, data)
     with routerkit.load(config) as router, open_suite(router, pool, tasks, folder=folder, options=options) as suite:
-        _print_preflight(suite.preflight(), to_json=as_json and is_dry)
+        _print_preflight(suite, to_json=as_json and is_dry)
         if is_dry:
             return
         with only_run(folder), showing() as show:
@@ -139,7 +149,7 @@ def _run_night(
         plan_night(router, file, folder, scorecard=scorecard_path(config), night=_date(label), is_unsafe=is_unsafe) as plan,
     ):
         print(f"night of {plan.night.isoformat()}: {len(plan.suite.tasks)} tasks, {len(plan.suite.targets)} targets", file=sys.stderr)
-        _print_preflight(plan.suite.preflight(), to_json=as_json and is_dry)
+        _print_preflight(plan.suite, to_json=as_json and is_dry)
         if is_dry:
             return
         with showing() as show:
@@ -176,6 +186,8 @@ def _night_dict(night: Night, page: Path) -> dict[str, object]:
         "n_counted": night.n_counted,
         "n_resumed": result.n_resumed,
         "spent_usd": result.spent_usd,
+        "dropped": [d._asdict() for d in result.dropped],
+        "decided": sorted(night.decided),
         "invalid_tasks": {p.task_id: p.why for p in night.invalid},
         "regressions": [v.target for v in night.verdicts if v.is_regression],
         "comparisons": [
@@ -195,14 +207,19 @@ def _print_run(result: RunResult, *, as_json: bool) -> None:
     if result.status == "budget":
         flag = {"dollars": "--budget-usd", "tokens": "--budget-tokens", "time": "--max-minutes"}.get(result.stopped_by, "its limit")
         print(f"stopped at {flag}; the same command with a higher limit goes on", file=sys.stderr)
+    for d in result.dropped:
+        print(f"{d.target} is asked no further about {d.kind} after {d.n_tasks} tasks: {d.why}", file=sys.stderr)
     if result.gave_up:
         print(f"left alone after repeated failures: {', '.join(result.gave_up)}; the same command tries them again", file=sys.stderr)
     exit_as(result)
 
 
-def _print_preflight(preflight: Preflight, *, to_json: bool) -> None:
+def _print_preflight(suite: Suite, *, to_json: bool) -> None:
+    preflight = suite.preflight()
     if not to_json:
         print("\n".join(preflight.lines()), file=sys.stderr)
+        if suite.options.allocate != "uniform":
+            print("  that is the most: targets that fall behind are asked less", file=sys.stderr)
         return
     interval = preflight.interval
     body = {
@@ -250,6 +267,21 @@ def _format(text: str) -> AnswerFormat:
         if text == known:
             return known
     raise EvalError(f"no answer format {text!r}; there is {', '.join(FORMATS)}")
+
+
+def _allocation(text: str) -> Allocation:
+    from routerkit_evals.schedule import ALLOCATIONS
+
+    for known in ALLOCATIONS:
+        if text == known:
+            return known
+    raise EvalError(f"no allocation {text!r}; there is {', '.join(ALLOCATIONS)}")
+
+
+def _worth(value_usd: float | None) -> Worth:
+    from routerkit_evals.worth import Worth
+
+    return Worth() if value_usd is None else Worth(value_usd)
 
 
 def _date(text: str | None) -> date | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,14 +15,16 @@ from routerkit import Router
 from routerkit_evals.baselines import Proof
 from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
+from routerkit_evals.picking import pick_targets, pick_tasks
 from routerkit_evals.preflight import Preflight
 from routerkit_evals.publish import Published, publish_guarded
 from routerkit_evals.regression import Verdict, regressions
 from routerkit_evals.runner import Progress, RunResult
 from routerkit_evals.sample import HARNESS, Sample
+from routerkit_evals.schedule import decided_kinds
 from routerkit_evals.sources import SOURCES, tasks_of
 from routerkit_evals.store import read_samples, record_scorecard, sql
-from routerkit_evals.suite import Suite, open_suite, pick_tasks
+from routerkit_evals.suite import Suite, open_suite
 from routerkit_evals.suite_file import SuiteFile
 from routerkit_evals.task import Task
 
@@ -60,6 +62,8 @@ class Night:
     published: Published | None = None
     unpublished: str = ""
     """Why the scorecard stayed as it was; empty when it did not."""
+    decided: frozenset[str] = frozenset()
+    """Kinds that got no further tasks, because what is stored decides them."""
 
     @property
     def has_regression(self) -> bool:
@@ -81,7 +85,12 @@ class NightPlan:
     scorecard: Path
     night: date
     suite: Suite
-    anchor_ids: frozenset[str]
+    decided: frozenset[str] = frozenset()
+
+    @property
+    def anchor_ids(self) -> frozenset[str]:
+        """Tasks that every target is asked every night."""
+        return self.suite.always
 
     def run(self, watchers: Watchers = Watchers()) -> Night:
         """Run it to its end and publish what it may. The same night again goes on where it stopped.
@@ -116,16 +125,12 @@ class NightPlan:
             verdicts=verdicts,
             published=published,
             unpublished=why,
+            decided=self.decided,
         )
 
     def _history(self, result: RunResult) -> tuple[Sample, ...]:
         levels = {s.sandbox for s in result.rows if s.sandbox}
-        oldest = datetime.now(UTC) - timedelta(days=self.file.publish.window_days)
-        return tuple(
-            s
-            for s in read_samples(self.folder)
-            if s.target in self.suite.targets and s.harness == HARNESS and s.started_at >= oldest and (not s.sandbox or s.sandbox in levels)
-        )
+        return tuple(s for s in evidence(self.folder, self.file, self.suite.targets) if not s.sandbox or s.sandbox in levels)
 
     def _publish(self, history: Sequence[Sample]) -> Published:
         published = publish_guarded(history, self.scorecard, self.file.guardrails)
@@ -151,11 +156,24 @@ def plan_night(
         EvalError: unknown pool, target or source, or no task to run.
     """
     chosen = night or night_of(folder, file.suite.name, datetime.now(UTC))
-    anchors, fresh = choose_tasks(tasks_of_suite(file), file, _last_asked(folder, epochs_of(chosen)))
+    pool = file.suite.pool or _only_pool(router)
+    targets = {target.name: target for target in pick_targets(router, pool, file.suite.targets)}
+    tasks = tasks_of_suite(file)
+    history = tuple(s for s in evidence(folder, file, targets) if s.model == targets[s.target].model)
+    kinds = {task.category for task in tasks} if file.suite.allocate == "race" else ()
+    decided = decided_kinds(kinds, targets, worth=file.suite.worth, history=history)
+    anchors, fresh = choose_tasks(tasks, file, _last_asked(folder, epochs_of(chosen)), decided)
     options = file.options(first_epoch=epochs_of(chosen)[0], is_unsafe=is_unsafe)
-    with open_suite(router, file.suite.pool or _only_pool(router), (*anchors, *fresh), folder=folder, options=options) as suite:
+    with open_suite(router, pool, (*anchors, *fresh), folder=folder, options=options) as suite:
         suite.note = {"suite": file.suite.name, "night": chosen.isoformat(), "n_anchors": len(anchors), "n_fresh": len(fresh)}
-        yield NightPlan(file, folder, scorecard, chosen, suite, frozenset(task.id for task in anchors))
+        suite.always, suite.history = frozenset(task.id for task in anchors), history
+        yield NightPlan(file, folder, scorecard, chosen, suite, decided)
+
+
+def evidence(folder: Path, file: SuiteFile, targets: Container[str]) -> tuple[Sample, ...]:
+    """Stored samples that still say something about these targets: of this harness and within the window."""
+    oldest = datetime.now(UTC) - timedelta(days=file.publish.window_days)
+    return tuple(s for s in read_samples(folder) if s.target in targets and s.harness == HARNESS and s.started_at >= oldest)
 
 
 def epochs_of(night: date) -> range:
@@ -189,7 +207,9 @@ def tasks_of_suite(file: SuiteFile) -> tuple[Task, ...]:
     return pick_tasks([task for task in found.values() if not kinds or task.category in kinds], None)
 
 
-def choose_tasks(tasks: Sequence[Task], file: SuiteFile, asked: dict[str, datetime]) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+def choose_tasks(
+    tasks: Sequence[Task], file: SuiteFile, asked: dict[str, datetime], decided: Container[str] = ()
+) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
     """Anchors and fresh tasks of a night.
 
     Anchors are the same every night as long as the tasks are; the rest comes in turn, those first that were asked longest ago or never.
@@ -198,12 +218,14 @@ def choose_tasks(tasks: Sequence[Task], file: SuiteFile, asked: dict[str, dateti
         tasks: All tasks.
         file: How many of each.
         asked: When a task version was last asked before this night.
+        decided: Kinds that get no further tasks.
     """
     order = list(tasks)
     random.Random(file.suite.name).shuffle(order)
     ranked = pick_tasks(order, None)
     anchors, rest = ranked[: file.suite.anchors], ranked[file.suite.anchors :]
     never = datetime.min.replace(tzinfo=UTC)
+    rest = tuple(task for task in rest if task.category not in decided)
     return anchors, tuple(sorted(rest, key=lambda task: asked.get(task.version, never))[: file.suite.fresh])
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from routerkit import Target, Usage, format_usd
-from routerkit_evals.runner import Cell
 from routerkit_evals.sample import Sample
+from routerkit_evals.schedule import Cell
 from routerkit_evals.spend import CHARS_PER_TOKEN
 from routerkit_evals.statistics import Interval
 

@@ -46,6 +46,7 @@ RUNS: Final = StreamSchema(
         "n_throttled": "BIGINT",
         "spent_usd": "DOUBLE",
         "gave_up": "VARCHAR[]",
+        "dropped": "JSON",
         "targets": "JSON",
         "config": "JSON",
     },

@@ -18,7 +18,8 @@ from routerkit import Json, Pool, Reply, Request, Router, RouterState, Target, U
 from routerkit.testing import Recording, Replay
 from routerkit_evals.errors import EvalError
 from routerkit_evals.grade import Grader
-from routerkit_evals.runner import Cell, Progress, Run, RunResult
+from routerkit_evals.runner import Progress, Run, RunResult
+from routerkit_evals.schedule import Cell
 from routerkit_evals.solver import OneShot
 from routerkit_evals.store import SampleLog
 from routerkit_evals.suite import sandbox_for

@@ -44,6 +44,7 @@ def render(night: Night, pictures: Sequence[str] = ()) -> str:
         _table(summarise(night.result.rows)),
         *_section("Worse than before?", _comparison(night.verdicts)),
         *_section("What the scorecard took over", _changes(night)),
+        *_section("Not asked further", _spared(night)),
         *_section("Not scored", _not_scored(night)),
         _footer(night),
     ]
@@ -135,6 +136,14 @@ def _changes(night: Night) -> Iterator[str]:
 def _change(c: Change) -> str:
     before, after = ("-" if share is None else f"{share:.2f}" for share in (c.before, c.after))
     return f"| {_cell(c.target)} | {c.kind} | {before} | {after} | {c.n} | {c.action} | {_cell(c.why)} |"
+
+
+def _spared(night: Night) -> Iterator[str]:
+    for d in night.result.dropped:
+        yield f"- {_cell(d.target)} about {d.kind}, after {d.n_tasks} tasks: {_cell(d.why)}"
+    if night.decided:
+        kinds = ", ".join(sorted(night.decided))
+        yield f"- nobody about {kinds} beyond the anchors: what is stored decides, until it is {night.file.publish.window_days:g} days old"
 
 
 def _not_scored(night: Night) -> Iterator[str]:

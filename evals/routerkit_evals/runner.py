@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import product
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from routerkit import Json, Target
 from routerkit_evals.concurrency import Throttle
+from routerkit_evals.contests import Dropped
 from routerkit_evals.executors import Grading
 from routerkit_evals.grade import Grade
 from routerkit_evals.records import as_text, code_commit, prices_of
 from routerkit_evals.sample import HARNESS, Sample, digest
+from routerkit_evals.schedule import Cell, Everything, Schedule
 from routerkit_evals.solver import Answer, Solver, plus
 from routerkit_evals.spend import Spend
 from routerkit_evals.store import SampleLog, new_run_id
@@ -26,14 +27,6 @@ from routerkit_evals.work import Work
 _MAX_STRIKES: Final = 5
 """Provider failures in a row after which a target is left alone for the rest of a run."""
 Status = Literal["complete", "interrupted", "budget"]
-
-
-class Cell(NamedTuple):
-    """One planned sample."""
-
-    task: Task
-    target: str
-    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +57,27 @@ class RunResult:
     """`dollars`, `tokens` or `time` when the status is `budget`."""
     n_throttled: int = 0
     """Answers of this run that asked for fewer calls; each was waited for and tried again."""
+    dropped: tuple[Dropped, ...] = ()
+    """Targets that were asked no further about a kind of task, because of what was known."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a run has taken on, and what is known of it."""
+
+    ids: dict[str, Cell] = field(default_factory=dict)
+    """Cells by sample id, in the order of the plan."""
+    known: dict[str, Sample] = field(default_factory=dict)
+    """From earlier runs."""
+    fresh: dict[str, Sample] = field(default_factory=dict)
+
+    @property
+    def n_done(self) -> int:
+        return len(self.known) + len(self.fresh)
+
+    def rows(self) -> tuple[Sample, ...]:
+        found = {**self.known, **self.fresh}
+        return tuple(found[key] for key in self.ids if key in found)
 
 
 @dataclass(slots=True)
@@ -87,50 +101,46 @@ class Run:
     _strikes: Counter[str] = field(default_factory=Counter, init=False)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
 
-    def execute(self, plan: Sequence[Cell], *, workers: int = 2) -> RunResult:
+    def execute(self, plan: Sequence[Cell] | Schedule, *, workers: int = 2) -> RunResult:
         """Answer and grade what is not known yet. Ctrl-C lets running samples finish; a second one abandons them.
 
         Args:
-            plan: What is wanted, in this order.
+            plan: What is wanted, in this order; or a schedule that decides it as answers come in.
             workers: Samples at a time. A provider that objects is given fewer, down to one at a time, and never at the others' cost.
 
         Raises:
             EvalError: the limit cannot be kept, or samples cannot be stored.
         """
-        spend = self.spend or Spend(self.targets, self.max_usd)
-        ids = {self.sample_id(cell): cell for cell in plan}
-        known = {s.sample_id: s for s in self.log.known(tuple(ids)) if s.counts}
-        work = Work(self, spend, Throttle(workers, clock=self.clock), {k: c for k, c in ids.items() if k not in known})
-        self.log.record_tasks({cell.task.version: cell.task for cell in plan}.values())
-        self._record("running", ids)
-        fresh: dict[str, Sample] = {}
+        schedule = Everything(plan) if isinstance(plan, Sequence) else plan
+        spend, throttle, seen = self.spend or Spend(self.targets, self.max_usd), Throttle(workers, clock=self.clock), _Seen()
         status: Status = "complete"
         with ThreadPoolExecutor(workers, thread_name_prefix="routerkit-eval") as pool:
             try:
-                for sample in work.stream(pool, workers):
-                    fresh[sample.sample_id] = sample
-                    self.on_progress(Progress(sample, len(known) + len(fresh), len(ids), spend.spent_usd))
+                while not spend.stopped_by and (block := schedule.block(seen.rows())):
+                    work = Work(self, spend, throttle, self._begin(block, seen))
+                    for sample in work.stream(pool, workers):
+                        seen.fresh[sample.sample_id] = sample
+                        self.on_progress(Progress(sample, seen.n_done, len(seen.ids), spend.spent_usd))
             except KeyboardInterrupt:
                 status = "interrupted"
         # A sample that was running when Ctrl-C came is stored, though its turn was never seen here.
         if status == "interrupted":
-            fresh = {s.sample_id: s for s in self.log.newest(run_id=self.run_id) if s.sample_id in ids}
-        elif len(known) + len(fresh) < len(ids) and not self.gave_up():
+            seen.fresh = {s.sample_id: s for s in self.log.newest(run_id=self.run_id) if s.sample_id in seen.ids}
+        elif seen.n_done < len(seen.ids) and not self.gave_up():
             status = "budget"
-        rows = {**known, **fresh}
-        done = tuple(rows[k] for k in ids if k in rows)
         result = RunResult(
             self.run_id,
             status,
-            done,
+            seen.rows(),
             spend.spent_usd,
-            len(ids),
-            len(known),
+            len(seen.ids),
+            len(seen.known),
             self.gave_up(),
             stopped_by=spend.stopped_by if status == "budget" else "",
-            n_throttled=work.throttle.n_objections,
+            n_throttled=throttle.n_objections,
+            dropped=tuple(schedule.dropped),
         )
-        self._record(status, ids, result)
+        self._record(status, seen.ids, result)
         return result
 
     def sample_id(self, cell: Cell) -> str:
@@ -154,6 +164,18 @@ class Run:
     def gave_up(self) -> tuple[str, ...]:
         """Targets that failed too often in a row."""
         return tuple(name for name, n in self._strikes.items() if n >= _MAX_STRIKES)
+
+    def _begin(self, block: Sequence[Cell], seen: _Seen) -> dict[str, Cell]:
+        """Enter a block; returns what of it is not known yet."""
+        ids = {self.sample_id(cell): cell for cell in block}
+        known = {s.sample_id: s for s in self.log.known(tuple(ids)) if s.counts}
+        self.log.record_tasks({cell.task.version: cell.task for cell in block}.values())
+        is_first = not seen.ids
+        seen.ids.update(ids)
+        seen.known.update(known)
+        if is_first:
+            self._record("running", seen.ids)
+        return {key: cell for key, cell in ids.items() if key not in known}
 
     def _record(self, status: str, ids: Mapping[str, Cell], result: RunResult | None = None) -> None:
         names = dict.fromkeys(cell.target for cell in ids.values())
@@ -211,11 +233,6 @@ class Run:
         )
 
 
-def plan_cells(tasks: Sequence[Task], targets: Sequence[str], *, epochs: int = 1) -> tuple[Cell, ...]:
-    """Every task with every target, epoch by epoch and task by task, so that any prefix compares targets on the same tasks."""
-    return tuple(Cell(task, target, epoch) for epoch, task, target in product(range(epochs), tasks, targets))
-
-
 def judge(task: Task, answer: Answer, grader: Grading) -> Grade:
     """Grade an answer, or name the reason why there is none. A wrong answer that was cut off at its length counts as `truncated`."""
     if answer.text is None or answer.verdict is not None:
@@ -234,4 +251,5 @@ def _outcome(result: RunResult) -> dict[str, Json]:
         "n_throttled": result.n_throttled,
         "spent_usd": result.spent_usd,
         "gave_up": list(result.gave_up),
+        "dropped": [d._asdict() for d in result.dropped],
     }

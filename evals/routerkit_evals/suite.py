@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from routerkit import Json, Pool, Router, Target
+from routerkit import Json, Router, Target
 from routerkit_evals.baselines import Proof, prove
 from routerkit_evals.canary import open_sandbox
 from routerkit_evals.durable import only_run
@@ -19,15 +19,18 @@ from routerkit_evals.grade import Grader
 from routerkit_evals.interpreter import CURRENT, find_interpreter
 from routerkit_evals.patch import AnswerFormat
 from routerkit_evals.pending import Remembering
+from routerkit_evals.picking import pick_targets, pick_tasks
 from routerkit_evals.preflight import Preflight, forecast
-from routerkit_evals.runner import Cell, Progress, Run, RunResult, plan_cells
+from routerkit_evals.runner import Progress, Run, RunResult
 from routerkit_evals.sample import HARNESS, Sample, digest
 from routerkit_evals.sandbox import Sandbox
+from routerkit_evals.schedule import Allocation, Cell, Schedule, check_allocation, plan_allocation, plan_cells
 from routerkit_evals.solver import make_solver
 from routerkit_evals.sources import tasks_of
 from routerkit_evals.spend import Spend, Stops, refuse_unpriced
 from routerkit_evals.store import SampleLog, read_samples
 from routerkit_evals.task import Task
+from routerkit_evals.worth import Worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,19 @@ class Options:
     """Form of answers that are files."""
     executor: str = "local"
     """Where answers are graded: `local`, `ray` or `ray:ADDRESS`."""
+    allocate: Allocation = "uniform"
+    """Which targets are asked how much: `uniform`, `race` or `halve`."""
+    worth: Worth = field(default_factory=Worth)
+    """What races weigh answers by."""
     is_unsafe: bool = False
     """Run answers without a sandbox."""
     python: str = ""
     """Interpreter or environment that runs answers; empty = ours."""
     has_baselines: bool = True
     """Whether tasks must prove themselves first: their reference passes, an empty answer does not."""
+
+    def __post_init__(self) -> None:
+        check_allocation(self.allocate, self.max_usd)
 
 
 _DEFAULT: Final = Options()
@@ -81,6 +91,10 @@ class Suite:
     options: Options = _DEFAULT
     invalid: tuple[Proof, ...] = ()
     """Tasks that `prove` has taken out, with the reason."""
+    always: frozenset[str] = frozenset()
+    """Ids of tasks that every target is asked, whatever the allocation."""
+    history: tuple[Sample, ...] = ()
+    """Samples from before that a race may rest on."""
     note: Mapping[str, Json] = field(default_factory=dict)
     """Stored with the run, e.g. name and night of a suite."""
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
@@ -117,6 +131,13 @@ class Suite:
         """Every planned sample."""
         cells = plan_cells(self.tasks, list(self.targets), epochs=self.options.epochs)
         return tuple(cell._replace(epoch=cell.epoch + self.options.first_epoch) for cell in cells)
+
+    def schedule(self) -> Schedule:
+        """The planned samples in the order, and as far as, they are asked."""
+        o = self.options
+        return plan_allocation(
+            o.allocate, self.cells(), self.targets, worth=o.worth, always=self.always, history=self.history, max_usd=o.max_usd
+        )
 
     def preflight(self, known: Sequence[Sample] | None = None) -> Preflight:
         """What is left to ask and what that will cost.
@@ -164,7 +185,7 @@ class Suite:
             run = Run(solver, grader, log, self.targets, options.max_usd, config=self.config())
             run.spend = Spend(self.targets, Stops(options.max_usd, options.budget_tokens, options.max_s))
             run.on_progress = progressed
-            result = run.execute(self.cells(), workers=options.workers)
+            result = run.execute(self.schedule(), workers=options.workers)
         for sample in result.rows:
             solver.forget(sample)
         return result
@@ -177,6 +198,7 @@ class Suite:
             "n_tasks": len(self.tasks),
             "invalid_tasks": [p.task_id for p in self.invalid],
             "epochs": o.epochs,
+            "allocate": o.allocate,
             "solver": o.solver,
             "answer_format": o.answer_format,
             "max_tokens": o.max_tokens,
@@ -251,44 +273,6 @@ def sandbox_for(tasks: Sequence[Task], *, is_unsafe: bool = False, python: str =
     if not any(t.program is not None for t in tasks):
         return None
     return open_sandbox(is_unsafe=is_unsafe, interpreter=find_interpreter(Path(python)) if python else CURRENT)
-
-
-def pick_targets(router: Router, pool: str, names: Sequence[str]) -> tuple[Target, ...]:
-    """Targets of a pool by name, all when none is named.
-
-    Raises:
-        EvalError: no such pool or target; the message lists what there is.
-    """
-    found = router.state.pools.get(pool)
-    if found is None:
-        raise EvalError(f"no pool {pool!r}; there is {', '.join(router.state.pools) or 'none'}")
-    return tuple(_target(found, name) for name in names) if names else found.targets
-
-
-def pick_tasks(tasks: Sequence[Task], limit: int | None) -> tuple[Task, ...]:
-    """Tasks that have a grader, at most `limit`, spread over the kinds so that a short run is not all of one kind.
-
-    Raises:
-        EvalError: none is left.
-    """
-    by_kind: dict[str, list[Task]] = {}
-    for task in tasks:
-        if task.is_graded:
-            by_kind.setdefault(task.category, []).append(replace(task, source=task.source or "tasks"))
-    total = sum(len(group) for group in by_kind.values())
-    if not total:
-        raise EvalError("no task to run: none of them has a scorer this version can grade")
-    order: list[Task] = []
-    while len(order) < total:
-        order += [group.pop(0) for group in by_kind.values() if group]
-    return tuple(order[:limit])
-
-
-def _target(pool: Pool, name: str) -> Target:
-    target = pool.target(name)
-    if target is None:
-        raise EvalError(f"pool {pool.name!r} has no target {name!r}; it has {', '.join(t.name for t in pool.targets)}")
-    return target
 
 
 def _identity(sample: Sample) -> tuple[object, ...]:

@@ -13,11 +13,14 @@ from routerkit import TASK_KINDS
 from routerkit_evals.errors import EvalError
 from routerkit_evals.guardrails import Guardrails
 from routerkit_evals.patch import AnswerFormat
+from routerkit_evals.schedule import Allocation
 from routerkit_evals.solver import SOLVERS
 from routerkit_evals.spend import Stops
 from routerkit_evals.suite import Options
+from routerkit_evals.worth import Worth
 
 T = TypeVar("T")
+_WORTH: Final = Worth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class SuiteSection:
     executor: str = "local"
     python: str = ""
     """Interpreter or environment that runs answers; empty = ours."""
+    allocate: Allocation = "race"
+    """How far the further tasks are asked; anchors are asked of every target."""
+    value_usd: float = _WORTH.value_usd
+    """What a solved task is worth to a race, in dollars."""
+    usd_per_second: float = _WORTH.usd_per_second
+    """What a second of waiting costs in a race, in dollars."""
+
+    @property
+    def worth(self) -> Worth:
+        """What races weigh answers by."""
+        return Worth(self.value_usd, self.usd_per_second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +126,17 @@ class SuiteFile:
             answer_format=s.answer_format,
             executor=s.executor,
             python=s.python,
+            allocate=s.allocate,
+            worth=s.worth,
             is_unsafe=is_unsafe,
         )
+
+    def with_allocation(self, how: Allocation | None, value_usd: float | None) -> SuiteFile:
+        """The same with another allocation, e.g. from the command line; None keeps what the file says."""
+        old = self.suite
+        suite = replace(old, allocate=how or old.allocate, value_usd=old.value_usd if value_usd is None else value_usd)
+        assert suite.worth
+        return replace(self, suite=suite)
 
     def with_stops(self, *, usd: float | None = None, tokens: int | None = None, minutes: float | None = None) -> SuiteFile:
         """The same with limits given elsewhere, e.g. on the command line; None keeps what the file says."""
@@ -202,6 +225,7 @@ def _check(found: SuiteFile) -> None:
     if not p.window_days > 0:
         raise EvalError(f"{where}: [publish] window_days is {p.window_days:g}; it must be above 0")
     assert found.guardrails
+    assert s.worth
     _check_stops(found.stops)
 
 

@@ -12,7 +12,8 @@ from routerkit_evals.sample import Sample
 from routerkit_evals.spend import Spend
 
 if TYPE_CHECKING:
-    from routerkit_evals.runner import Cell, Run
+    from routerkit_evals.runner import Run
+    from routerkit_evals.schedule import Cell
 
 
 class Work:

@@ -12,7 +12,8 @@ from routerkit_evals import EvalError, Grade, Task
 from routerkit_evals.concurrency import PATIENCE_S, Backlog, Throttle
 from routerkit_evals.executors import LocalExecutor, make_executor
 from routerkit_evals.grade import Grader
-from routerkit_evals.runner import Run, RunResult, plan_cells
+from routerkit_evals.runner import Run, RunResult
+from routerkit_evals.schedule import plan_cells
 from routerkit_evals.solver import Answer
 from routerkit_evals.store import SampleLog
 from tests.evals.making import make_value_task

@@ -225,7 +225,7 @@ def test_shipped_suite_is_valid_and_finds_its_tasks() -> None:
     anchors, fresh = choose_tasks(tasks, file, {})
     assert (24, 24) == (len(anchors), len(fresh))
     assert {t.category for t in tasks} == {t.category for t in anchors}
-    assert Options(workers=4, max_s=240 * 60.0, first_epoch=1) == file.options(first_epoch=1)
+    assert Options(workers=4, max_s=240 * 60.0, first_epoch=1, allocate="race") == file.options(first_epoch=1)
 
 
 def test_anchors_stay_and_the_rest_comes_in_turn(project: Path) -> None:
@@ -236,6 +236,14 @@ def test_anchors_stay_and_the_rest_comes_in_turn(project: Path) -> None:
     again, second = choose_tasks(tasks, file, asked)
     assert anchors == again
     assert not {t.id for t in first} & {t.id for t in second}
+
+
+def test_decided_kind_gets_anchors_and_no_further_tasks(project: Path) -> None:
+    file = read_suite(project / "small.toml")
+    tasks = [make_value_task(f"t{i}", kind=kind) for i in range(6) for kind in ("bug_fix", "explain")]
+    anchors, fresh = choose_tasks(tasks, file, {}, {"bug_fix"})
+    assert {"bug_fix", "explain"} == {task.category for task in anchors}
+    assert ["explain", "explain"] == [task.category for task in fresh]
 
 
 def test_night_without_a_past_is_todays(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from routerkit_evals.durable import only_run
 from routerkit_evals.grade import Grader
 from routerkit_evals.pending import Remembering
 from routerkit_evals.preflight import forecast
-from routerkit_evals.runner import Cell
+from routerkit_evals.schedule import Cell
 from routerkit_evals.solver import OneShot
 from routerkit_evals.spend import Spend, Stops
 from routerkit_evals.store import sql

@@ -12,8 +12,9 @@ from routerkit import Cell, Price, Scorecard, Target
 from routerkit.store import SegmentWriter, ingest
 from routerkit_evals import EvalError, Grader, Sample, Task, summarise
 from routerkit_evals.records import MAX_OUTPUT_CHARS
-from routerkit_evals.runner import Run, plan_cells
+from routerkit_evals.runner import Run
 from routerkit_evals.sample import SAMPLES
+from routerkit_evals.schedule import plan_cells
 from routerkit_evals.solver import Answer
 from routerkit_evals.store import SCHEMAS, SampleLog, read_samples, record_scorecard, sql
 from tests.evals.making import make_sample, make_value_task
