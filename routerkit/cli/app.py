@@ -31,6 +31,7 @@ LAZY: Final = {
     "init": Lazy("routerkit.cli.setup", "init", "Write a first configuration from the keys and servers found here."),
     "check": Lazy("routerkit.cli.setup", "check", "Prove every target with one tiny call."),
     "explain": Lazy("routerkit.cli.setup", "explain", "Show how a prompt would be routed; nothing is called."),
+    "test": Lazy("routerkit.cli.policy_test", "policy_test", "Check expected decisions, for your own CI."),
     "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, report, verify, judge, simulate, sql, …", "evals"),
     "scores": Lazy("routerkit_evals.cli", "scores_app", "Measured scores: show, diff, publish, fit.", "evals"),
     "serve": Lazy("routerkit.cli.serve", "serve", "Serve OpenAI's API over the pools of a configuration.", "gateway"),

@@ -69,13 +69,14 @@ def explain(
 ) -> None:
     """Show how a prompt would be routed; nothing is called."""
     from routerkit.config import plan_state
+    from routerkit.config.policy_tests import default_pool
     from routerkit.messages import Request
     from routerkit.router import Router
 
     text = _prompt(prompt, file)
     settings, base = _read(config)
     request = Request(
-        model=pool or _only_pool(settings),
+        model=pool or default_pool(settings),
         messages=({"role": "user", "content": text},),
         kind=_known_kind(kind),
         agent=agent,
@@ -107,14 +108,6 @@ def _text_of_file(path: Path) -> str:
         raise ConfigError(f"--file {path}: cannot be read ({exc.strerror}); correct the path") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"--file {path}: not UTF-8 text (byte {exc.start}); convert it first") from exc
-
-
-def _only_pool(config: Config) -> str:
-    if "coding" in config.pools:
-        return "coding"
-    if len(config.pools) > 1:
-        raise ConfigError(f"which pool? add --pool with one of {', '.join(sorted(config.pools))}")
-    return next(iter(config.pools))
 
 
 def _known_kind(kind: str | None) -> str | None:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,12 +16,14 @@ from routerkit.config.build import build_ledger, build_report_watch, build_state
 from routerkit.config.checks import cross_problems
 from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
+from routerkit.config.section import Section
 from routerkit.config.watch import SWAPPING
 from routerkit.errors import ConfigError
 from routerkit.messages import Json
 from routerkit.observe import Observer
 from routerkit.router import Router
 
+S = TypeVar("S", bound=Section)
 _MAX_BYTES: Final = 4 * 1024 * 1024
 """Largest configuration read; a thousand targets fit in a twentieth of it."""
 _FIXED: Final = {
@@ -90,7 +92,7 @@ def read(path: str | PathLike[str]) -> Config:
     Raises:
         ConfigError: the file cannot be read, is not TOML, or says something impossible.
     """
-    return parse(_text(Path(path)), str(path))
+    return parse(read_text(Path(path), "write a first one with `routerkit init`"), str(path))
 
 
 def parse(text: str, name: str = "configuration") -> Config:
@@ -100,24 +102,38 @@ def parse(text: str, name: str = "configuration") -> Config:
         ConfigError: not TOML, or it says something impossible.
     """
     source = Source(name, text)
-    document = _document(source)
-    try:
-        config = Config.model_validate(document)
-    except ValidationError as exc:
-        # `from None`: pydantic's error holds the input, keys included.
-        raise source.error(list(_schema_problems(exc, document))) from None
+    config = validated(Config, source)
     if problems := list(cross_problems(config)):
         raise source.error(problems)
     return config.read_from(source)
 
 
-def _text(path: Path) -> str:
+def validated(shape: type[S], source: Source) -> S:
+    """The text as sections of this shape.
+
+    Raises:
+        ConfigError: not TOML, or not of this shape.
+    """
+    document = _document(source)
+    try:
+        return shape.model_validate(document)
+    except ValidationError as exc:
+        # `from None`: pydantic's error holds the input, keys included.
+        raise source.error(list(_schema_problems(exc, document))) from None
+
+
+def read_text(path: Path, hint: str = "correct the path") -> str:
+    """Text of a file people wrote.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is not UTF-8.
+    """
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{path}: larger than {_MAX_BYTES // 1024 // 1024} MiB, not a configuration; correct the path")
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; write a first one with `routerkit init`") from None
+        raise ConfigError(f"{path}: no such file; {hint}") from None
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read ({exc.strerror or type(exc).__name__})") from exc
     except UnicodeDecodeError as exc:
