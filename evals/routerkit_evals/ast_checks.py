@@ -93,6 +93,18 @@ def parsed(text: str) -> ast.Module | None:
         return None
 
 
+def defined(tree: ast.AST, prefix: str = "") -> Iterator[str]:
+    """Functions, classes and assigned names of a module and of its classes, as `Class.member`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            yield prefix + node.name
+            if isinstance(node, ast.ClassDef):
+                yield from defined(node, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (prefix + t.id for t in targets if isinstance(t, ast.Name))
+
+
 def _parse(fields: Fields) -> Check:
     fields.only("kind", "name", "limit", "path")
     kind = cast("CheckKind", fields.choice("kind", _KINDS))  # choice has checked it
@@ -128,7 +140,7 @@ def _measured(check: Check, path: str, tree: ast.Module, start: Mapping[str, str
 
 
 def _has(kind: str, name: str, tree: ast.Module) -> bool:
-    finders = {"imports": _imports, "calls": _calls, "names": _names, "defines": _defines}
+    finders = {"imports": _imports, "calls": _calls, "names": _names, "defines": defined}
     return any(fnmatchcase(found, name) for found in finders[kind](tree))
 
 
@@ -178,18 +190,6 @@ def _names(tree: ast.Module) -> Iterator[str]:
             value = getattr(node, attribute, None)
             if isinstance(value, str):
                 yield value
-
-
-def _defines(tree: ast.AST, prefix: str = "") -> Iterator[str]:
-    """Functions, classes and assigned names of a module and of its classes, as `Class.member`."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            yield prefix + node.name
-            if isinstance(node, ast.ClassDef):
-                yield from _defines(node, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            yield from (prefix + t.id for t in targets if isinstance(t, ast.Name))
 
 
 def _nesting(node: ast.AST) -> int:

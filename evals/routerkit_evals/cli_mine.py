@@ -75,7 +75,11 @@ def _since(text: str | None) -> str | None:
     """A date git reads as it is meant; of anything else it silently makes today."""
     if text is not None and not _DATES.fullmatch(text):
         raise EvalError(f"--since {text!r} is no date; write it as YYYY-MM-DD or like '6 months'")
-    return text if text is None or text[:4].isdigit() or text.endswith("ago") else f"{text} ago"
+    if text is None:
+        return None
+    if "-" in text:
+        return f"{text} 00:00:00"  # git would take the time of day it is now
+    return text if text.endswith("ago") else f"{text} ago"
 
 
 def _said(haul: Haul) -> str:

@@ -28,6 +28,10 @@ _DECLARING: Final = re.compile(
 """Files in which a project says what its tests need."""
 
 
+_TREE_CHARS: Final = 40 << 20
+"""The sandbox's work folder holds 64 MB, and tests write there too."""
+
+
 def default_python() -> Path:
     """The active virtual environment, else the interpreter we run on."""
     active = os.environ.get("VIRTUAL_ENV")
@@ -83,6 +87,8 @@ def check_tests(repository: Repository, bench: Bench, python: str) -> int:
     if not targets:
         raise EvalError(f"{repository.name}: its newest commit has no test files (test_*.py or *_test.py), so nothing can prove a task")
     _refuse_files(bench.options, tree)
+    if (n_chars := sum(map(len, tree.values()))) > _TREE_CHARS:
+        raise EvalError(f"{repository.name}: {n_chars >> 20} MB of text are more than the sandbox holds ({_TREE_CHARS >> 20} MB)")
     trial = bench.watch(tree, ("--collect-only", *targets))
     if not trial.watched.n_collected:
         errors = trial.watched.errors or (trial.why or "pytest found no test",)

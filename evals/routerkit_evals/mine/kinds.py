@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from routerkit_evals.ast_checks import parsed
+from routerkit_evals.ast_checks import defined, parsed
 from routerkit_evals.mine.filters import footprint
 
 _NAMES: Final = ("id", "attr", "name", "arg", "asname")
 _IMPORTS: Final = (ast.Import, ast.ImportFrom)
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LINES_OF_A_PART: Final = 3
 """Changed lines from which a file counts as one of several."""
 
@@ -20,13 +19,13 @@ _LINES_OF_A_PART: Final = 3
 def kind_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Task kind of a change of sources, states as path → text of the changed files.
 
-    - `refactor`: the statements are the same but for names, imports and the file they are in
+    - `refactor`: something has another name or is in another file, and the statements are the same but for names and imports
     - `migrate`: a module is imported no more, and another one is instead
     - `multi_file`: at least two files change by three lines or more
-    - `synthesize`: a public function, method or class is new
+    - `synthesize`: a public function, class or member is new
     - `bug_fix`: anything else
     """
-    if _skeletons(before) == _skeletons(after):
+    if _skeletons(before) == _skeletons(after) and _places(before) != _places(after):
         return "refactor"
     gone, come = _modules(before) - _modules(after), _modules(after) - _modules(before)
     if gone and come:
@@ -72,17 +71,14 @@ def _modules(files: Mapping[str, str]) -> set[str]:
 
 
 def _public(files: Mapping[str, str]) -> set[str]:
-    """Functions and classes of the modules, and methods as `Class.method`."""
-    names = {name for tree in _trees(files) for name in _defined(tree.body)}
-    return {name for name in names if not any(part.startswith("_") for part in name.split("."))}
+    """Functions, classes and assigned names that others may use, members as `Class.member`; constants are left out."""
+    names = {name for tree in _trees(files) for name in defined(tree)}
+    return {name for name in names if not name.isupper() and not any(part.startswith("_") for part in name.split("."))}
 
 
-def _defined(body: Sequence[ast.stmt], owner: str = "") -> Iterator[str]:
-    for node in body:
-        if isinstance(node, _FUNCTIONS):
-            yield owner + node.name
-        if isinstance(node, ast.ClassDef):
-            yield from _defined(node.body, f"{owner}{node.name}.")
+def _places(files: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Every defined name with its file."""
+    return {(path, name) for path, text in files.items() if (tree := parsed(text)) for name in defined(tree)}
 
 
 def _trees(files: Mapping[str, str]) -> Iterator[ast.Module]:

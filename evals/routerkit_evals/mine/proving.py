@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from routerkit import Json
 from routerkit_evals.mine.bench import Bench, Trial, pythonpath_of
@@ -73,6 +73,13 @@ class _Pair:
         """Whether the same tests passed as in another pair, and the others were left out."""
         same = (self.before.passed, self.after.passed) == (other.before.passed, other.after.passed)
         return same and not self.after.failed
+
+
+class _Found(NamedTuple):
+    """What a task keeps, and how its tests ended on that."""
+
+    states: _States
+    pair: _Pair
 
 
 def prove(candidate: Candidate, repository: Repository, bench: Bench) -> Mapping[str, Json] | Loss:
@@ -145,7 +152,7 @@ def _needed(states: _States, candidate: Candidate, opened: frozenset[str]) -> se
     return {*(opened & (states.start.keys() | states.done.keys())), *settings, *candidate.targets}
 
 
-def _confirmed(bench: Bench, states: _States, paths: set[str], arguments: tuple[str, ...], looked: _Pair) -> tuple[_States, _Pair] | Loss:
+def _confirmed(bench: Bench, states: _States, paths: set[str], arguments: tuple[str, ...], looked: _Pair) -> _Found | Loss:
     """Second runs, on the files the task keeps; on all of them where those are not enough."""
     for kept in (states.only(paths), states):
         if kept.n_chars > _TASK_CHARS:
@@ -154,42 +161,40 @@ def _confirmed(bench: Bench, states: _States, paths: set[str], arguments: tuple[
         if loss := _troubled(pair.before) or _troubled(pair.after):
             return loss
         if pair.confirms(looked):
-            return kept, pair
+            return _Found(kept, pair)
     return Loss("a second run ends otherwise")
 
 
-def _row(candidate: Candidate, name: str, found: tuple[_States, _Pair], arguments: tuple[str, ...]) -> Mapping[str, Json] | Loss:
-    states, pair = found
-    reference = {path: text for path, text in candidate.after.items() if path in states.done and states.start.get(path) != text}
+def _row(candidate: Candidate, name: str, found: _Found, arguments: tuple[str, ...]) -> Mapping[str, Json] | Loss:
+    start, pair = found.states.start, found.pair
+    reference = {path: text for path, text in candidate.after.items() if path in found.states.done and start.get(path) != text}
     if not reference:
         return Loss("its tests open none of the changed sources")
-    overlaid = {*candidate.tests, *candidate.targets}
-    tests = {path: text for path, text in states.start.items() if path in overlaid}
-    files = {path: text for path, text in states.start.items() if path not in overlaid}
-    failing = sorted(pair.f2p)
-    is_short = sum(map(len, tests.values())) <= _SHOWN_CHARS
-    prompt = prompt_of(candidate, sorted(reference), failing, {} if is_short else tests)
+    tests = {path: text for path, text in start.items() if path in {*candidate.tests, *candidate.targets}}
+    files = {path: text for path, text in start.items() if path not in tests}
+    shown = tests if sum(map(len, tests.values())) <= _SHOWN_CHARS else {}
+    prompt = prompt_of(candidate, sorted(reference), sorted(pair.f2p), {} if shown else tests)
     if leak := find_leak({**files, **tests, **reference, "the prompt": prompt}):
         return Loss("it may hold a secret", leak)
-    main = max(reference, key=lambda path: len(reference[path]))
+    pythonpath = pythonpath_of(start)
     return {
         "schema": SCHEMA,
         "id": f"{name}/{candidate.mode}-{digest(candidate.key, length=10)}",
-        "category": kind_of({path: states.start.get(path, "") for path in reference}, reference),
+        "category": kind_of({path: start.get(path, "") for path in reference}, reference),
         "prompt": prompt,
         "files": files,
-        "background": list(background(files, reference, tests, pythonpath=pythonpath_of(states.start))),
+        "background": list(background(files, reference, tests, pythonpath=pythonpath)),
         "editable": sorted(reference),
         "tests": tests,
-        "shown_tests": tests if is_short else {},
+        "shown_tests": shown,
         "cmd": ["python", "-m", "pytest", *arguments],
-        "pythonpath": pythonpath_of(states.start),
+        "pythonpath": pythonpath,
         "scorer": {"type": "tests"},
-        "f2p": failing,
+        "f2p": sorted(pair.f2p),
         "p2p": sorted(pair.after.passed & pair.before.passed),
         "timeout_s": max(_LEAST_S, float(math.ceil(_TIMES * max(pair.before.seconds, pair.after.seconds)))),
         "reference": reference,
-        "cluster": f"{name}/{main}",
+        "cluster": f"{name}/{max(reference, key=lambda path: len(reference[path]))}",
         "published": candidate.date,
         "source": f"mine/{name}",
         "origin": {"mode": candidate.mode, "commit": candidate.commit},
