@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Final
 
 from routerkit.budget import Purse
-from routerkit.catalog import Target
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
 from routerkit.errors import ProviderError
-from routerkit.features import CHARS_PER_TOKEN
+from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
-from routerkit.record import Attempt, Purpose, Record, Status
+from routerkit.record import Attempt, Finding, Purpose, Record, Status
+from routerkit.verifier import Verdict
 
 _NO_USAGE: Final = Usage()
 
@@ -46,14 +46,17 @@ class Call:
         self._stated_usd: float | None = None
         self._model = ""
         self._normalised: tuple[str, ...] = ()
+        self._answered: int | None = None
         self._record: Record | None = None
         self._purpose: Purpose = "answer"
         self._sent_tokens = decision.features.input_tokens
 
-    def opening(self, step: Open) -> Request:
-        """Note the start of an attempt; returns the request to send."""
+    def opening(self, step: Open, request: Request | None = None, purpose: Purpose = "answer") -> Request:
+        """Note the start of an attempt at the call's own request, or at another one; returns the request to send."""
         self._begin(step)
-        sent = normalise(addressed(self.request, step), step.target)
+        if request is not None:
+            self._purpose, self._sent_tokens = purpose, features(request).input_tokens
+        sent = normalise(step.addressed(request or self.request), step.target)
         self._normalised = sent.notes
         return sent.request
 
@@ -97,7 +100,7 @@ class Call:
 
     def replied(self, reply: Reply) -> None:
         """The running attempt ended with a whole answer."""
-        self._chars = len(reply.text) + sum(len(c.arguments) for c in reply.tool_calls)
+        self._chars = _chars(reply)
         self.finish_reason, self.output_text, self._model = reply.finish_reason, reply.text, reply.model
         self._usage, self._stated_usd = reply.usage, reply.cost_usd
         self.streamed()
@@ -105,6 +108,21 @@ class Call:
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
         self._close(self._known_usage(), None)
+        if self._purpose == "answer":
+            self._answered = len(self.attempts) - 1
+        if not self.decision.steps:  # else the call goes on until it is settled
+            self.status = "ok"
+
+    def checked(self, name: str, verdict: Verdict) -> None:
+        """A check looked at the last answer."""
+        assert self._answered is not None
+        attempt = self.attempts[self._answered]
+        finding = Finding(name, verdict.accepted, verdict.evidence, verdict.cost_usd)
+        self.attempts[self._answered] = replace(attempt, findings=(*attempt.findings, finding))
+
+    def settled(self, reply: Reply) -> None:
+        """The last answer is the one the caller gets, whatever was asked after it."""
+        self.finish_reason, self.output_text, self._chars = reply.finish_reason, reply.text, _chars(reply)
         self.status = "ok"
 
     def failed(self, error: ProviderError) -> None:
@@ -131,6 +149,13 @@ class Call:
             raise ProviderError(f"the stream was still running after its {self.request.timeout_s:g} s", code="timeout", maybe_billed=True)
 
     @property
+    def answered(self) -> Attempt | None:
+        """The attempt that brought the last answer; before there is one, the last that was to bring it; None = no target was asked."""
+        if self._answered is not None:
+            return self.attempts[self._answered]
+        return next((a for a in reversed(self.attempts) if a.purpose == "answer"), None)
+
+    @property
     def latency_s(self) -> float:
         """Seconds of the last finished attempt."""
         return self.attempts[-1].latency_s
@@ -145,14 +170,15 @@ class Call:
         """Why the last target tried was the one, in one line."""
         decision = self.decision
         rule = f", rule {decision.rule!r}" if decision.rule else ""
-        failed = "".join(f"; {a.target!r} failed: {a.error_code}" for a in self.attempts if a.error_code and a.purpose == "answer")
+        failed = "".join(f"; {a.target!r} {a.mishap}" for a in self.attempts if a.purpose == "answer" and a.mishap)
         notes = "".join(f"; {note}" for note in decision.notes)
         picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
         return f"{picked}{rule}{failed}{notes}"
 
     def signed(self, reply: Reply) -> Reply:
         """The answer as the caller sees it: with target, record id, cost, attempts and reason."""
-        last = self.attempts[-1]
+        last = self.answered
+        assert last is not None
         # Spelled out, because dataclasses.replace takes twice as long.
         return Reply(
             reply.text,
@@ -169,11 +195,13 @@ class Call:
             attempts=len(self.attempts),
             reason=self.reason(),
             written=reply.written,
+            verified=last.accepted,
         )
 
     def signature(self) -> Chunk:
         """What ends a stream: the same facts, after the model's last word."""
-        last = self.attempts[-1]
+        last = self.answered
+        assert last is not None
         return Chunk(
             model=last.model,
             target=last.target,
@@ -181,6 +209,7 @@ class Call:
             cost_usd=self.cost_usd(),
             attempts=len(self.attempts),
             reason=self.reason(),
+            verified=last.accepted,
         )
 
     def _finish(self) -> Record:
@@ -188,7 +217,7 @@ class Call:
             self.failed(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
         elif self.purse is not None:
             self.purse.settle(0.0)  # set aside for an attempt that never began
-        last = next((a for a in reversed(self.attempts) if a.purpose == "answer"), None)
+        last = self.answered
         usage = _NO_USAGE
         if len(self.attempts) == 1 and last:
             usage = last.usage or usage
@@ -214,12 +243,13 @@ class Call:
         )
 
     def cost_usd(self) -> float | None:
-        """Sum over attempts so far; None when the price of any that used tokens is unknown."""
+        """Sum over attempts and checks so far; None when the price of any that used tokens is unknown."""
         total = 0.0
         for attempt in self.attempts:
-            if attempt.cost_usd is None:
-                return None
-            total += attempt.cost_usd
+            for cost_usd in (attempt.cost_usd, *[f.cost_usd for f in attempt.findings]):
+                if cost_usd is None:
+                    return None
+                total += cost_usd
         return total
 
     def _close(self, usage: Usage, error: ProviderError | None) -> None:
@@ -257,10 +287,5 @@ class Call:
         return Usage(self._sent_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
 
 
-def addressed(request: Request, step: Open) -> Request:
-    """The request as the target should see it: its model, its extra parameters, the time that is left."""
-    target: Target = step.target
-    sent = request.with_deadline(target.model, step.timeout_s, step.first_token_s)
-    if target.extra:
-        object.__setattr__(sent, "extra", {**target.extra, **request.extra})  # a fresh copy nobody else has seen yet
-    return sent
+def _chars(reply: Reply) -> int:
+    return len(reply.text) + sum(len(c.arguments) for c in reply.tool_calls)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from routerkit.budget import Purse
 from routerkit.catalog import Target
 from routerkit.errors import AllAttemptsFailedError, ProviderError
 from routerkit.health import HealthBoard
+from routerkit.messages import Request
 
 _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
 """Failures after which the same target may well answer a little later."""
@@ -34,6 +35,13 @@ class Open:
     """All the time that is left."""
     first_token_s: float | None
     """Longest silence before the first byte; None = the provider's own timer."""
+
+    def addressed(self, request: Request) -> Request:
+        """The request as the target should see it: its model, its extra parameters, the time that is left."""
+        sent = request.with_deadline(self.target.model, self.timeout_s, self.first_token_s)
+        if self.target.extra:
+            object.__setattr__(sent, "extra", {**self.target.extra, **request.extra})  # a fresh copy nobody else has seen yet
+        return sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,10 @@ class Surroundings:
     health: HealthBoard
     purse: Purse | None = None
     """Pays for every attempt; None = no budget applies."""
+
+    def paid_by(self, purse: Purse | None) -> Surroundings:
+        """The same with a call's money."""
+        return self if purse is None else replace(self, purse=purse)
 
 
 def attempts(

@@ -158,6 +158,8 @@ def _attempt_json(attempt: Attempt) -> Json:
     facts: dict[str, Json] = {name: getattr(attempt, name) for name in attempt.__slots__}
     if attempt.usage is not None:
         facts["usage"] = {name: getattr(attempt.usage, name) for name in attempt.usage.__slots__}
+    # Evidence quotes the answer, and answers are not stored.
+    facts["findings"] = [{"check": f.check, "accepted": f.accepted, "cost_usd": f.cost_usd} for f in attempt.findings]
     return facts | {"error": None if attempt.error is None else remark(attempt.error)}
 
 

@@ -216,6 +216,8 @@ class Reply:
     """Requests sent upstream for this answer; filled by the router."""
     reason: str = ""
     """Why this target answered, in one line; filled by the router."""
+    verified: bool | None = None
+    """Whether the checks of a cascade accepted this answer; None = it was not checked, or a check could not look."""
     written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
     """The body this was read from; only for requests that have a written body of their own."""
 
@@ -228,7 +230,7 @@ class Reply:
 class Chunk:
     """A piece of a streamed answer.
 
-    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts` and `reason`.
+    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts`, `reason` and `verified`.
     """
 
     text: str = ""
@@ -245,6 +247,7 @@ class Chunk:
     cost_usd: float | None = None
     attempts: int = 0
     reason: str = ""
+    verified: bool | None = None
     written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
     """The events this was read from; only for requests that have a written body of their own."""
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from routerkit.decision import Decision
 from routerkit.errors import ErrorCode, ErrorKind
 from routerkit.messages import Request, Usage
 
-Purpose = Literal["answer", "classify"]
-"""What an attempt was for: the answer itself, or the question which route the request belongs to."""
+Purpose = Literal["answer", "classify", "judge"]
+"""What an attempt was for: the answer itself, the question which route the request belongs to, or an opinion of another target's answer."""
 
 Status = Literal["ok", "error", "cancelled"]
 """How a call ended; `cancelled` = the caller went away."""
+
+
+class Finding(NamedTuple):
+    """What one check said about an answer."""
+
+    check: str
+    accepted: bool | None
+    """None = it could not look."""
+    evidence: str = ""
+    cost_usd: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,23 @@ class Attempt:
     normalised: tuple[str, ...] = ()
     """What was changed in the conversation so that this target takes it, one phrase each; see `normalise`."""
     purpose: Purpose = "answer"
+    findings: tuple[Finding, ...] = ()
+    """What the checks of a cascade said, in the order they ran; the first that does not accept is the last."""
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether every check accepted the answer; None = it was not checked, or a check could not look."""
+        return self.findings[-1].accepted if self.findings else None
+
+    @property
+    def mishap(self) -> str:
+        """What kept it from being the end of the call, as the end of a sentence about its target; empty when nothing did."""
+        if self.error_code:
+            return f"failed: {self.error_code}"
+        if not self.findings or self.accepted:
+            return ""
+        last = self.findings[-1]
+        return f"{'was rejected' if last.accepted is False else 'could not be checked'} by {last.check!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +83,13 @@ class Record:
     attempts: tuple[Attempt, ...]
     status: Status
     target: str | None
-    """Target that answered, or the last one tried; None when none was."""
+    """Target whose answer the caller got, or the last one tried; None when none was."""
     model: str | None
     latency_s: float
     usage: Usage
     """Sum over attempts."""
     cost_usd: float | None
-    """Sum over attempts; None when any part is unknown."""
+    """Sum over attempts and checks; None when any part is unknown."""
     is_stream: bool
     finish_reason: str | None = None
     output_chars: int = 0

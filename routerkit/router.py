@@ -6,7 +6,6 @@ import random
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -20,15 +19,16 @@ from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
+from routerkit.escalation import Course
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
 from routerkit.features import features
-from routerkit.fence import fenced
 from routerkit.health import HealthBoard
 from routerkit.inquiry import Inquiry
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
 from routerkit.provider import Provider
+from routerkit.pursuit import apursue, pieces, pursue
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
@@ -40,6 +40,7 @@ from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
 from routerkit.state.interface import StateStore
 from routerkit.tickets import new_ticket
+from routerkit.verified import verified_course
 
 
 class Router:
@@ -133,14 +134,18 @@ class Router:
         """
         with self._begin(request, is_stream=False) as (call, state):
             self._ask(call, state)
-            result = drive(self._steps(call, state), call, lambda t, r: _provider(t, state).complete(r), self._sleep)
+            if call.decision.steps:
+                return self._verified(call, state)
+            result = drive(self._steps(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep)
             return self._replied(call, result)
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
         with self._begin(request, is_stream=False) as (call, state):
             await self._aask(call, state)
-            result = await adrive(self._steps(call, state), call, lambda t, r: _provider(t, state).acomplete(r), self._asleep)
+            if call.decision.steps:
+                return await self._averified(call, state)
+            result = await adrive(self._steps(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep)
             return self._replied(call, result)
 
     def stream(self, request: Request) -> Iterator[Chunk]:
@@ -153,7 +158,10 @@ class Router:
         """
         with self._begin(request, is_stream=True) as (call, state):
             self._ask(call, state)
-            opened = drive(self._steps(call, state), call, lambda t, r: prime(_provider(t, state).stream(r), call), self._sleep)
+            if call.decision.steps:
+                yield from pieces(self._verified(call, state), call)
+                return
+            opened = drive(self._steps(call, state), call, lambda t, r: prime(state.provider(t).stream(r), call), self._sleep)
             if isinstance(opened, ProviderError):
                 raise self._gave_up(call, opened) from opened
             try:
@@ -172,7 +180,11 @@ class Router:
         """Async twin of `stream`."""
         with self._begin(request, is_stream=True) as (call, state):
             await self._aask(call, state)
-            opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(_provider(t, state).astream(r), call), self._asleep)
+            if call.decision.steps:
+                for chunk in pieces(await self._averified(call, state), call):
+                    yield chunk
+                return
+            opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(state.provider(t).astream(r), call), self._asleep)
             if isinstance(opened, ProviderError):
                 raise self._gave_up(call, opened) from opened
             try:
@@ -233,7 +245,7 @@ class Router:
             call.decide_again(self._decide(call.request, state, heard))
 
     def _inquiry(self, call: Call, state: RouterState, classifier: Classifier) -> Inquiry:
-        return Inquiry(classifier, _provider(classifier.target, state), call, self._health, state.rules)
+        return Inquiry(classifier, state.provider(classifier.target), call, self._health, state.rules)
 
     def _begin(self, request: Request, *, is_stream: bool) -> Running[RouterState]:
         reign = self._reign
@@ -247,23 +259,29 @@ class Router:
         if not decision.ranked:
             call.status = "error"
             raise NoCandidateError(decision)
-        by_name = state.pools[decision.pool].by_name
-        targets = [by_name[name] for name in decision.ranked]
-        around = self._around if call.purse is None else replace(self._around, purse=call.purse)
-        return attempts(targets, deadline=call.deadline, retry=self._retry, around=around)
+        return attempts(state.targets(decision), deadline=call.deadline, retry=self._retry, around=self._around.paid_by(call.purse))
+
+    def _verified(self, call: Call, state: RouterState) -> Reply:
+        return self._replied(call, pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))
+
+    async def _averified(self, call: Call, state: RouterState) -> Reply:
+        course = self._course(call, state)
+        return self._replied(call, await apursue(course, call, lambda t, r: state.provider(t).acomplete(r), self._asleep))
+
+    def _course(self, call: Call, state: RouterState) -> Course:
+        return verified_course(call, state, lambda question: self._decide(question, state), self._retry, self._around.paid_by(call.purse))
 
     def _replied(self, call: Call, result: Reply | ProviderError) -> Reply:
         if isinstance(result, ProviderError):
             raise self._gave_up(call, result) from result
-        call.replied(result)
-        attempt = call.attempts[-1]
-        self._health.succeeded(attempt.target, attempt.latency_s)
+        if not call.decision.steps:  # else every answer was noted when it came
+            call.replied(result)
+            self._health.succeeded(call.attempts[-1].target, call.latency_s)
         return call.signed(result)
 
     def _streamed(self, call: Call) -> Chunk:
         call.streamed()
-        attempt = call.attempts[-1]
-        self._health.succeeded(attempt.target, attempt.latency_s)
+        self._health.succeeded(call.attempts[-1].target, call.latency_s)
         return call.signature()
 
     def _gave_up(self, call: Call, last: ProviderError) -> AllAttemptsFailedError:
@@ -280,7 +298,3 @@ class Router:
         record = call.record()
         self._explore_budget.charge(record)
         notify(self._observers, record)
-
-
-def _provider(target: Target, state: RouterState) -> Provider:
-    return fenced(state.providers[target.provider], target.name)

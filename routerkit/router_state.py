@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routerkit.catalog import Pool
+from routerkit.catalog import Pool, Target
 from routerkit.classifier import Classifier
+from routerkit.decision import Decision
+from routerkit.fence import fenced
+from routerkit.judge import Judge
 from routerkit.policy import Policy
 from routerkit.provider import Provider
 from routerkit.routes import RouteBook
 from routerkit.rules import Rule
 from routerkit.scorecard import Scorecard
+from routerkit.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,18 @@ class RouterState:
     """Pool → dollars per UTC day."""
     classifier: Classifier | None = None
     """Asked for the route of a request that sounds like none."""
+    verifiers: Mapping[str, Verifier | Judge] = field(default_factory=dict)
+    """Checks by the names that policies call them by."""
 
     def policy(self, pool: Pool) -> Policy:
         """The policy a pool names."""
         return self.policies.get(pool.policy) or Policy(pool.policy, pool.policy)
+
+    def provider(self, target: Target) -> Provider:
+        """What answers for a target, fenced off so that nothing but a `ProviderError` comes out of it."""
+        return fenced(self.providers[target.provider], target.name)
+
+    def targets(self, decision: Decision) -> list[Target]:
+        """Kept targets of a decision in the order they are tried."""
+        by_name = self.pools[decision.pool].by_name
+        return [by_name[name] for name in decision.ranked]

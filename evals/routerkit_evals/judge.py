@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import ProviderError, Request, Router, Target
+from routerkit.judge import same_model
 from routerkit_evals.calibration import Calibration, read_calibration
 from routerkit_evals.errors import EvalError
 from routerkit_evals.rubric import RUBRIC, Opinion, question, read_opinion
@@ -20,7 +20,6 @@ from routerkit_evals.verdict import Grade
 
 _ASKS: Final = 2
 """Replies asked for before one that cannot be read is given up."""
-_DATE: Final = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 _AGENT: Final = "routerkit-eval-judge"
 
 
@@ -133,11 +132,6 @@ def find_judge(router: Router, name: str) -> Judge:
     return Judge(router, pool_name, target)
 
 
-def same_model(one: str, other: str) -> bool:
-    """Whether two names mean one model: provider prefixes, dates and case do not tell models apart."""
-    return _plain(one) == _plain(other)
-
-
 def calibrate(
     judge: Judge, tasks: Sequence[Task], *, repeats: int = 2, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Calibration:
@@ -186,7 +180,3 @@ def _verdict(judge: Judge, task: Task, example: Example, epoch: int) -> tuple[bo
     if asked.why != "its reply cannot be read":
         raise EvalError(f"judge {judge.target.name!r} did not answer: {asked.why}; nothing was stored, run it again")
     return None, asked.cost_usd
-
-
-def _plain(model: str) -> str:
-    return _DATE.sub("", model.casefold().rsplit("/", maxsplit=1)[-1])

@@ -119,6 +119,7 @@ def _routing(answer: Reply | Chunk) -> dict[str, object]:
             "attempts": answer.attempts,
             "cost_usd": answer.cost_usd,
             "reason": answer.reason,
+            "verified": answer.verified,
         },
     }
 

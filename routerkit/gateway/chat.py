@@ -38,12 +38,16 @@ async def streamed(router: Router, request: Request, exchange: Exchange, events:
 def facts(reply: Reply) -> Headers:
     """Headers that say who answered and what it cost."""
     named = {"record": reply.record_id, "target": reply.target, "attempts": str(reply.attempts), "cost-usd": usd(reply.cost_usd)}
+    if reply.verified is not None:
+        named["verified"] = str(reply.verified).lower()
     return [(f"x-routerkit-{name}".encode(), value.encode("latin-1", "replace")) for name, value in named.items()]
 
 
 def comment(last: Chunk) -> bytes:
     """The same facts at the end of a stream, as a comment that no parser minds."""
-    return f": routerkit record={last.record_id} target={last.target} attempts={last.attempts} cost-usd={usd(last.cost_usd)}\n\n".encode()
+    verified = "" if last.verified is None else f" verified={str(last.verified).lower()}"
+    facts = f"record={last.record_id} target={last.target} attempts={last.attempts} cost-usd={usd(last.cost_usd)}{verified}"
+    return f": routerkit {facts}\n\n".encode()
 
 
 def usd(cost: float | None) -> str:

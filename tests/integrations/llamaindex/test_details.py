@@ -45,7 +45,7 @@ def test_response_says_what_routerkit_did(upstream: Upstream) -> None:
     llm = upstream.llm()
     for response in (llm.chat(HELLO), list(llm.stream_chat(HELLO))[-1]):
         facts = response.additional_kwargs["routerkit"]
-        assert {"record_id", "target", "attempts", "cost_usd", "reason"} == facts.keys()
+        assert {"record_id", "target", "attempts", "cost_usd", "reason", "verified"} == facts.keys()
         assert ("good", 1, pytest.approx(13e-6)) == (facts["target"], facts["attempts"], facts["cost_usd"])
         assert facts == response.message.additional_kwargs["routerkit"]
         assert json.dumps(response.message.model_dump(mode="json"))

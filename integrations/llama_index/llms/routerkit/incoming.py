@@ -163,6 +163,7 @@ def _facts(answer: Reply | Chunk) -> Object:
         "attempts": answer.attempts,
         "cost_usd": answer.cost_usd,
         "reason": answer.reason,
+        "verified": answer.verified,
     }
 
 

@@ -1,0 +1,80 @@
+"""What carries out the steps of a verified call, blocking and async, and how its answer becomes a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeAlias
+
+from routerkit.call import Call
+from routerkit.catalog import Target
+from routerkit.dispatch import Sleep
+from routerkit.errors import ProviderError
+from routerkit.escalation import Check, Course, Outcome
+from routerkit.messages import Chunk, Reply, Request, ToolCallDelta
+from routerkit.verifier import verdict_of
+
+Ask: TypeAlias = Callable[[Target, Request], Reply]
+AAsk: TypeAlias = Callable[[Target, Request], Awaitable[Reply]]
+
+
+def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None]) -> Reply | ProviderError:
+    """Carry out a verified call to its end; returns the answer to deliver, or the failure to report."""
+    outcome: Outcome = None
+    while True:
+        try:
+            action = course.send(outcome)
+        except StopIteration as stop:
+            return _end(stop)
+        outcome = None
+        if isinstance(action, Sleep):
+            sleep(action.seconds)
+        elif isinstance(action, Check):
+            outcome = verdict_of(action.verifier, action.request, action.reply)
+        else:
+            try:
+                outcome = ask(action.open.target, call.opening(action.open, action.request, action.purpose))
+                call.replied(outcome)
+            except ProviderError as exc:
+                call.failed(exc)
+                outcome = exc
+
+
+async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float], Awaitable[None]]) -> Reply | ProviderError:
+    """Async twin of `pursue`. Checks run in a thread, because they may block; one that is abandoned runs to its end there."""
+    from asyncio import to_thread  # asyncio is a third of our import time, and sync callers never need it
+
+    outcome: Outcome = None
+    while True:
+        try:
+            action = course.send(outcome)
+        except StopIteration as stop:
+            return _end(stop)
+        outcome = None
+        if isinstance(action, Sleep):
+            await sleep(action.seconds)
+        elif isinstance(action, Check):
+            outcome = await to_thread(verdict_of, action.verifier, action.request, action.reply)
+        else:
+            try:
+                outcome = await ask(action.open.target, call.opening(action.open, action.request, action.purpose))
+                call.replied(outcome)
+            except ProviderError as exc:
+                call.failed(exc)
+                outcome = exc
+
+
+def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:
+    """A whole answer as a stream of few chunks, with the call's signature at its end."""
+    if reply.reasoning:
+        yield Chunk(reasoning=reply.reasoning, model=reply.model)
+    if reply.text or reply.refusal:
+        yield Chunk(reply.text, refusal=reply.refusal, model=reply.model)
+    for i, wanted in enumerate(reply.tool_calls):
+        yield Chunk(tool_calls=(ToolCallDelta(i, wanted.id, wanted.name, wanted.arguments),), model=reply.model)
+    yield Chunk(finish_reason=reply.finish_reason, usage=reply.usage, model=reply.model, extra=reply.extra)
+    yield call.signature()
+
+
+def _end(stop: StopIteration) -> Reply | ProviderError:
+    assert isinstance(stop.value, Reply | ProviderError)
+    return stop.value

@@ -1,0 +1,26 @@
+"""From the configuration to the life of a call whose answers are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from routerkit.call import Call
+from routerkit.catalog import Target
+from routerkit.decision import Decision
+from routerkit.dispatch import Retry, Surroundings
+from routerkit.escalation import Course, Escalation, named
+from routerkit.messages import Request
+from routerkit.router_state import RouterState
+
+
+def verified_course(call: Call, state: RouterState, decide: Callable[[Request], Decision], retry: Retry, around: Surroundings) -> Course:
+    """The life of a call whose answers are checked; `decide` chooses among a judge's targets."""
+    decision, settings = call.decision, state.policy(state.pools[call.decision.pool]).settings
+    checks = named(settings.verify, state.verifiers)
+    judges = partial(_ranked, state, decide)
+    return Escalation(call, state.targets(decision), checks, settings.stop_loss_usd, judges, retry, around).course()
+
+
+def _ranked(state: RouterState, decide: Callable[[Request], Decision], question: Request) -> list[Target]:
+    return state.targets(decide(question))

@@ -1,0 +1,45 @@
+"""What checks an answer before the caller sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from routerkit.messages import Reply, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found."""
+
+    accepted: bool | None
+    """None = it could not look; the answer is then neither trusted nor called wrong."""
+    evidence: str = ""
+    """What is wrong, for the next model; or why nothing was to be said."""
+    cost_usd: float | None = 0.0
+    """What looking cost; None = unknown."""
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """One method. It may block: async calls run it in a thread."""
+
+    def verify(self, request: Request, reply: Reply) -> Verdict:
+        """Look at one whole answer.
+
+        Args:
+            request: What was asked; `timeout_s` is the time that is left.
+            reply: The answer.
+        """
+        ...
+
+
+def verdict_of(verifier: Verifier, request: Request, reply: Reply) -> Verdict:
+    """The verdict of a verifier; one that breaks, or answers something else, could not look."""
+    try:
+        verdict = verifier.verify(request, reply)
+    except Exception as exc:  # noqa: BLE001  foreign code: its bug must not cost the caller an answer that is paid for
+        return Verdict(None, f"it raised {type(exc).__name__}")
+    if isinstance(verdict, Verdict) and (verdict.accepted is None or isinstance(verdict.accepted, bool)):
+        return verdict
+    return Verdict(None, f"it returned {type(verdict).__name__}, not a Verdict")
