@@ -89,7 +89,7 @@ class Purse:
         if usd is None:
             text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
             return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
-        found = self._leases.reserve(self._claims, math.ceil(usd * MICROS_PER_USD), self._day())
+        found = self._leases.reserve(self._claims, micros(usd), self._day())
         if isinstance(found, Shortage):
             return _refused(target, usd, found)
         self._hold = found
@@ -103,8 +103,8 @@ class Purse:
 
 
 def micros(usd: float) -> int:
-    """Dollars as the nearest whole number of micro-dollars."""
-    return round(usd * MICROS_PER_USD)
+    """Dollars in whole micro-dollars, rounded up: a million calls for half a micro-dollar each are not free."""
+    return math.ceil(round(usd * MICROS_PER_USD, 6))  # without the inner one, 0.1 + 0.2 would cost one more
 
 
 def whose(account: str) -> str:

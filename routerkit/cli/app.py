@@ -40,6 +40,7 @@ LAZY: Final = {
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
     "report": Lazy("routerkit.cli.online", "report", "Tell what became of an answer."),
     "drift": Lazy("routerkit.cli.online", "drift", "Who has become worse than the scorecard says?"),
+    "budgets": Lazy("routerkit.cli.budgets", "budgets", "Show what agents, keys and pools have spent today, and what is left."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
 }
 """In the order of a first day with routerkit."""

@@ -70,6 +70,7 @@ def plan_state(config: Config, base: Path) -> RouterState:
         rules=tuple(_rule(rule) for rule in config.rules),
         scorecard=_scorecard(config.scorecard, base),
         budgets=config.usd_per_day,
+        pool_budgets=config.pool_usd_per_day,
         revision=_revision(config, targets),
         routes=routes,
         classifier=_classifier(config, targets, routes),

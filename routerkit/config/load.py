@@ -17,6 +17,7 @@ from routerkit.config.checks import cross_problems
 from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
 from routerkit.config.section import Section
+from routerkit.config.state import build_store
 from routerkit.config.watch import SWAPPING
 from routerkit.errors import ConfigError
 from routerkit.messages import Json
@@ -63,6 +64,8 @@ def load(path: str | PathLike[str], *, observers: Sequence[Observer] = ()) -> Ro
     router = Router(state, observers=[*observers, *([] if ledger is None else [ledger]), *watches])
     for watch in watches:
         watch.start(router)
+    if (store := build_store(config, base)) is not None:
+        router.share(store)
     return router
 
 
@@ -76,7 +79,7 @@ def load_nested(path: Path, loading: tuple[Path, ...]) -> Router:
 
 
 def reload(router: Router, path: str | PathLike[str]) -> None:
-    """Put the file's new contents in force; calls under way finish on the old ones. Ledger settings need a restart.
+    """Put the file's new contents in force; calls under way finish on the old ones. Ledger and state settings need a restart.
 
     Raises:
         ConfigError: anything is wrong; the router keeps what it had.

@@ -13,6 +13,7 @@ from routerkit.config.problems import Source
 from routerkit.config.routing import ClassifierSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
+from routerkit.config.state_section import StateSection
 
 PROVIDER_KINDS: Final = ("openai", "litellm", "local", "replay", "simulated", "router")
 """Kinds a provider may have besides `pkg.mod:Class`."""
@@ -169,6 +170,8 @@ class PoolSection(Section):
 
     targets: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     policy: str = "cheapest_adequate"
+    usd_per_day: Dollars | None = None
+    """What all calls to the pool together may cost per UTC day."""
 
 
 class PolicySection(Section):
@@ -250,6 +253,7 @@ class Config(Section):
     scorecard: ScorecardSection | None = None
     ledger: LedgerSection | None = None
     online: OnlineSection | None = None
+    state: StateSection | None = None
     timeouts: TimeoutsSection = TimeoutsSection()
 
     _source: Source = PrivateAttr(default_factory=Source)
@@ -263,6 +267,11 @@ class Config(Section):
     def usd_per_day(self) -> dict[str, float]:
         """Agent → dollars it may spend per UTC day."""
         return {agent: budget.usd_per_day for agent, budget in self.budgets.items()}
+
+    @property
+    def pool_usd_per_day(self) -> dict[str, float]:
+        """Pool → dollars that calls to it may cost per UTC day."""
+        return {name: pool.usd_per_day for name, pool in self.pools.items() if pool.usd_per_day is not None}
 
     def read_from(self, source: Source) -> Config:
         """This configuration, remembering the text it came from."""

@@ -10,7 +10,9 @@ import pytest
 
 from routerkit.state.interface import StateStore
 from routerkit.state.memory import MemoryStore
+from routerkit.state.redis import RedisStore
 from routerkit.state.sqlite import SqliteStore
+from tests.state.redis_server import RedisServer, find_program
 
 UNIX = 1_800_000_000.0
 
@@ -30,10 +32,32 @@ def hands() -> Hands:
     return Hands()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real server on loopback, for this run alone."""
+    program = find_program()
+    if program is None:
+        pytest.skip("neither redis-server nor valkey-server is installed; apt-get install redis-server runs these tests, too")
+    with RedisServer(program, tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty database."""
+    redis_server.empty()
+    return redis_server.url
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, hands: Hands) -> Iterator[StateStore]:
     """An empty store of each kind."""
-    made = MemoryStore(hands) if request.param == "memory" else SqliteStore(tmp_path / "state.sqlite", hands)
+    make: dict[str, Callable[[], StateStore]] = {
+        "memory": lambda: MemoryStore(hands),
+        "sqlite": lambda: SqliteStore(tmp_path / "state.sqlite", hands),
+        "redis": lambda: RedisStore(request.getfixturevalue("redis_url"), now=hands),
+    }
+    made = make[request.param]()
     yield made
     made.close()
 

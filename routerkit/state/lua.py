@@ -1,0 +1,117 @@
+"""Steps that Redis takes as one. Time is the server's, so that workers on many machines need no common clock.
+
+An account is one hash: `cap`, `spent`, `leased`, and `lease:HOLDER` with `until:HOLDER` for each holder.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_TIME: Final = "local t = redis.call('TIME'); local now = t[1] + t[2] / 1e6\n"
+_STANDING: Final = """
+local function standing(key, holder)
+  local spent, leased, mine, n = 0, 0, 0, 0
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], tonumber(fields[i + 1])
+    if name == 'spent' then spent = value elseif name == 'leased' then leased = value
+    elseif string.sub(name, 1, 6) == 'lease:' and value > 0 then
+      n = n + 1
+      if name == 'lease:' .. holder then mine = value end
+    end
+  end
+  return spent, leased, mine, math.max(1, n)
+end
+local function add(key, field, n) if n ~= 0 then redis.call('HINCRBY', key, field, string.format('%.0f', n)) end end
+"""
+
+STANDING: Final = f"{_STANDING} return {{standing(KEYS[1], ARGV[1])}}"
+"""KEYS: account. ARGV: holder. → spent, leased, mine, number of holders."""
+
+DRAW: Final = f"""{_TIME}{_STANDING}
+local ask, least, limit, holder = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local spent, leased = standing(KEYS[1], holder)
+local granted = math.min(ask, limit - spent - leased)
+if granted < least then granted = 0 else
+  add(KEYS[1], 'leased', granted)
+  add(KEYS[1], 'lease:' .. holder, granted)
+  redis.call('HSET', KEYS[1], 'cap', ARGV[3], 'until:' .. holder, tostring(now + ARGV[5]))
+  redis.call('EXPIRE', KEYS[1], ARGV[6])
+end
+return {{granted, standing(KEYS[1], holder)}}"""
+"""KEYS: account. ARGV: ask, least, limit, holder, seconds of the lease, seconds to keep the account. → granted and standing."""
+
+BOOK: Final = f"""{_TIME}{_STANDING}
+local spent, back, holder = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local lease = redis.call('HGET', KEYS[1], 'lease:' .. holder)
+if not lease and redis.call('HEXISTS', KEYS[1], 'cap') == 1 then return false end
+local ended = math.min(tonumber(lease or 0), spent + back)
+add(KEYS[1], 'spent', spent)
+add(KEYS[1], 'leased', -ended)
+add(KEYS[1], 'lease:' .. holder, -ended)
+redis.call('HSET', KEYS[1], 'until:' .. holder, tostring(now + ARGV[4]))
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return {{standing(KEYS[1], holder)}}"""
+"""KEYS: account. ARGV: spent, back, holder, seconds of the lease, seconds to keep the account. → standing, or nil if the lease lapsed.
+An account that Redis has lost is begun anew with what was spent."""
+
+LAPSE: Final = f"""{_TIME}{_STANDING}
+local total, fields = 0, redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 6) == 'until:' and tonumber(fields[i + 1]) < now + ARGV[1] then
+    local holder = string.sub(fields[i], 7)
+    local lost = tonumber(redis.call('HGET', KEYS[1], 'lease:' .. holder) or 0)
+    total = total + lost
+    redis.call('HDEL', KEYS[1], 'lease:' .. holder, fields[i])
+    if lost > 0 then add(KEYS[1], 'spent', lost); add(KEYS[1], 'leased', -lost) end
+  end
+end
+return total"""
+"""KEYS: account. ARGV: seconds by which the asker is ahead. → micro-dollars that lapsed."""
+
+ENTER: Final = f"""{_TIME}
+local at_once, cost = tonumber(ARGV[1]), {{requests = 1, tokens = tonumber(ARGV[4])}}
+if at_once >= 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+  if redis.call('ZCARD', KEYS[2]) >= at_once then return {{'at_once', '1'}} end
+end
+local levels = {{}}
+for i, what in ipairs({{'requests', 'tokens'}}) do
+  local pace = tonumber(ARGV[1 + i])
+  if pace >= 0 then
+    local used = tonumber(redis.call('HGET', KEYS[1], what .. ':used') or 0)
+    local at = tonumber(redis.call('HGET', KEYS[1], what .. ':at') or now)
+    used = math.max(0, used - math.max(0, now - at) * pace / 60)
+    if used + cost[what] > pace then return {{what, tostring((used + cost[what] - pace) * 60 / pace)}} end
+    levels[what] = used + cost[what]
+  end
+end
+for what, used in pairs(levels) do
+  redis.call('HSET', KEYS[1], what .. ':used', string.format('%.6f', used), what .. ':at', string.format('%.6f', now))
+end
+redis.call('EXPIRE', KEYS[1], 3600)
+if at_once >= 0 then
+  redis.call('ZADD', KEYS[2], string.format('%.6f', now + ARGV[6]), ARGV[5])
+  redis.call('EXPIRE', KEYS[2], 3600)
+end
+return {{'', '0'}}"""
+"""KEYS: buckets, requests under way. ARGV: at once, requests and tokens a minute (-1 = no limit), tokens, id, seconds to hold.
+→ what is too much ('' = nothing), seconds to wait."""
+
+LEAVE: Final = """
+redis.call('ZREM', KEYS[2], ARGV[1])
+local used = redis.call('HGET', KEYS[1], 'tokens:used')
+if used then redis.call('HSET', KEYS[1], 'tokens:used', string.format('%.6f', math.max(0, used + ARGV[2]))) end
+return 0"""
+"""KEYS: as ENTER. ARGV: id, tokens used beyond those that were counted."""
+
+POST: Final = """
+for i = 1, #ARGV, 3 do
+  local old = redis.call('HGET', KEYS[1], ARGV[i])
+  if not old or tonumber(string.match(old, '^[%d.]+')) < tonumber(ARGV[i + 1]) then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
+  end
+end
+redis.call('EXPIRE', KEYS[1], 3600)
+return 0"""
+"""KEYS: notices. ARGV: per notice its target, its end in Unix time and the rest."""

@@ -1,0 +1,51 @@
+"""A Redis or Valkey server that lives as long as a test wants it to."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from redis import Redis, exceptions
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+
+def find_program() -> str | None:
+    """Where the server is installed."""
+    return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+class RedisServer:
+    """Listens on a free port of loopback; keeps nothing on disk."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program, self._folder = program, folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
+        self._process = subprocess.Popen([self._program, *options], stdout=subprocess.DEVNULL)
+        retry = Retry(ConstantBackoff(0.02), 250)
+        with Redis.from_url(self.url, retry=retry, retry_on_error=[exceptions.ConnectionError]) as client:
+            client.ping()
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def empty(self) -> None:
+        with Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,131 @@
+"""Several processes on one store: limits hold for all of them together; one that dies takes only its lease with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from routerkit.config.state import open_store
+from routerkit.state.interface import Account
+from routerkit.state.leases import LEASE_S, Claim, Leases
+from tests.state.redis_server import RedisServer, find_program
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 200_000
+RACER = Account("agent:racer", "2027-01-15")
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where four workers meet."""
+    return request.getfixturevalue("redis_url") if request.param == "redis" else f"sqlite:{tmp_path / 'state.sqlite'}"
+
+
+def start(url: str, n_calls: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.state.racing", url, str(n_calls), str(LIMIT)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_four_workers_together_keep_budget_and_pace(url):
+    """They want about 800 × $0.0005 and 800 requests; there are $0.2 and 30 a minute."""
+    began = time.monotonic()
+    workers = [start(url, 200) for _ in range(4)]
+    answers = [worker.communicate(timeout=60) for worker in workers]
+    assert [0] * 4 == [worker.returncode for worker in workers], answers
+    spent, admitted = (sum(int(out.split()[i]) for out, _ in answers) for i in (0, 1))
+    store = open_store(url, Path())
+    assert (spent, 0, 0, 1) == store.standing(RACER, "")
+    store.close()
+    assert 0.95 * LIMIT < spent <= LIMIT
+    assert 30 <= admitted <= 30 * (1 + (time.monotonic() - began) / 60) + 1
+
+
+@pytest.mark.slow
+def test_killed_workers_lease_is_spent_a_minute_later(url):
+    """Nobody knows what it spent of it, so it is not given to others; the limit still holds."""
+    worker = start(url, 1_000_000)
+    store = open_store(url, Path())
+    deadline = time.monotonic() + 30
+    while not store.standing(RACER, "").spent and time.monotonic() < deadline:
+        assert worker.poll() is None
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.communicate(timeout=10)
+    before = store.standing(RACER, "")
+    lost = store.lapse(time.time() + LEASE_S + 1)
+    after = store.standing(RACER, "")
+    store.close()
+    assert before.leased == lost
+    assert (before.spent + lost, 0) == (after.spent, after.leased)
+    assert after.spent <= LIMIT
+
+
+def test_fork_leaves_the_leases_with_the_parent(tmp_path):
+    """A child that took them over would spend the same money twice."""
+    store = open_store(f"sqlite:{tmp_path / 'state.sqlite'}", Path())
+    leases, claim = Leases(store), Claim(RACER.name, LIMIT)
+    leases.reserve([claim], 1_000, RACER.day)
+    pid = os.fork()
+    if pid == 0:
+        store.after_fork()
+        leases.after_fork()
+        leases.close()
+        hold = leases.reserve([claim], 1_000, RACER.day)
+        leases.settle(hold, 7)
+        leases.close()
+        os._exit(0)
+    assert 0 == os.waitpid(pid, 0)[1]
+    standing = store.standing(RACER, "")
+    assert (7, True) == (standing.spent, standing.leased >= 1_000)
+    store.close()
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> RedisServer:
+    """A server that a test may kill."""
+    program = find_program()
+    if program is None:
+        pytest.skip("neither redis-server nor valkey-server is installed; apt-get install redis-server runs these tests, too")
+    return RedisServer(program, tmp_path)
+
+
+def test_router_goes_on_alone_when_redis_dies_and_says_so_once(mortal, caplog):
+    """Within the share that was left when it was last seen; what it spent meanwhile is booked when Redis is back."""
+    clock = [1_000.0]
+    with mortal:
+        store = open_store(mortal.url, Path())
+        store._clock = lambda: clock[0]
+        leases, claim = Leases(store, clock=lambda: clock[0]), Claim(RACER.name, 1_000)
+        leases.settle(leases.reserve([claim], 100, RACER.day), 100)
+        leases.tick()
+        mortal.stop()
+        clock[0] += 1
+        alone = [leases.reserve([claim], 300, RACER.day) for _ in range(4)]
+        assert [300, 300, 300, None] == [getattr(hold, "micros", None) for hold in alone]
+        assert "is away" in alone[-1].trouble
+        assert "is away" in store.trouble()
+        for hold in alone[:3]:
+            leases.settle(hold, 50)
+        leases.tick()
+        mortal.start()
+        clock[0] += 2
+        leases.tick()
+        assert store.trouble() is None
+        assert 150 <= store.standing(RACER, "").spent  # this server kept nothing on disk, so only what came after its death
+    assert 1 == sum("kept by this process alone" in r.message for r in caplog.records)
+    assert 1 == sum("is back" in r.message for r in caplog.records)
+    store.close()
+
+
+def test_money_is_never_given_out_on_a_guess(tmp_path):
+    """A store that was never seen says nothing about what is left: a budget then refuses, and says why."""
+    store = open_store("redis://127.0.0.1:1/0", Path())
+    found = Leases(store).reserve([Claim("agent:a", 1_000)], 1, "2027-01-15")
+    assert "redis://127.0.0.1:1 is away (ConnectionError)" == found.trouble
+    store.close()
