@@ -24,22 +24,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_PATH: Final = Path("routerkit.toml")
 
 
-def init(path: Annotated[Path, typer.Option(help="File to write; never overwritten.")] = DEFAULT_PATH) -> None:
-    """Write a first configuration from the keys and servers found here."""
-    from routerkit.config.discovery import discover
-    from routerkit.config.init import render
-
+def init(
+    path: Annotated[Path, typer.Option(help="File to write; never overwritten.")] = DEFAULT_PATH,
+    origin: Annotated[Path | None, typer.Option("--from", help="Configuration of LiteLLM (YAML) or Portkey (JSON) to take over.")] = None,
+) -> None:
+    """Write a first configuration from the keys and servers found here, or from that of another router."""
     if path.exists():
         raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --path")
-    found = discover(os.environ)
+    text, told = _found_here() if origin is None else _taken_over(origin)
     try:
         # "x" and not "w": somebody may have created it meanwhile.
         with path.open("x", encoding="utf-8") as stream:
-            stream.write(render(found))
+            stream.write(text)
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --path") from exc
-    for provider in found:
-        print(f"{provider.name}: {provider.why}; {', '.join(m.model for m in provider.models)}")
+    for line in told:
+        print(line)
     print(f"wrote {path}; next: routerkit check --config {path}" if path != DEFAULT_PATH else f"wrote {path}; next: routerkit check")
 
 
@@ -84,6 +84,26 @@ def explain(
     )
     decision = Router(plan_state(settings, base)).decide(request)
     print(json.dumps(decision.to_dict(), indent=2) if as_json else decision.explain())
+
+
+def _found_here() -> tuple[str, list[str]]:
+    """Text of a configuration, and what to tell about it."""
+    from routerkit.config.discovery import discover
+    from routerkit.config.init import render
+
+    found = discover(os.environ)
+    return render(found), [f"{provider.name}: {provider.why}; {', '.join(m.model for m in provider.models)}" for provider in found]
+
+
+def _taken_over(origin: Path) -> tuple[str, list[str]]:
+    """As `_found_here`."""
+    from routerkit.config.importing import take_over
+
+    draft = take_over(origin)
+    done = f"took over {len(draft.targets)} targets in {len(draft.pools)} pools"
+    if not draft.notes:
+        return draft.render(), [done]
+    return draft.render(), [f"{done}; not taken over as it was:", *(f"  {note}" for note in draft.notes)]
 
 
 def _read(path: Path) -> tuple[Config, Path]:

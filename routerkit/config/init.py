@@ -44,7 +44,7 @@ def render(found: Sequence[Found]) -> str:
     for provider in found:
         parts.append("\n".join(_provider_lines(provider)) + "\n")
         parts += ["\n".join(_target_lines(names[provider.name, m.model], provider, m)) + "\n" for m in provider.models]
-    listed = ", ".join(_text(name) for name in names.values())
+    listed = ", ".join(toml_text(name) for name in names.values())
     parts.append(f'[pools.coding]           # callers say model = "coding"\ntargets = [{listed}]\npolicy = "cheapest_adequate"\n')
     return "\n".join([*parts, _TAIL])
 
@@ -54,45 +54,49 @@ def target_names(found: Sequence[Found]) -> dict[tuple[str, str], str]:
     names: dict[tuple[str, str], str] = {}
     for provider in found:
         for model in provider.models:
-            short = _slug(model.model.rsplit("/", 1)[-1])
+            short = slug(model.model.rsplit("/", 1)[-1])
             taken = set(names.values())
             wanted = short if short not in taken else f"{provider.name}-{short}"
-            names[provider.name, model.model] = next(n for n in _numbered(wanted) if n not in taken)
+            names[provider.name, model.model] = next(n for n in numbered(wanted) if n not in taken)
     return names
 
 
 def _provider_lines(found: Found) -> Iterator[str]:
-    yield f"[providers.{_key(found.name)}]    # {found.why}"
-    yield f"kind = {_text(found.kind)}"
+    yield f"[providers.{toml_key(found.name)}]    # {found.why}"
+    yield f"kind = {toml_text(found.kind)}"
     if found.base_url:
-        yield f"base_url = {_text(found.base_url)}"
+        yield f"base_url = {toml_text(found.base_url)}"
     if found.key_variable:
-        yield f"api_key = {_text('env:' + found.key_variable)}"
+        yield f"api_key = {toml_text('env:' + found.key_variable)}"
     if found.kind == "local":
-        yield f"model = {_text(found.models[0].model)}    # fetch it once: routerkit local pull {found.models[0].model}"
+        yield f"model = {toml_text(found.models[0].model)}    # fetch it once: routerkit local pull {found.models[0].model}"
 
 
 def _target_lines(name: str, found: Found, model: Model) -> Iterator[str]:
-    yield f"[targets.{_key(name)}]"
-    yield f"provider = {_text(found.name)}"
-    yield f"model = {_text(model.model)}"
+    yield f"[targets.{toml_key(name)}]"
+    yield f"provider = {toml_text(found.name)}"
+    yield f"model = {toml_text(model.model)}"
     if model.is_free and found.kind != "local":
         yield "usd_per_mtok = { input = 0, output = 0 }    # your own machine; correct it if this server passes requests on"
 
 
-def _slug(model: str) -> str:
+def slug(model: str) -> str:
+    """A model's name as the name of a target."""
     return re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-") or "model"
 
 
-def _numbered(name: str) -> Iterator[str]:
+def numbered(name: str) -> Iterator[str]:
+    """The name, then `name-2` and so on."""
     yield name
     yield from (f"{name}-{n}" for n in range(2, 1000))
 
 
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+def toml_key(name: str) -> str:
+    """A key of a table, in quotes only where it must be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
 
 
-def _text(value: str) -> str:
+def toml_text(value: str) -> str:
+    """A text in quotes."""
     # JSON's strings are valid TOML basic strings for printable text, and discovery lets nothing else through.
     return json.dumps(value, ensure_ascii=False)
