@@ -150,7 +150,9 @@ class Decision:
         width = max((len(c.target) for c in self.candidates), default=0)
         routes = [f"  route {m.route!r}: {m.describe()}" for m in self.matches]
         lines = [f"  {c.target:<{width}}  {_describe(c)}" for c in self.candidates]
-        return "\n".join([" ".join(head), *lines, *routes, *(f"  note: {n}" for n in self.notes)])
+        seen = str(self.features.signals)
+        shown = [*lines, *([f"  seen: {seen}"] if seen else []), *routes, *(f"  note: {n}" for n in self.notes)]
+        return "\n".join([" ".join(head), *shown])
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form, as stored in the ledger."""
@@ -229,10 +231,9 @@ def _candidate_dict(c: Candidate) -> dict[str, Json]:
 # Any below is what a JSON reader gives; a surprise in it becomes the ValueError of `Decision.from_dict`.
 def _stored_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
     candidates = tuple(_stored_candidate(c) for c in stored["candidates"])
-    features = _known(stored["features"], Features.__slots__)
     return _known(stored, (f.name for f in fields(Decision) if f.init)) | {
         "at": datetime.fromisoformat(stored["at"]),
-        "features": Features(**features | {"needs": frozenset(features["needs"]), "tags": tuple(features["tags"])}),
+        "features": Features.from_dict(stored["features"]),
         "rows": lambda: candidates,
         "ranked": tuple(stored["ranked"]),
         "notes": tuple(stored["notes"]),

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Self
 
 from routerkit.errors import ProviderError
+from routerkit.kinds import guess_kind
 from routerkit.messages import TASK_KINDS, Json, Message, Request, text_of
+from routerkit.signals import NOTHING_SEEN, Signals, read_signals
+from routerkit.sizes import CHARS_PER_TOKEN, measure
 
-CHARS_PER_TOKEN: Final = 4.0
-"""Mean of English prose and source code for current tokenizers; used for expected cost."""
-MIN_BYTES_PER_TOKEN: Final = 3.5
-"""Safe lower end for prose and code: bytes / 3.5 bounds the token count from above for all but unusual text."""
-_TOKENS_PER_MEDIA: Final = 1_500
-"""About one high-detail image; providers charge 258 to 2,000."""
-_GUESS_CHARS: Final = 2_000
-"""How much of the last user message is read to guess its kind."""
-
-_EXACT_CHARS: Final = 64_000
-"""Texts up to this length are encoded whole to count their bytes."""
-_BLOCK_CHARS: Final = 1_000
-_STRIDE_CHARS: Final = 7_919
-"""Distance of the blocks that are counted of longer texts; a prime, so that it falls into step with nothing that repeats."""
-
-_MEDIA_NEEDS: Final = {
-    "image_url": "vision",
-    "image": "vision",
-    "input_audio": "audio",
-    "audio": "audio",
-    "file": "pdf",
-    "input_file": "pdf",
-}
-
-_LANGUAGES: Final = r"(python|java|javascript|typescript|go|rust|c\+\+|c#|kotlin|ruby|cobol)"
-_KIND_SIGNS: Final = tuple(
-    (kind, frozenset(words.split()), re.compile(pattern) if pattern else None)
-    for kind, words, pattern in (
-        ("test_write", "test tests", r"\b(write|add|create|generate)\b[^.\n]{0,40}\btests?\b"),
-        (
-            "translate",
-            "translate port convert rewrite",
-            r"\b(translate|port|convert|rewrite)\b[^.\n]{0,60}\b(from|to|into|in) " + _LANGUAGES,
-        ),
-        ("migrate", "migrate migration upgrade modernize modernise", ""),
-        ("refactor", "refactor refactoring restructure rename", ""),
-        ("bug_fix", "fix debug bug traceback failing broken", ""),
-        ("review", "review critique", ""),
-        ("document", "docstring docstrings documentation readme", ""),
-        (
-            "explain",
-            "explain describe summarize summarise what how why",
-            r"\b(explain|describe|summari[sz]e|what does|what will|how does|why does)\b",
-        ),
-        ("plan", "plan outline design", ""),
-        (
-            "synthesize",
-            "write implement create complete generate",
-            r"\b(write|implement|create|complete|generate)\b[^.\n]{0,60}\b(function|class|method|script|code|module|program)\b",
-        ),
-    )
-)
-"""Task kind, words of which one must occur, and a pattern that must then match. Checked in this order: the narrow kinds first."""
-_ALL_SIGNS: Final = frozenset[str]().union(*(signs for _, signs, _ in _KIND_SIGNS))
-_WORD: Final = re.compile(r"[a-z]+")
+__all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +41,36 @@ class Features:
     session: str | None
     pin: str | None = None
     """Target that should go on because its tool loop is open; None when the policy is free to choose."""
+    see: Callable[[], Signals] = field(default=lambda: NOTHING_SEEN, repr=False, compare=False)
+    """Reads the conversation for `signals`."""
+
+    _signals: list[Signals] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def signals(self) -> Signals:
+        """What is seen of the code. Read when first asked for: most decisions do not need it, explanations and the ledger do."""
+        if not self._signals:
+            self._signals.append(self.see())
+        return self._signals[0]
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form."""
-        facts: dict[str, Json] = {name: getattr(self, name) for name in self.__slots__}
-        return facts | {"needs": sorted(self.needs), "tags": list(self.tags)}
+        facts: dict[str, Json] = {name: getattr(self, name) for name in _FACTS}
+        return facts | {"needs": sorted(self.needs), "tags": list(self.tags), "signals": self.signals.to_dict()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """The features that `to_dict` wrote; what a newer version added is passed over, what an older one lacked is unknown.
+
+        Raises:
+            KeyError: something essential is missing.
+        """
+        facts = {name: stored[name] for name in _FACTS if name in stored}
+        signals = Signals.from_dict(stored.get("signals") or {})
+        return cls(**facts | {"needs": frozenset(stored["needs"]), "tags": tuple(stored["tags"]), "see": lambda: signals})
+
+
+_FACTS: Final = tuple(f.name for f in fields(Features) if f.name not in {"see", "_signals"})
 
 
 def features(request: Request) -> Features:
@@ -114,84 +87,25 @@ def features(request: Request) -> Features:
 
 
 def _features(request: Request) -> Features:
-    chars, bytes_, media = _measure(request)
-    n_media = sum(media.values())
+    size, messages = measure(request), request.messages
     kind, source = _kind(request)
-    is_tool_loop_open = bool(request.messages) and request.messages[-1].get("role") == "tool"
+    is_tool_loop_open = bool(messages) and messages[-1].get("role") == "tool"
     return Features(
-        input_chars=chars,
-        input_tokens=int(chars / CHARS_PER_TOKEN) + n_media * _TOKENS_PER_MEDIA + 1,
-        input_tokens_bound=int(bytes_ / MIN_BYTES_PER_TOKEN) + n_media * _TOKENS_PER_MEDIA + 1,
+        input_chars=size.chars,
+        input_tokens=size.tokens,
+        input_tokens_bound=size.tokens_bound,
         output_tokens_limit=request.max_tokens,
-        needs=_needs(request, media),
+        needs=_needs(request, size.media),
         kind=kind,
         kind_source=source,
-        n_messages=len(request.messages),
+        n_messages=len(messages),
         is_tool_loop_open=is_tool_loop_open,
         tags=request.tags,
         agent=request.agent,
         session=request.session,
         pin=request.pin if is_tool_loop_open else None,
+        see=lambda: read_signals(messages),
     )
-
-
-def guess_kind(text: str) -> str | None:
-    """Task kind that the wording of an instruction suggests; None when nothing does."""
-    head = text[:_GUESS_CHARS].lower()
-    words = _ALL_SIGNS.intersection(_WORD.findall(head))
-    if not words:
-        return None
-    for kind, signs, pattern in _KIND_SIGNS:
-        if not words.isdisjoint(signs) and (pattern is None or pattern.search(head)):
-            return kind
-    return None
-
-
-def _measure(request: Request) -> tuple[int, int, dict[str, int]]:
-    chars = bytes_ = 0
-    media: dict[str, int] = {}
-    for message in request.messages:
-        content = message.get("content")
-        texts = [content if isinstance(content, str) else text_of(content)]
-        if not isinstance(content, str):
-            _count_media(content, media)
-        if calls := message.get("tool_calls"):
-            texts.extend(_call_texts(calls))
-        for text in texts:
-            chars += len(text)
-            bytes_ += _utf8_bytes(text)
-    tools = len(str(request.tools)) if request.tools else 0
-    return chars + tools, bytes_ + tools, media
-
-
-def _utf8_bytes(text: str) -> int:
-    """Length in UTF-8; of long texts outside ASCII an estimate from every eighth block, because encoding them takes a millisecond."""
-    if text.isascii():
-        return len(text)
-    if len(text) <= _EXACT_CHARS:
-        return len(text.encode("utf-8", "surrogatepass"))
-    sample = "".join([text[i : i + _BLOCK_CHARS] for i in range(0, len(text), _STRIDE_CHARS)])
-    return len(text) * len(sample.encode("utf-8", "surrogatepass")) // len(sample) + 1
-
-
-def _call_texts(calls: Json) -> list[str]:
-    """What tool calls add to the prompt: names and arguments, read out, because `str` of long ones takes milliseconds."""
-    if not isinstance(calls, (list, tuple)):
-        return [str(calls)]
-    functions = [call.get("function") if isinstance(call, Mapping) else None for call in calls]
-    parts = [
-        (f.get("name"), f.get("arguments")) if isinstance(f, Mapping) else (str(call),) for f, call in zip(functions, calls, strict=True)
-    ]
-    return [part if isinstance(part, str) else str(part) for texts in parts for part in texts if part]
-
-
-def _count_media(content: Json, media: dict[str, int]) -> None:
-    if not isinstance(content, (list, tuple)):
-        return
-    for part in content:
-        need = _MEDIA_NEEDS.get(str(part.get("type"))) if isinstance(part, Mapping) else None
-        if need:
-            media[need] = media.get(need, 0) + 1
 
 
 def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
@@ -211,8 +125,8 @@ def _kind(request: Request) -> tuple[str | None, str]:
     return guess, "guess" if guess else "unknown"
 
 
-def last_user_text(messages: tuple[Message, ...]) -> str:
-    """Text of the last message of the user, where the instruction usually stands; empty when there is none."""
+def last_user_text(messages: Sequence[Message]) -> str:
+    """Text of the newest user message, where the instruction stands; empty when there is none."""
     for message in reversed(messages):
         if message.get("role") == "user":
             content = message.get("content")

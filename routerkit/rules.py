@@ -21,6 +21,12 @@ class When:
     max_input_tokens: int | None = None
     needs: tuple[str, ...] = ()
     """The request needs all of these capabilities."""
+    language: str | None = None
+    """Language of the code, or the one it is to become, see `signals.Signals`."""
+    difficulty: str | None = None
+    """`low`, `medium` or `high`, see `signals.Signals`."""
+    min_files: int | None = None
+    """The request names at least so many files."""
 
     def holds(self, features: Features) -> bool:
         """Whether a request meets the condition."""
@@ -32,6 +38,15 @@ class When:
             and (self.min_input_tokens is None or features.input_tokens >= self.min_input_tokens)
             and (self.max_input_tokens is None or features.input_tokens <= self.max_input_tokens)
             and features.needs.issuperset(self.needs)
+            and self._sees(features)
+        )
+
+    def _sees(self, features: Features) -> bool:
+        # Asked last, and only if a part is set, because reading the conversation takes longer than all the rest.
+        return (
+            (self.language is None or self.language in {features.signals.language, features.signals.target_language})
+            and (self.difficulty is None or features.signals.difficulty == self.difficulty)
+            and (self.min_files is None or features.signals.n_files >= self.min_files)
         )
 
 

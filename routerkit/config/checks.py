@@ -11,8 +11,10 @@ from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknow
 from routerkit.config.route_checks import route_problems, wish_problems
 from routerkit.config.schema import Config, PolicySection, PoolSection, RuleSection, TargetSection
 from routerkit.exploring import WEIGHS_QUALITY
+from routerkit.languages import LANGUAGES
 from routerkit.messages import TASK_KINDS
 from routerkit.policy import POLICY_KINDS
+from routerkit.signals import DIFFICULTIES
 
 _SECTIONS_WITH_NAMES: Final = ("providers", "targets", "pools", "policies", "budgets")
 
@@ -114,6 +116,9 @@ def _rule_problems(path: KeyPath, rule: RuleSection, config: Config) -> Iterator
     yield from unknown_words((*when, "kind"), "task kind", (rule.when.kind,) if rule.when.kind is not None else (), TASK_KINDS)
     yield from unknown_words((*when, "kinds"), "task kind", rule.when.kinds, TASK_KINDS)
     yield from unknown_words((*when, "needs"), "capability", rule.when.needs, CAPABILITIES)
+    for key, known in (("language", LANGUAGES), ("difficulty", DIFFICULTIES)):
+        value = getattr(rule.when, key)
+        yield from unknown_words((*when, key), key, () if value is None else (value,), known)
     low, high = rule.when.min_input_tokens, rule.when.max_input_tokens
     if low is not None and high is not None and low > high:
         yield Problem((*when, "min_input_tokens"), f"{low} is above max_input_tokens = {high}, so the rule never holds; swap them")

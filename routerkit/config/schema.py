@@ -204,6 +204,9 @@ class WhenSection(Section):
     min_input_tokens: Annotated[int, Field(ge=0)] | None = None
     max_input_tokens: Annotated[int, Field(ge=0)] | None = None
     needs: Names = ()
+    language: str | None = None
+    difficulty: str | None = None
+    min_files: Count | None = None
 
 
 class RuleSection(Section):

@@ -9,8 +9,9 @@ from typing import Final
 
 from routerkit import fastjson
 from routerkit.errors import ProviderError
-from routerkit.features import CHARS_PER_TOKEN, features
+from routerkit.features import features
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, Usage, text_of
+from routerkit.sizes import CHARS_PER_TOKEN
 
 Object = Mapping[str, Json]
 """A JSON object."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit import TASK_KINDS, Request, features
-from routerkit.features import guess_kind
+from routerkit.kinds import guess_kind
 
 
 def ask(content, **more) -> Request:
