@@ -115,9 +115,21 @@ HISTORY = (
 )
 """Message and files of each commit, oldest first."""
 
-_COUNT = "def left(n, sold):\n    return n - sold\n"
-_COUNT_TEST = "from count import left\n\n\ndef test_left():\n    assert left(5, 2) == 3\n"
-_NEVER_BELOW = "def left(n, sold):\n    rest = n - sold\n    if rest < 0:\n        return 0\n    return rest\n"
+_LOW = "\n\ndef is_low(n):\n    return n <= 3\n"
+_COUNT = "def left(n, sold):\n    return n - sold\n" + _LOW
+_COUNT_TEST = """
+from count import is_low, left
+
+
+def test_left():
+    assert left(5, 2) == 3
+
+
+def test_three_are_few():
+    assert is_low(3)
+    assert not is_low(4)
+"""
+_NEVER_BELOW = "def left(n, sold):\n    rest = n - sold\n    if rest < 0:\n        return 0\n    return rest\n" + _LOW
 _LABEL = "def label(name):\n    return name\n"
 _LABEL_TEST = "from label import label\n\n\ndef test_label():\n    assert label('') == ''\n"
 _CAPITALS = "def label(name):\n    text = name.strip()\n    text = text.upper()\n    return text\n"

@@ -98,17 +98,16 @@ def test_same_command_again_runs_nothing_and_writes_the_same(report: Report, sho
     def refuse(*_: object) -> None:
         raise AssertionError("a candidate was tried again")
 
-    monkeypatch.setattr("routerkit_evals.mine.session.prove", refuse)
+    monkeypatch.setattr("routerkit_evals.mine.session._PROVE", {"history": refuse})
     assert written == (mine(Plan(shop, PYTHON, report.out)), report.out.read_text())[1]
 
 
-def test_older_commits_are_taken_back_and_faults_made_at_the_newest_commit(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_older_commits_faults_and_missing_tests_are_tasks_at_the_newest_commit(tmp_path: Path, sandbox: Sandbox) -> None:
     repository = make_repository(tmp_path / "stock", STOCK)
-    found = mine(Plan(repository, PYTHON, tmp_path / "stock.jsonl", modes=("reverse", "mutants"), wanted=2))
+    found = mine(Plan(repository, PYTHON, tmp_path / "stock.jsonl", modes=("reverse", "mutants", "tests"), wanted=2))
     tasks = load_tasks(found.out)
-    assert ["reverse", "reverse", "mutants", "mutants"] == [haul.mode for haul in found.hauls for _ in haul.tasks]
-    newest = {"count.py": (repository / "count.py").read_text(), "label.py": (repository / "label.py").read_text()}
-    assert all(newest[path] == text for task in tasks for path, text in task.reference.items())
+    assert ["reverse", "reverse", "mutants", "mutants", "tests"] == [haul.mode for haul in found.hauls for _ in haul.tasks]
+    assert all((repository / path).read_text() == text for task in tasks for path, text in task.reference.items())
     assert {"proven"} == {proof.state for proof in verify(tasks, Grader(sandbox))}
 
 
@@ -154,7 +153,7 @@ def test_command_prints_counts_as_json_and_names_the_next_step(
     [
         (("--repo", "/nowhere"), "--repo /nowhere: "),
         (("--since", "yesterday"), "--since 'yesterday' is no date; write it as YYYY-MM-DD or like '6 months'"),
-        (("--mode", "mutant"), "--mode 'mutant' is unknown; there is history, reverse, mutants and all"),
+        (("--mode", "mutant"), "--mode 'mutant' is unknown; there is history, reverse, mutants, tests and all"),
         (("--test-command", "make test"), "--test-command 'make test': tasks are run by pytest"),
     ],
 )

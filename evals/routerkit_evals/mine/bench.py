@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from routerkit_evals.execution import Limits, Program, RunReport
+from routerkit_evals.grade import Grade, Grader
 from routerkit_evals.sandbox import Sandbox
+from routerkit_evals.task import Task
 
 _WATCHER: Final = Path(__file__).with_name("watcher.py")
 _REPORT: Final = "routerkit_watched.json"
@@ -69,6 +71,10 @@ class Bench:
         """Run tests and see what they open; lines take about ten times as long."""
         watched = {**files, **self._watcher, **(_WANTS_LINES if wants_lines else {})}
         return self._run(watched, [*_WATCH, *self.options, *arguments], collect=(_REPORT,))
+
+    def grade(self, task: Task, answer: Mapping[str, str]) -> Grade:
+        """Grade files as an answer to a task."""
+        return Grader(self._sandbox).grade_files(task, answer)
 
     def _run(self, files: Mapping[str, str], arguments: Sequence[str], *, collect: tuple[str, ...] = ()) -> Trial:
         program = Program("pytest", tuple(arguments), pythonpath=pythonpath_of(files))

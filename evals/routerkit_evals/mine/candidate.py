@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Mode = Literal["history", "reverse", "mutants"]
-MODES: Final[tuple[Mode, ...]] = ("history", "reverse", "mutants")
+Mode = Literal["history", "reverse", "mutants", "tests"]
+MODES: Final[tuple[Mode, ...]] = ("history", "reverse", "mutants", "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,15 @@ class Candidate:
     tree: str
     """Commit whose files everything starts from."""
     after: Mapping[str, str]
-    """Sources as they are in the end, path → text: what a right answer writes."""
+    """Files as they are in the end, path → text: what a right answer writes."""
     targets: tuple[str, ...]
     """Test files to run."""
     before: Mapping[str, str] = field(default_factory=dict)
     """Sources as they are in the beginning, where they differ from `tree`."""
     tests: Mapping[str, str] = field(default_factory=dict)
     """Files of the tests, where they differ from `tree`."""
+    about: str = ""
+    """Source that tests are to be written for."""
     subject: str = ""
     body: str = ""
     date: str = ""

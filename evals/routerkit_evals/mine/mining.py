@@ -25,7 +25,7 @@ class Haul:
     n_all: int | None = None
     """Commits there are to look at; None where nobody knows beforehand."""
     n_seen: int = 0
-    """Commits or mutants looked at."""
+    """Commits, mutants or sources looked at."""
     n_candidates: int = 0
     """Those whose tests were run, now or earlier."""
     tasks: list[Mapping[str, Json]] = field(default_factory=list)

@@ -29,9 +29,9 @@ _TASK_CHARS: Final = 500_000
 """Most text of a task, shown or not."""
 _SHOWN_CHARS: Final = 30_000
 """Longest tests that are shown as whole files; of longer ones the prompt quotes the failing tests."""
-_TIMES: Final = 5.0
+TIMES: Final = 5.0
 """A task may take this many times as long as it did here."""
-_LEAST_S: Final = 10.0
+LEAST_S: Final = 10.0
 _SETTINGS: Final = re.compile(r"^\[(?:tool[.:])?pytest", re.MULTILINE)
 _SETTINGS_FILES: Final = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
@@ -92,7 +92,7 @@ def prove(candidate: Candidate, repository: Repository, bench: Bench) -> Mapping
     if loss := _shadowed(candidate, looked):
         return loss
     arguments = _arguments(candidate, looked.after)
-    paths = _needed(states, candidate, looked.opened)
+    paths = needed({**states.start, **states.done}, candidate, looked.opened)
     found = _confirmed(bench, states, paths, arguments, looked)
     if isinstance(found, Loss):
         return found
@@ -102,17 +102,18 @@ def prove(candidate: Candidate, repository: Repository, bench: Bench) -> Mapping
 def _look(bench: Bench, states: _States, targets: tuple[str, ...]) -> _Pair | Loss:
     """First runs, on all files."""
     before = bench.watch(states.start, targets)
-    if loss := _troubled(before):
+    if loss := refused(before):
         return loss
     if before.passed and not before.failed:
         return Loss(_NO_F2P, "all pass before")
     after = bench.watch(states.done, targets)
-    if loss := _troubled(after) or _unusable(before, after):
+    if loss := refused(after) or _unusable(before, after):
         return loss
     return _Pair(before, after)
 
 
-def _troubled(trial: Trial) -> Loss | None:
+def refused(trial: Trial) -> Loss | None:
+    """Why a run says nothing about its tests; None when it does."""
     return None if trial.fate == "ran" else Loss(_TROUBLES[trial.fate], trial.why)
 
 
@@ -146,10 +147,10 @@ def _shadowed(candidate: Candidate, looked: _Pair) -> Loss | None:
     return Loss("an installed copy of the package is imported", f"site-packages/{copies[0]}") if copies else None
 
 
-def _needed(states: _States, candidate: Candidate, opened: frozenset[str]) -> set[str]:
-    """Files the task keeps: what the tests opened, and how pytest is set up."""
-    settings = {path for path in _SETTINGS_FILES if _SETTINGS.search(states.start.get(path, ""))}
-    return {*(opened & (states.start.keys() | states.done.keys())), *settings, *candidate.targets}
+def needed(files: Mapping[str, str], candidate: Candidate, opened: frozenset[str]) -> set[str]:
+    """Paths of the files a task keeps: what the tests opened, and how pytest is set up."""
+    settings = {path for path in _SETTINGS_FILES if _SETTINGS.search(files.get(path, ""))}
+    return {*(opened & files.keys()), *settings, *candidate.targets}
 
 
 def _confirmed(bench: Bench, states: _States, paths: set[str], arguments: tuple[str, ...], looked: _Pair) -> _Found | Loss:
@@ -158,7 +159,7 @@ def _confirmed(bench: Bench, states: _States, paths: set[str], arguments: tuple[
         if kept.n_chars > _TASK_CHARS:
             return Loss(f"more than {_TASK_CHARS // 1000} KB of files", f"{kept.n_chars // 1000} KB")
         pair = _Pair(bench.run(kept.start, arguments), bench.run(kept.done, arguments))
-        if loss := _troubled(pair.before) or _troubled(pair.after):
+        if loss := refused(pair.before) or refused(pair.after):
             return loss
         if pair.confirms(looked):
             return _Found(kept, pair)
@@ -192,7 +193,7 @@ def _row(candidate: Candidate, name: str, found: _Found, arguments: tuple[str, .
         "scorer": {"type": "tests"},
         "f2p": sorted(pair.f2p),
         "p2p": sorted(pair.after.passed & pair.before.passed),
-        "timeout_s": max(_LEAST_S, float(math.ceil(_TIMES * max(pair.before.seconds, pair.after.seconds)))),
+        "timeout_s": max(LEAST_S, float(math.ceil(TIMES * max(pair.before.seconds, pair.after.seconds)))),
         "reference": reference,
         "cluster": f"{name}/{max(reference, key=lambda path: len(reference[path]))}",
         "published": candidate.date,

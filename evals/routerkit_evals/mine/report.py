@@ -12,7 +12,7 @@ from routerkit import Json
 from routerkit_evals.mine.candidate import Mode
 from routerkit_evals.mine.mining import Haul
 
-_SEEN: Final[Mapping[Mode, str]] = {"history": "commits", "reverse": "commits", "mutants": "mutants"}
+_SEEN: Final[Mapping[Mode, str]] = {"history": "commits", "reverse": "commits", "mutants": "mutants", "tests": "sources"}
 _WHY_STOPPED: Final = {
     "": "",
     "max": "stopped at --max",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from routerkit_evals.canary import open_sandbox
 from routerkit_evals.durable import write_atomically
@@ -17,17 +18,26 @@ from routerkit_evals.mine.bench import Bench
 from routerkit_evals.mine.candidate import Candidate, Loss, Mode
 from routerkit_evals.mine.environment import check_tests, options_of, pytest_options
 from routerkit_evals.mine.history import history
-from routerkit_evals.mine.journal import Journal, Task, open_journal
+from routerkit_evals.mine.journal import Journal, Result, Task, open_journal
 from routerkit_evals.mine.mining import Haul, Mine
 from routerkit_evals.mine.mutants import mutants
 from routerkit_evals.mine.proving import prove
 from routerkit_evals.mine.report import Report
 from routerkit_evals.mine.repository import Repository
 from routerkit_evals.mine.reverse import reverse
+from routerkit_evals.mine.written import missing_tests, prove_tests
 from routerkit_evals.sample import digest
 
 _VERSION = "1"
 """Of the rules by which candidates become tasks; another one tries all of them again."""
+
+
+_PROVE: Final[Mapping[Mode, Callable[[Candidate, Repository, Bench], Result]]] = {
+    "history": prove,
+    "reverse": prove,
+    "mutants": prove,
+    "tests": prove_tests,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +89,9 @@ def mine(plan: Plan, on_progress: Callable[[Haul], None] = lambda haul: None) ->
 
 
 def _hauls(plan: Plan, repository: Repository, bench: Bench, journal: Journal, on_progress: Callable[[Haul], None]) -> Iterator[Haul]:
-    shovel = Mine(lambda candidate: prove(candidate, repository, bench), journal, plan.workers, plan.wanted, on_progress)
+    shovel = Mine(lambda candidate: _PROVE[candidate.mode](candidate, repository, bench), journal, plan.workers, plan.wanted, on_progress)
     for mode in plan.modes:
-        haul = Haul(mode, None if mode == "mutants" else repository.count(plan.since))
+        haul = Haul(mode, repository.count(plan.since) if mode in {"history", "reverse"} else None)
         yield shovel.dig(haul, _source(mode, plan.since, repository, bench, journal))
         if haul.stopped_by == "interrupt":
             return
@@ -90,8 +100,8 @@ def _hauls(plan: Plan, repository: Repository, bench: Bench, journal: Journal, o
 def _source(mode: Mode, since: str | None, repository: Repository, bench: Bench, journal: Journal) -> Iterator[Candidate | Loss]:
     if mode == "history":
         return history(repository, since)
-    if mode == "mutants":
-        return mutants(repository, bench)
+    if mode != "reverse":
+        return mutants(repository, bench) if mode == "mutants" else missing_tests(repository, bench)
     return reverse(repository, since, taken={commit for task in journal.tasks if (commit := _origin(task, "history"))})
 
 
