@@ -1,30 +1,29 @@
 """`routerkit eval …` and `routerkit scores …`."""
 
 # Flags are booleans, a command has as many parameters as options, and a command line prints.
-# ruff: noqa: FBT002, T201
+# ruff: noqa: T201
 
 from __future__ import annotations
 
 import json
 import tempfile
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from routerkit_evals import cli_run, cli_scores
+from routerkit_evals.cli_compare import compare_command
 from routerkit_evals.cli_judge import judge_command
 from routerkit_evals.cli_mine import mine_command
-from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, Workers, data_folder, new_app, stored_samples
+from routerkit_evals.cli_report import report
+from routerkit_evals.cli_shared import DEFAULT_CONFIG, ConfigPath, DataFolder, Workers, data_folder, new_app
 from routerkit_evals.cli_verify import verify_command
 from routerkit_evals.lab.commands import fit_command, simulate_command
 
 if TYPE_CHECKING:
     from routerkit_evals.replay_runs import Replayed
-    from routerkit_evals.runner import RunResult
-    from routerkit_evals.sample import Sample
 
 # What runs a suite brings pydantic and duckdb, so each command imports it only when it runs.
 
@@ -32,6 +31,8 @@ eval_app: Final = new_app("Measure models on tasks.")
 scores_app: Final = new_app("Measured scores.")
 
 eval_app.command("run")(cli_run.run)
+eval_app.command("report")(report)
+eval_app.command("compare")(compare_command)
 eval_app.command("mine")(mine_command)
 eval_app.command("simulate")(simulate_command)
 eval_app.command("verify")(verify_command)
@@ -40,18 +41,6 @@ scores_app.command("show")(cli_scores.show)
 scores_app.command("diff")(cli_scores.diff)
 scores_app.command("publish")(cli_scores.publish)
 scores_app.command("fit")(fit_command)
-
-
-@eval_app.command("report")
-def report(
-    config: ConfigPath = DEFAULT_CONFIG,
-    data: DataFolder = None,
-    run_id: RunId = None,
-    by_kind: Annotated[bool, typer.Option("--by-kind", help="One line per task kind.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show what stored samples say: solved with interval, cost and seconds per task, cost per solved task."""
-    print_table(stored_samples(config, data, run_id), by_kind=by_kind, as_json=as_json)
 
 
 @eval_app.command("sql")
@@ -91,25 +80,6 @@ def replay_runs_command(
         publish(result.run.rows, publish_to)
     _print_agreement(result)
     cli_run.exit_as(result.run)
-
-
-def print_table(samples: tuple[Sample, ...], *, by_kind: bool, as_json: bool, run: RunResult | None = None) -> None:
-    """Print a summary per target, or per target and kind; as JSON with the facts of the run, if one is given."""
-    from routerkit_evals.statistics import summarise, table
-
-    summaries = summarise(samples, by_kind=by_kind)
-    if not as_json:
-        print(table(summaries))
-        return
-    body = [
-        {**asdict(s), "cost_per_task_usd": s.cost_per_task_usd, "cost_per_solved_usd": _finite(s.cost_per_solved_usd)} for s in summaries
-    ]
-    head = {"run_id": run.run_id, "status": run.status, "spent_usd": run.spent_usd, "n_planned": run.n_planned} if run else {}
-    print(json.dumps({**head, "targets": body}, indent=2))
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or value == float("inf") else value
 
 
 def _print_agreement(result: Replayed) -> None:

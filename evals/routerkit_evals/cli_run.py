@@ -201,7 +201,7 @@ def _night_dict(night: Night, page: Path) -> dict[str, object]:
 
 
 def _print_run(result: RunResult, *, as_json: bool) -> None:
-    from routerkit_evals.cli import print_table
+    from routerkit_evals.cli_report import print_table
 
     print_table(result.rows, by_kind=False, as_json=as_json, run=result)
     if result.status == "budget":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -92,12 +92,20 @@ def task_rates(samples: Iterable[Sample]) -> dict[str, float]:
     return {task: sum(solved) / len(solved) for task, solved in by_task.items()}
 
 
-def table(summaries: Sequence[Summary]) -> str:
-    """Plain text table: target, solved with interval, cost and seconds per task, cost per solved task."""
+def table(summaries: Sequence[Summary], more: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Plain text table: target, solved with interval, cost and seconds per task, cost per solved task.
+
+    Args:
+        summaries: One line each.
+        more: Further columns by their heads, with one text per line.
+    """
     has_kinds = any(s.kind for s in summaries)
     head = ["target", *(["kind"] if has_kinds else []), "solved", "share [95 %]", "cost/task", "s/task", "cost/solved", "not counted"]
     rows = [head, *(_cells(s, has_kinds=has_kinds) for s in summaries)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    rows = (
+        [[*row, *cells] for row, cells in zip(rows, zip(*([h, *c] for h, c in more.items()), strict=True), strict=True)] if more else rows
+    )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
