@@ -91,6 +91,8 @@ class Request:
     """Target that wrote the assistant's turns so far, if one did. While its tool loop is open it keeps the conversation if it is fit."""
     allowances: tuple[Allowance, ...] = ()
     """Accounts that pay besides those of the configuration; the gateway adds its caller's key. Not passed on to targets."""
+    key: str | None = None
+    """Id of the gateway's key that asked; set by the gateway, never by a caller. Not passed on to targets."""
     written: Written | None = field(default=None, compare=False, repr=False)
     """The body this was read from, if it may be sent on as it is."""
 

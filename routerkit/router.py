@@ -93,6 +93,11 @@ class Router:
         """Health of all targets, as this process sees it."""
         return self._health
 
+    @property
+    def store(self) -> StateStore:
+        """Where budgets are kept."""
+        return self._budgets.leases.store
+
     def share(self, store: StateStore) -> None:
         """Keep budgets and the health of targets in this store, closed with the router. To be called before the first request."""
         self._budgets = Budgets(self._now, store)

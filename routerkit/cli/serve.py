@@ -10,11 +10,16 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from routerkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from routerkit.gateway.keys import Scope
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
 _DEFAULT: Final = Path("routerkit.toml")
@@ -27,7 +32,7 @@ def serve(
     config: ConfigPath = _DEFAULT,
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 = any free one.")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; each has breakers of its own.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share what [state] keeps.")] = 1,
 ) -> None:
     """Serve OpenAI's API over the pools of a configuration."""
     from routerkit.gateway.server import Address, check, listen
@@ -48,12 +53,17 @@ def serve(
 
 
 @keys_app.command("create")
-def create(
+def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key has limits
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     config: ConfigPath = _DEFAULT,
     pools: Annotated[str, typer.Option(help="Pools it may use, comma-separated; default: all.")] = "",
-    agent: Annotated[str | None, typer.Option(help="Agent name its calls are booked on.")] = None,
+    agents: Annotated[
+        str, typer.Option("--agents", "--agent", help="Agents it may call as, comma-separated; the first if it names none.")
+    ] = "",
+    usd_per_day: Annotated[float | None, typer.Option(min=0.0, help="Dollars it may spend per UTC day.")] = None,
     rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.")] = None,
+    tpm: Annotated[int | None, typer.Option(min=1, help="Tokens per minute, prompt and answer.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests under way at the same time.")] = None,
     days: Annotated[float | None, typer.Option(min=0.0, help="Days until it expires.")] = None,
 ) -> None:
     """Make a key and show it, once."""
@@ -61,7 +71,13 @@ def create(
     from routerkit.gateway.server import keys_path
 
     scope = Scope(
-        tuple(p.strip() for p in pools.split(",") if p.strip()), agent, rpm, None if days is None else time.time() + days * 86_400
+        pools=_names(pools),
+        agents=_names(agents),
+        requests_per_minute=rpm,
+        tokens_per_minute=tpm,
+        at_once=concurrency,
+        usd_per_day=usd_per_day,
+        expires_at=None if days is None else time.time() + days * 86_400,
     )
     _check_pools(config, scope.pools)
     key, text = KeyStore(keys_path(config)).create(name, scope)
@@ -82,7 +98,7 @@ def list_keys(config: ConfigPath = _DEFAULT, as_json: Annotated[bool, typer.Opti
         return
     for key in keys:
         made = datetime.fromtimestamp(key.created_at, UTC)
-        print(f"{key.id}  {key.status(now):8}  {made:%Y-%m-%d}  {key.name}  {', '.join(key.scope.pools) or 'all pools'}")
+        print(f"{key.id}  {key.status(now):8}  {made:%Y-%m-%d}  {key.name}  {', '.join(_limits(key.scope))}")
     if not keys:
         print("no keys; make one with `routerkit keys create NAME`")
 
@@ -96,6 +112,24 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Id as `keys list` shows i
     if not KeyStore(keys_path(config)).revoke(key_id):
         raise ConfigError(f"no active key {key_id!r}; `routerkit keys list` shows them")
     print(f"revoked {key_id}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _limits(scope: Scope) -> Iterator[str]:
+    """What a key may do, in words."""
+    yield " ".join(scope.pools) or "all pools"
+    if scope.agents:
+        yield f"as {' or '.join(scope.agents)}"
+    amounts = (
+        (scope.usd_per_day, "${:g} a day"),
+        (scope.requests_per_minute, "{:,} requests a minute"),
+        (scope.tokens_per_minute, "{:,} tokens a minute"),
+        (scope.at_once, "{} at once"),
+    )
+    yield from (words.format(amount) for amount, words in amounts if amount is not None)
 
 
 def _check_pools(config: Path, pools: tuple[str, ...]) -> None:

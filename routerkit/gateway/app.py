@@ -13,7 +13,7 @@ from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Format
-from routerkit.gateway.keys import Gate
+from routerkit.gateway.keys import Gate, Scope
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
@@ -22,10 +22,12 @@ from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_answer import RESPONSES
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
+from routerkit.messages import Json, Request
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
 _DEFAULT: Final = Limits()
+_EVERYTHING: Final = Scope()
 Handler = Callable[[Exchange], Awaitable[None]]
 
 
@@ -127,15 +129,22 @@ class Gateway:
         request = request_of(body, exchange.headers, self._limits)
         if spoken is CHAT:
             request = keep_written(request, body, data)
-        if self._gate is not None:
-            request = self._gate.admit(exchange, request)
+        if self._gate is None:
+            await self._converse(exchange, spoken, body, request)
+            return
+        admitted = self._gate.admit(exchange, request)
+        with admitted.passage:
+            await self._converse(exchange, spoken, body, admitted.request)
+
+    async def _converse(self, exchange: Exchange, spoken: Format, body: Mapping[str, Json], request: Request) -> None:
         if is_streamed(body):
             await exchange.until_gone(chat.streamed(self._router, request, exchange, spoken.events(body)))
         else:
             await exchange.until_gone(chat.whole(self._router, request, exchange, spoken))
 
     async def _models(self, exchange: Exchange) -> None:
-        pools = self._router.state.pools.values()
+        scope = self._scope(exchange)
+        pools = [pool for pool in self._router.state.pools.values() if scope.allows(pool.name)]
         names = [*(p.name for p in pools), *(f"{p.name}/{t.name}" for p in pools for t in p.targets)]
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "routerkit"} for name in names]
         await exchange.answer(200, encode({"object": "list", "data": data}))
@@ -146,11 +155,13 @@ class Gateway:
         evidence = body.get("evidence", "") if isinstance(body, Mapping) else ""
         if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):
             raise bad("feedback needs record_id (text) and success (true or false), and may have evidence (text)")
+        self._check_owner(exchange, record_id)
         self._router.report(record_id, success=success, evidence=evidence[:2_000])
         await exchange.answer(202, encode({"record_id": record_id, "success": success}))
 
     async def _decision(self, exchange: Exchange) -> None:
         record_id = exchange.path.removeprefix("/v1/decisions/")
+        self._check_owner(exchange, record_id)
         found = self._memory.find(record_id)
         if found is None:
             raise Refusal(
@@ -158,8 +169,18 @@ class Gateway:
             )
         await exchange.answer(200, encode(found))
 
+    def _scope(self, exchange: Exchange) -> Scope:
+        return _EVERYTHING if self._gate is None else self._gate.check(exchange).scope
+
+    def _check_owner(self, exchange: Exchange, record_id: str) -> None:
+        """A call of another key does not exist for the caller."""
+        if self._gate is not None and self._memory.is_of_another(record_id, self._gate.check(exchange).id):
+            raise Refusal(404, f"no recent call {record_id[:80]!r} of this key", code="not_found")
+
     async def _show_metrics(self, exchange: Exchange) -> None:
-        body, content_type = self._metrics.text(self._router.health, self._router.experience)
+        if self._scope(exchange).pools:
+            raise Refusal(403, "metrics are about all pools, and this key may use only some", code="not_allowed")
+        body, content_type = self._metrics.text(self._router)
         await exchange.answer(200, body, [(b"content-type", content_type)])
 
     async def _health(self, exchange: Exchange) -> None:
@@ -167,6 +188,8 @@ class Gateway:
 
     async def _ready(self, exchange: Exchange) -> None:
         body: dict[str, Any] = {"status": "ready" if self.is_ready else "draining", "revision": self._router.state.revision}
+        if trouble := self._router.store.trouble():
+            body["state"] = f"{trouble}; limits and budgets are kept by this process alone"
         await exchange.answer(200 if self.is_ready else 503, encode(body))
 
     def _end(self) -> None:

@@ -9,15 +9,17 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from routerkit.errors import ConfigError
 from routerkit.gateway.exchange import Exchange
 from routerkit.gateway.refusal import Refusal
-from routerkit.messages import Request
+from routerkit.gateway.turnstile import Turnstile
+from routerkit.messages import Allowance, Request
+from routerkit.state.interface import Pace
 
 PREFIX: Final = "rk-"
 FRESH_S: Final = 2.0
@@ -32,11 +34,24 @@ class Scope:
     """What a key may do; empty = everything."""
 
     pools: tuple[str, ...] = ()
-    agent: str | None = None
-    """Agent name that every call of the key gets, so that it spends that agent's budget and no other."""
+    agents: tuple[str, ...] = ()
+    """Agents it may call as; the first one if it names none, so that it spends their budgets and no others."""
     requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    at_once: int | None = None
+    """Requests under way at the same time."""
+    usd_per_day: float | None = None
     expires_at: float | None = None
     """Unix time."""
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may ask."""
+        return Pace(self.requests_per_minute, self.tokens_per_minute, self.at_once)
+
+    def allows(self, model: str) -> bool:
+        """Whether it may use a pool, or a target of one."""
+        return not self.pools or model in self.pools or model.partition("/")[0] in self.pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +118,32 @@ class KeyStore:
             yield db
 
 
+class Admission(NamedTuple):
+    """A request that may go on."""
+
+    request: Request
+    passage: AbstractContextManager[None]
+    """To be held while it is under way; raises Refusal when it comes too early."""
+
+
+_FREE: Final = nullcontext()
+
+
 class Gate:
     """Lets requests with a good key in; looks at the file at most every `FRESH_S` seconds."""
 
-    def __init__(self, store: KeyStore, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: KeyStore,
+        turnstile: Turnstile | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._store, self._clock, self._now = store, clock, now
+        self._turnstile = turnstile or Turnstile()
         self._known: Mapping[str, Key] = {}
         self._read_at = float("-inf")
-        self._buckets: dict[str, _Bucket] = {}
 
     def check(self, exchange: Exchange) -> Key:
         """The key of a request.
@@ -124,46 +157,29 @@ class Gate:
             raise Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
         return key
 
-    def admit(self, exchange: Exchange, request: Request) -> Request:
-        """The request as the key's scope allows it.
+    def admit(self, exchange: Exchange, request: Request) -> Admission:
+        """The request as the key's scope allows it, booked on the key.
 
         Raises:
-            Refusal: the pool is not the key's, or it asks too often.
+            Refusal: the pool or the agent is not the key's.
         """
         key = self.check(exchange)
         scope = key.scope
-        if scope.pools and request.model not in scope.pools and request.model.partition("/")[0] not in scope.pools:
-            raise Refusal(
-                403, f"this key may not use {request.model[:80]!r}; it may use {', '.join(scope.pools)}", code="model_not_allowed"
-            )
-        if scope.requests_per_minute is not None:
-            wait_s = self._buckets.setdefault(key.id, _Bucket(scope.requests_per_minute, self._clock())).take(self._clock())
-            if wait_s:
-                raise Refusal(429, "this key's requests per minute are used up", code="rate_limit_exceeded", retry_after_s=wait_s)
-        return replace(request, agent=scope.agent) if scope.agent is not None else request
+        if not scope.allows(request.model):
+            raise _not_allowed("use", request.model, scope.pools, "model_not_allowed")
+        agent = request.agent
+        if scope.agents and agent not in scope.agents:
+            if agent is not None and len(scope.agents) > 1:
+                raise _not_allowed("call as", agent, scope.agents, "agent_not_allowed")
+            agent = scope.agents[0]
+        pays = () if scope.usd_per_day is None else (Allowance(f"key:{key.id}", scope.usd_per_day),)
+        booked = replace(request, agent=agent, key=key.id, allowances=pays)
+        return Admission(booked, self._turnstile.passage(key.id, booked, scope.pace) or _FREE)
 
     def _keys(self) -> Mapping[str, Key]:
         if self._clock() - self._read_at >= FRESH_S:
             self._known, self._read_at = {key.id: key for key in self._store.all()}, self._clock()
         return self._known
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """Token bucket that holds one minute's requests."""
-
-    per_minute: int
-    at: float
-    used: float = 0.0
-
-    def take(self, now: float) -> float:
-        """Take one; the wait in seconds when there is none."""
-        self.used = max(0.0, self.used - (now - self.at) * self.per_minute / 60)
-        self.at = now
-        if self.used + 1 > self.per_minute:
-            return (self.used + 1 - self.per_minute) * 60 / self.per_minute
-        self.used += 1
-        return 0.0
 
 
 def _sent(exchange: Exchange) -> str:
@@ -184,4 +200,11 @@ def _hash(text: str) -> str:
 
 def _scope(text: str) -> Scope:
     stored = json.loads(text)
-    return Scope(tuple(stored["pools"]), stored["agent"], stored["requests_per_minute"], stored["expires_at"])
+    if agent := stored.pop("agent", None):  # keys of earlier versions have one agent
+        stored["agents"] = [agent]
+    stored |= {name: tuple(stored.get(name, ())) for name in ("pools", "agents")}
+    return Scope(**stored)
+
+
+def _not_allowed(verb: str, name: str, allowed: tuple[str, ...], code: str) -> Refusal:
+    return Refusal(403, f"this key may not {verb} {name[:80]!r}; it may {verb} {', '.join(allowed)}", code=code)

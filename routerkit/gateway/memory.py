@@ -23,9 +23,15 @@ class Memory:
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
-            self._records[event.id] = replace(event, request=_FORGOTTEN, output_text=None)
+            kept = _FORGOTTEN if event.request.key is None else Request("", (), key=event.request.key)
+            self._records[event.id] = replace(event, request=kept, output_text=None)
             if len(self._records) > self._size:
                 self._records.popitem(last=False)
+
+    def is_of_another(self, record_id: str, key_id: str) -> bool:
+        """Whether a call is known to have been asked for by another key than this one."""
+        record = self._records.get(record_id)
+        return record is not None and record.request.key != key_id
 
     def find(self, record_id: str) -> dict[str, Any] | None:
         """What is known of a call; None when it is not among the newest."""

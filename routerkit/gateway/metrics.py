@@ -7,9 +7,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from routerkit.experience import Experience
-from routerkit.health import HealthBoard
 from routerkit.record import Record, Report
+from routerkit.router import Router
 
 _SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -28,6 +27,7 @@ class Metrics:
         self._refusals = Counter("routerkit_refusals", "Requests answered with an error.", ["status"], registry=self.registry)
         self._seconds = Histogram("routerkit_call_seconds", "Duration of calls.", ["pool"], buckets=_SECONDS, registry=self.registry)
         self._unfit = Gauge("routerkit_target_unfit", "1 = takes no calls now, and why.", ["target", "state"], registry=self.registry)
+        self._away = Gauge("routerkit_state_away", "1 = budgets and limits are kept by this process alone.", registry=self.registry)
         self._drift = Gauge(
             "routerkit_drift_alarm", "1 = worse than the scorecard says.", ["target", "kind", "measure"], registry=self.registry
         )
@@ -55,14 +55,15 @@ class Metrics:
         """Count an error answer."""
         self._child(self._refusals, str(status)).inc()
 
-    def text(self, health: HealthBoard, experience: Experience) -> tuple[bytes, bytes]:
+    def text(self, router: Router) -> tuple[bytes, bytes]:
         """Body and content type of `/metrics`."""
+        self._away.set(router.store.trouble() is not None)
         self._drift.clear()
-        for (target, kind), alarms in experience.alarms.items():
+        for (target, kind), alarms in router.experience.alarms.items():
             for alarm in alarms:
                 self._drift.labels(target, kind or "unknown", alarm.measure).set(1)
         self._unfit.clear()
-        for target, ailment in health.snapshot().items():
+        for target, ailment in router.health.snapshot().items():
             self._unfit.labels(target, ailment.state).set(1)
         return generate_latest(self.registry), CONTENT_TYPE_LATEST.encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
@@ -44,7 +45,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
     """A request that gets an error as its answer."""
 
     def __init__(
-        self, status: int, message: str, *, code: str, param: str | None = None, retry_after_s: float | None = None, again: bool = False
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        again: bool | None = None,
     ) -> None:
         """Describe the answer.
 
@@ -54,11 +62,12 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
             code: Machine-readable reason.
             param: Field of the body it is about.
             retry_after_s: Seconds after which asking again may help.
-            again: Whether asking again may help at all.
+            again: Whether asking again may help at all; None = if there is a time after which it may.
         """
         super().__init__(message)
         self.status, self.code, self.param = status, code, param
-        self.retry_after_s, self.again = retry_after_s, again or retry_after_s is not None
+        self.retry_after_s = retry_after_s
+        self.again = retry_after_s is not None if again is None else again
 
     def body(self) -> dict[str, Json]:
         """In OpenAI's shape."""
@@ -94,6 +103,8 @@ def refusal(error: ProviderError) -> Refusal:
     if isinstance(error, NoCandidateError):
         return _nothing_to_ask(error)
     last = error.last if isinstance(error, AllAttemptsFailedError | StreamBrokenError) else error
+    if last.code == "budget":
+        return _no_money(error)
     if last.kind == "invalid" and last.code == "not_found":  # no such pool: the caller's mistake, unlike a model that its provider lost
         return Refusal(404, str(error), code="model_not_found", param="model")
     status = _STATUS.get(last.code, 502)
@@ -102,13 +113,19 @@ def refusal(error: ProviderError) -> Refusal:
         str(error),
         code=_CODES.get(last.code, last.code),
         retry_after_s=error.retry_after_s,
-        again=status in {429, 503},
+        again=status in {429, 503} or error.retry_after_s is not None,
     )
 
 
 def _nothing_to_ask(error: NoCandidateError) -> Refusal:
     if any(candidate.drop is not None and candidate.drop.by == "budget" for candidate in error.decision.candidates):
-        return Refusal(429, str(error), code="insufficient_quota")
+        return _no_money(error)
     if error.kind == "invalid":
         return bad(str(error), code="no_candidate")
     return Refusal(503, str(error), code="no_candidate", again=True)
+
+
+def _no_money(error: ProviderError) -> Refusal:
+    # Clients must not try again by themselves, though the header says when it would help.
+    until_midnight_s = 86_400 - time.time() % 86_400
+    return Refusal(429, str(error), code="insufficient_quota", retry_after_s=until_midnight_s, again=False)

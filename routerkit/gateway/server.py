@@ -23,6 +23,7 @@ from routerkit.gateway.keys import Gate, KeyStore
 from routerkit.gateway.listener import listening
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
+from routerkit.gateway.turnstile import Turnstile
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
@@ -70,9 +71,10 @@ def build(config: Path) -> tuple[Gateway, Router]:
     Raises:
         ConfigError: the configuration is wrong.
     """
-    path, memory, metrics = keys_path(config), Memory(), Metrics()
-    router = load(config, observers=[memory, metrics])
-    gate = Gate(KeyStore(path)) if path.exists() else None
+    path, memory, metrics, turnstile = keys_path(config), Memory(), Metrics(), Turnstile()
+    router = load(config, observers=[memory, metrics, turnstile])
+    turnstile.store = router.store
+    gate = Gate(KeyStore(path), turnstile) if path.exists() else None
     return Gateway(router, gate=gate, memory=memory, metrics=metrics), router
 
 

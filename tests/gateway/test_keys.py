@@ -49,7 +49,7 @@ def test_key_is_stored_only_as_a_hash(keyed):
 def test_scope_limits_pools_and_pace_and_names_the_agent(keyed):
     _, other = keyed.store.create("other", Scope(pools=("elsewhere",)))
     _, slow = keyed.store.create("slow", Scope(requests_per_minute=1))
-    _, poor = keyed.store.create("poor", Scope(agent="poor"))
+    _, poor = keyed.store.create("poor", Scope(agents=("poor",)))
     keyed.start()
     assert 403 == post(keyed, BODY, bearer(other))[0]
     assert 200 == post(keyed, BODY, bearer(slow))[0]

@@ -1,0 +1,166 @@
+"""What a key may spend, how fast it may ask, and that it sees nothing of others."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+
+from routerkit.cli import main
+from routerkit.gateway.keys import Gate, KeyStore, Scope
+from routerkit.gateway.refusal import Refusal
+from routerkit.gateway.server import keys_path
+from routerkit.gateway.turnstile import USUAL_ANSWER_TOKENS, Turnstile
+from routerkit.messages import Usage
+from routerkit.state.interface import Pace
+from routerkit.state.sqlite import SqliteStore
+from routerkit.testing import Recorder, ScriptedProvider, make_reply, make_request, make_router
+from tests.gateway.test_keys import BODY, bearer
+from tests.gateway.test_refusals import post
+
+
+@pytest.fixture
+def keyed(make_served):
+    served = make_served()
+    served.store = KeyStore(keys_path(served.config))
+    return served
+
+
+def test_key_spends_its_own_budget_and_no_more(keyed):
+    """Once less is left than the next call could cost, it is not sent."""
+    _, small = keyed.store.create("small", Scope(usd_per_day=0.00005))
+    _, other = keyed.store.create("other", Scope())
+    keyed.start()
+    body = json.dumps({**json.loads(BODY), "max_tokens": 200}).encode()
+    statuses = [post(keyed, body, bearer(small)) for _ in range(12)]
+    assert 200 == statuses[0][0]
+    status, error, headers = statuses[-1]
+    assert (429, "insufficient_quota", "false") == (status, error["error"]["code"], headers["x-should-retry"])
+    assert "that key" in error["error"]["message"]
+    assert 0 < int(headers["retry-after"]) <= 86_401
+    assert 200 == post(keyed, body, bearer(other))[0]
+
+
+def test_key_sees_and_uses_only_its_pools_and_calls(keyed):
+    _, mine = keyed.store.create("mine", Scope())
+    _, theirs = keyed.store.create("theirs", Scope(pools=("elsewhere",), agents=("a", "b")))
+    keyed.start()
+    record = post(keyed, BODY, bearer(mine))[2]["x-routerkit-record"]
+    assert [] == post(keyed, b"", bearer(theirs), "/v1/models", "GET")[1]["data"]
+    assert "coding" == post(keyed, b"", bearer(mine), "/v1/models", "GET")[1]["data"][0]["id"]
+    seen = [post(keyed, b"", bearer(key), f"/v1/decisions/{record}", "GET")[0] for key in (mine, theirs)]
+    feedback = json.dumps({"record_id": record, "success": True}).encode()
+    told = [post(keyed, feedback, bearer(key), "/v1/feedback")[0] for key in (mine, theirs)]
+    assert ([200, 404], [202, 404]) == (seen, told)
+    assert 403 == post(keyed, b"", bearer(theirs), "/metrics", "GET")[0]
+
+
+def test_key_may_call_as_its_agents_only(tmp_path):
+    store = KeyStore(tmp_path / "keys.sqlite")
+    _, text = store.create("ci", Scope(agents=("planner", "coder")))
+    gate = Gate(store)
+    exchange = type("Sent", (), {"headers": {"x-api-key": text}, "repeated": set()})()
+    asked = [replace(make_request(), agent=agent) for agent in (None, "coder")]
+    assert ["planner", "coder"] == [gate.admit(exchange, request).request.agent for request in asked]
+    with pytest.raises(Refusal, match="may not call as 'boss'; it may call as planner, coder"):
+        gate.admit(exchange, replace(make_request(), agent="boss"))
+
+
+def test_keys_of_earlier_versions_still_work(tmp_path):
+    """Their scope has one agent and no budget."""
+    store = KeyStore(tmp_path / "keys.sqlite")
+    key, _ = store.create("old", Scope())
+    with store._open() as db:
+        old = json.dumps({"pools": ["a"], "agent": "planner", "requests_per_minute": 3, "expires_at": None})
+        db.execute("UPDATE keys SET scope = ?", (old,))
+    assert (replace(key, scope=Scope(("a",), ("planner",), 3)),) == store.all()
+
+
+@pytest.fixture
+def passing():
+    """A router whose answers use 30 tokens, and a turnstile that watches it."""
+    turnstile = Turnstile()
+    usage = Usage(20, 10)
+    router = make_router({"a": ScriptedProvider([replace(make_reply(), usage=usage)])}, observers=[turnstile, Recorder()])
+
+    def pass_through(pace, max_tokens=100):
+        request = replace(make_request(), max_tokens=max_tokens)
+        with turnstile.passage("k", request, pace):
+            router.complete(request)
+
+    return pass_through
+
+
+def test_tokens_are_settled_to_what_was_used(passing):
+    """Each may use 102 tokens but uses 30, so four fit into 200 and the fifth does not."""
+    for _ in range(4):
+        passing(Pace(tokens_per_minute=200))
+    with pytest.raises(Refusal, match="this key's tokens per minute are used up") as caught:
+        passing(Pace(tokens_per_minute=200))
+    assert (429, True) == (caught.value.status, caught.value.again)
+
+
+def test_request_that_can_never_fit_is_told_so(passing):
+    """Asking again would not help, so clients are told not to."""
+    with pytest.raises(Refusal, match=f"may use {USUAL_ANSWER_TOKENS + 2:,} tokens, more than the 200 a minute") as caught:
+        passing(Pace(tokens_per_minute=200), max_tokens=None)
+    assert not caught.value.again
+
+
+def test_requests_under_way_are_limited_and_leave_on_failure(keyed):
+    _, text = keyed.store.create("one", Scope(at_once=1))
+    keyed.start()
+    assert [200, 200] == [post(keyed, BODY, bearer(text))[0] for _ in range(2)]
+    assert 404 == post(keyed, BODY.replace(b"coding", b"nothing"), bearer(text))[0]
+    busy = Turnstile()
+    second = busy.passage("k", make_request(), Pace(at_once=1))
+    with busy.passage("k", make_request(), Pace(at_once=1)), pytest.raises(Refusal, match="has 1 requests under way, as many as it may"):
+        second.__enter__()
+    with busy.passage("k", make_request(), Pace(at_once=1)):
+        pass
+
+
+def test_fifty_at_once_spend_no_more_than_the_budget(keyed):
+    """Reserved before it is sent: what is answered fits, whatever comes at the same time."""
+    _, text = keyed.store.create("storm", Scope(usd_per_day=0.001))
+    keyed.start()
+    body = json.dumps({**json.loads(BODY), "model": "coding/cheap", "max_tokens": 500}).encode()  # up to $0.0001
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(post(keyed, body, bearer(text))[0])) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert {200, 429} >= set(statuses)
+    assert 50 == len(statuses)
+    store = SqliteStore(keys_path(keyed.config).parent / "state.sqlite")
+    keyed.router._budgets.leases.tick()
+    (line,) = [line for line in store.accounts(keyed.router._budgets._day()) if line.account.name.startswith("key:")]
+    store.close()
+    assert line.spent + line.leased <= line.limit == 1_000
+    assert 200 in statuses
+
+
+def test_ready_says_when_the_state_is_away(keyed):
+    with keyed.config.open("a") as file:
+        file.write('\n[state]\nurl = "redis://127.0.0.1:1/0"\n')
+    _, text = keyed.store.create("slow", Scope(requests_per_minute=2))
+    keyed.start()
+    assert [200, 200, 429] == [post(keyed, BODY, bearer(text))[0] for _ in range(3)]
+    status, body, _ = post(keyed, b"", path="/readyz", method="GET")
+    assert 200 == status
+    assert "redis://127.0.0.1:1 is away (ConnectionError); limits and budgets are kept by this process alone" == body["state"]
+
+
+def test_create_and_list_speak_of_limits(keyed, monkeypatch, capsys):
+    limits = ["--usd-per-day", "5", "--rpm", "60", "--tpm", "90000", "--concurrency", "4", "--agents", "planner,coder"]
+    for arguments in (["create", "ci", *limits], ["list"]):
+        monkeypatch.setattr("sys.argv", ["routerkit", "keys", *arguments, "--config", str(keyed.config)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert 0 == ended.value.code
+    words = "ci  all pools, as planner or coder, $5 a day, 60 requests a minute, 90,000 tokens a minute, 4 at once"
+    assert words in capsys.readouterr().out
+    keyed.start()
