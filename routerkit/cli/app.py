@@ -39,6 +39,7 @@ LAZY: Final = {
     "app": Lazy("routerkit.cli.app_command", "app_command", "Look at what was measured and routed, in a browser.", "app"),
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
     "report": Lazy("routerkit.cli.online", "report", "Tell what became of an answer."),
+    "replay": Lazy("routerkit.cli.replay", "replay", "What would logged traffic have done under another configuration?"),
     "drift": Lazy("routerkit.cli.online", "drift", "Who has become worse than the scorecard says?"),
     "budgets": Lazy("routerkit.cli.budgets", "budgets", "Show what agents, keys and pools have spent today, and what is left."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),

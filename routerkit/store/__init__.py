@@ -1,6 +1,8 @@
 """Stored rows: append-only segments, one ingester, short readers. Importing this does not load duckdb."""
 
+from routerkit.counterfactual import Counterfactual, LoggedCall, Setting, replay_calls
 from routerkit.store.ingester import IngestResult, follow, ingest
+from routerkit.store.logged import LoggedCalls, read_logged
 from routerkit.store.production import ALARMS, Due, due_for_measuring, find_drift, learn, raise_alarms, read_outcomes
 from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
 from routerkit.store.schema import CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
@@ -11,13 +13,17 @@ __all__ = [
     "CALLS",
     "LEDGER_SCHEMAS",
     "REPORTS",
+    "Counterfactual",
     "Due",
     "Durability",
     "IngestResult",
+    "LoggedCall",
+    "LoggedCalls",
     "Pace",
     "Row",
     "Rows",
     "SegmentWriter",
+    "Setting",
     "Snapshot",
     "StreamSchema",
     "connect_readonly",
@@ -28,5 +34,7 @@ __all__ = [
     "learn",
     "query",
     "raise_alarms",
+    "read_logged",
     "read_outcomes",
+    "replay_calls",
 ]

@@ -1,0 +1,150 @@
+"""`routerkit replay`: what logged traffic would have done under another configuration."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from routerkit.cli.ledger import DEFAULT_CONFIG, AsJson, Folder, find_folder
+from routerkit.cli.tables import cell, print_table
+from routerkit.counterfactual import Counterfactual, Setting, replay_calls
+from routerkit.decision import format_usd
+from routerkit.errors import ConfigError
+from routerkit.offpolicy import Evaluation, Interval
+from routerkit.scorecard import now_utc
+from routerkit.store import LoggedCalls, read_logged
+from routerkit.store.logged import SAMPLE
+
+if TYPE_CHECKING:
+    from routerkit.config import Config
+
+# routerkit.config brings pydantic (80 ms), so it is imported only when the command runs.
+
+_SINCE: Final = re.compile(r"(\d+)([mhdw])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SHOWN_MOVES: Final = 12
+
+
+def replay(
+    policy: Annotated[Path, typer.Option("--policy", help="Configuration to try, a changed copy of the one in force.")],
+    pool: Annotated[str | None, typer.Option(help="Only calls through this pool.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only calls of the last 30m, 12h, 7d, 2w, or since 2026-11-20.")] = None,
+    is_diff: Annotated[bool, typer.Option("--diff", help="Only say what the configurations differ in; no call is decided again.")] = False,
+    sample: Annotated[int, typer.Option(min=1, help="Calls decided again at most, drawn by a hash of their ids.")] = SAMPLE,
+    folder: Folder = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration in force.")] = Path(DEFAULT_CONFIG),
+    as_json: AsJson = False,
+) -> None:
+    """Decide logged calls again under another configuration: who moves where, at what cost and success."""
+    from routerkit.config import read
+
+    old, new = read(config), read(policy)
+    changes = _changes(old, new)
+    if is_diff:
+        print(json.dumps({"changes": changes}, indent=2) if as_json else "\n".join(changes or ["both route alike"]))
+        return
+    if pool is not None and pool not in new.pools:
+        raise ConfigError(f"{policy}: no pool {pool!r}; it has {', '.join(new.pools)}")
+    read_calls = read_logged(find_folder(folder, config), since=_start(since, now_utc()), pool=pool, sample=sample)
+    settings = _settings(new, policy.parent)
+    calls = [call for call in read_calls.calls if call.decision.pool in settings]
+    found = replay_calls(calls, settings)
+    left_out = dict(read_calls.left_out)
+    if len(calls) < len(read_calls.calls):
+        left_out["their pool is not in the new configuration"] = len(read_calls.calls) - len(calls)
+    if as_json:
+        print(json.dumps(_facts(found, read_calls, left_out, changes), indent=2))
+    else:
+        _print(found, read_calls, left_out, changes)
+
+
+def _changes(old: Config, new: Config) -> list[str]:
+    from routerkit.config.difference import differences
+
+    return differences(old, new)
+
+
+def _settings(config: Config, base: Path) -> dict[str, Setting]:
+    from routerkit.config import plan_state
+
+    state = plan_state(config, base)
+    return {name: Setting(pool, state.policy(pool), state.scorecard, state.rules) for name, pool in state.pools.items()}
+
+
+def _start(since: str | None, now: datetime) -> datetime | None:
+    if since is None:
+        return None
+    if found := _SINCE.fullmatch(since):
+        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    try:
+        at = datetime.fromisoformat(since)
+    except ValueError:
+        raise ConfigError(f"--since {since!r}: write 30m, 12h, 7d, 2w, or a date like 2026-11-20") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _facts(found: Counterfactual, read_calls: LoggedCalls, left_out: dict[str, int], changes: list[str]) -> dict[str, object]:
+    return {
+        "changes": changes,
+        "calls_stored": read_calls.n_stored,
+        "calls": found.n_calls,
+        "left_out": left_out,
+        "moved": found.n_moved,
+        "moves": [move._asdict() for move in found.moves],
+        "cost_usd": {"predicted": found.predicted_usd, **_evaluation(found.cost)},
+        "success": {"predicted": found.predicted_success, **_evaluation(found.success)},
+    }
+
+
+def _evaluation(found: Evaluation) -> dict[str, object]:
+    return {name: _interval(value) if isinstance(value, tuple) else value for name, value in asdict(found).items()}
+
+
+def _interval(found: tuple[float, ...]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in zip(("value", "low", "high"), found, strict=True)}
+
+
+def _print(found: Counterfactual, read_calls: LoggedCalls, left_out: dict[str, int], changes: list[str]) -> None:
+    for line in changes or ["both configurations route alike"]:
+        print(cell(line))
+    sampled = f", a sample of {read_calls.n_stored:,}" if read_calls.n_stored > found.n_calls + sum(left_out.values()) else ""
+    print(f"{found.n_calls:,} calls decided again{sampled}; {found.n_moved:,} move ({found.n_moved / max(found.n_calls, 1):.0%})")
+    for why, n in left_out.items():
+        print(f"  left out: {n:,} ({why})")
+    for move in found.moves[:_SHOWN_MOVES]:
+        print(f"  {move.n:>7,}  {cell(move.kind or 'unknown')}: {cell(move.before)} -> {cell(move.after)}")
+    if len(found.moves) > _SHOWN_MOVES:
+        print(f"  and {len(found.moves) - _SHOWN_MOVES} more kinds of moves; --json has all")
+    head = ("", "n", "logged", "new, predicted", "new, doubly robust", "IPS", "SNIPS", "change")
+    print_table(head, [_row("cost per call", found.cost, found.predicted_usd), _row("success", found.success, found.predicted_success)])
+    for name, evaluation in (("cost", found.cost), ("success", found.success)):
+        if evaluation.why_not:
+            print(f"no estimate of {name} from outcomes: {evaluation.why_not}")
+        else:
+            print(f"{name}: {evaluation.n:,} outcomes, worth {evaluation.effective_n:,.0f} of the new policy's own")
+
+
+def _row(name: str, found: Evaluation, predicted: float | None) -> list[str]:
+    figure = _usd if name.startswith("cost") else _share
+    intervals = [_with_interval(i, figure) for i in (found.logged, found.dr, found.ips, found.snips, found.change)]
+    return [name, f"{found.n:,}", intervals[0], "unknown" if predicted is None else figure(predicted), *intervals[1:]]
+
+
+def _with_interval(found: Interval | None, figure: Callable[[float], str]) -> str:
+    return "-" if found is None else f"{figure(found.value)} [{figure(found.low)}, {figure(found.high)}]"
+
+
+def _usd(value: float) -> str:
+    return f"-{format_usd(-value)}" if value < 0 else format_usd(value)
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}"
