@@ -15,7 +15,7 @@ from zlib import crc32
 
 from routerkit.case import Snapshot
 from routerkit.catalog import Pool
-from routerkit.decision import Candidate, Decision
+from routerkit.decision import Candidate, Decision, Drop
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.health import Ailment
 from routerkit.offpolicy import Evaluation, Logged, evaluate
@@ -95,7 +95,7 @@ class _Sums:
 
 def redecide(decision: Decision, setting: Setting) -> Decision:
     """The decision that this setting would have made about the same request at the same moment."""
-    ailments = {c.target: Ailment(c.drop.by, math.inf, c.drop.why) for c in decision.candidates if c.drop and c.drop.by in _OF_THE_MOMENT}
+    ailments = {c.target: _ailment(c.drop) for c in decision.candidates if c.drop and c.drop.by in _OF_THE_MOMENT}
     latencies_s = {c.target: c.latency_s for c in decision.candidates if c.latency_s is not None}
     snapshot = Snapshot(setting.scorecard, ailments, latencies_s, experience=setting.experience)
     seed = crc32(decision.id.encode()) if decision.seed is None else decision.seed
@@ -119,6 +119,11 @@ def replay_calls(calls: Iterable[LoggedCall], settings: Mapping[str, Setting]) -
     return Counterfactual(
         len(sums.usd), tuple(moves), evaluate(sums.costs), evaluate(sums.successes), _mean_or_none(sums.usd), _mean_or_none(sums.success)
     )
+
+
+def _ailment(drop: Drop) -> Ailment:
+    # The panic rule readmits the ill, but nobody whose call the budget cannot pay.
+    return Ailment("disabled" if drop.by == "budget" else drop.by, math.inf, drop.why)
 
 
 def _add(sums: _Sums, call: LoggedCall, new: Decision) -> None:

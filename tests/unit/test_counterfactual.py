@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from routerkit import Cell, Decision, Policy, PolicySettings, Pool, Price, Rule, Scorecard, Target, When
 from routerkit.case import Snapshot
@@ -17,6 +17,7 @@ from routerkit.policy import Ticket
 from routerkit.testing import make_request
 from tests.unit.lab import good, lab
 from tests.unit.strategies import TICKET, situations
+from tests.unit.test_decision_laws import laws
 
 TARGETS = (Target("mini", "p", "m", price=Price(1.0, 1.0)), Target("sonnet", "p", "s", price=Price(10.0, 10.0)))
 POOL = Pool("pool", TARGETS)
@@ -46,7 +47,7 @@ def logged(n: int, *, explore_share: float = 0.2, seed: int = 0) -> list[LoggedC
     return [LoggedCall(d, 0.01 if d.picked == "sonnet" else 0.001, rng.random() < TRUTH[d.picked]) for d in decisions]
 
 
-@settings(max_examples=25, deadline=None)
+@laws
 @given(situations())
 def test_same_setting_decides_the_same(situation):
     """Replayed from its stored form under the settings that made it, a decision ranks the same targets; budgets and health included."""
