@@ -9,6 +9,7 @@ from routerkit_evals.canary import open_sandbox
 from routerkit_evals.errors import EvalError, SandboxUnavailableError, TaskError
 from routerkit_evals.execution import Execution, Limits, Program, Verdict
 from routerkit_evals.grade import Grade, Grader
+from routerkit_evals.paired import Comparison, compare
 from routerkit_evals.progress import showing
 from routerkit_evals.publish import publish, scorecard_of
 from routerkit_evals.runner import Progress, RunResult
@@ -22,6 +23,7 @@ from routerkit_evals.task import Task, load_tasks
 
 __all__ = [
     "SAMPLES",
+    "Comparison",
     "EvalError",
     "Execution",
     "Grade",
@@ -38,6 +40,7 @@ __all__ = [
     "Task",
     "TaskError",
     "Verdict",
+    "compare",
     "load_tasks",
     "open_sandbox",
     "publish",

@@ -159,11 +159,13 @@ def plan_night(
     pool = file.suite.pool or _only_pool(router)
     targets = {target.name: target for target in pick_targets(router, pool, file.suite.targets)}
     tasks = tasks_of_suite(file)
-    history = tuple(s for s in evidence(folder, file, targets) if s.model == targets[s.target].model)
+    tonight = epochs_of(chosen)
+    # Without tonight's: a night that is gone on with must choose the tasks it chose before.
+    history = tuple(s for s in evidence(folder, file, targets) if s.model == targets[s.target].model and s.epoch not in tonight)
     kinds = {task.category for task in tasks} if file.suite.allocate == "race" else ()
     decided = decided_kinds(kinds, targets, worth=file.suite.worth, history=history)
-    anchors, fresh = choose_tasks(tasks, file, _last_asked(folder, epochs_of(chosen)), decided)
-    options = file.options(first_epoch=epochs_of(chosen)[0], is_unsafe=is_unsafe)
+    anchors, fresh = choose_tasks(tasks, file, _last_asked(folder, tonight), decided)
+    options = file.options(first_epoch=tonight[0], is_unsafe=is_unsafe)
     with open_suite(router, pool, (*anchors, *fresh), folder=folder, options=options) as suite:
         suite.note = {"suite": file.suite.name, "night": chosen.isoformat(), "n_anchors": len(anchors), "n_fresh": len(fresh)}
         suite.always, suite.history = frozenset(task.id for task in anchors), history

@@ -119,4 +119,4 @@ def refuse_unpriced(targets: Mapping[str, Target], max_usd: float) -> None:
         EvalError: a target has no price.
     """
     if unpriced := [name for name, target in targets.items() if target.price is None]:
-        raise EvalError(f"--max-usd {max_usd:g} cannot be kept: no price is known for {', '.join(unpriced)}; set usd_per_mtok")
+        raise EvalError(f"--budget-usd {max_usd:g} cannot be kept: no price is known for {', '.join(unpriced)}; set usd_per_mtok")

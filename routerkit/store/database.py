@@ -64,12 +64,16 @@ def open_writing(path: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
 
     Raises:
         StoreBusyError: others held the file for `wait_s` seconds.
-        StoreError: it is no DuckDB file, or a newer DuckDB than ours wrote it.
+        StoreError: it is no DuckDB file, a newer DuckDB than ours wrote it, or the disk is full.
     """
     if not path.exists():
         _create(path)
     connection = _attach(path, "", wait_s)
-    _migrate(connection)
+    try:
+        _migrate(connection, path)
+    except StoreError:
+        connection.close()
+        raise
     return connection
 
 
@@ -90,7 +94,7 @@ def _create(path: Path) -> None:
         leftover.unlink(missing_ok=True)
     connection = _attach(draft, "STORAGE_VERSION 'v1.0.0'", 0.0)  # readable by every DuckDB from 1.0 on, 2.x included
     try:
-        _migrate(connection)
+        _migrate(connection, path)
     finally:
         connection.close()
     draft.chmod(0o600)
@@ -122,7 +126,16 @@ def _is_busy(error: Exception) -> bool:
     return "Could not set lock" in text or "Unique file handle conflict" in text
 
 
-def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
+def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    import duckdb  # loaded here, see open_memory
+
+    try:
+        _run_migrations(connection)
+    except duckdb.Error as exc:
+        raise StoreError(f"cannot write {path}: {one_line(exc)}") from exc
+
+
+def _run_migrations(connection: duckdb.DuckDBPyConnection) -> None:
     version = f"{CATALOG}.schema_version"
     connection.execute(f"CREATE TABLE IF NOT EXISTS {version} (version INTEGER)")
     rows = connection.execute(f"SELECT max(version) FROM {version}").fetchall()

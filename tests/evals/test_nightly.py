@@ -153,6 +153,29 @@ def test_night_changes_the_next_decision_and_explain_cites_its_run(
     assert [("cheap", "new"), ("dear", "new")] == [(c["target"], c["action"]) for c in found["changes"]]
 
 
+@pytest.mark.slow
+def test_night_races_goes_the_same_way_again_and_the_next_one_asks_anchors_only(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own answers decide the race, and must not change which tasks that very night had chosen."""
+    row = json.loads((project / "tasks.jsonl").read_text().splitlines()[0])
+    numbered = [{**row, "id": f"t{i}", "prompt": f"Task {i}. Answer LINE n."} for i in range(40)]
+    (project / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in numbered))
+    (project / "small.toml").write_text(SUITE.replace("anchors = 4", "anchors = 2").replace("fresh = 2", "fresh = 38"))
+    monkeypatch.setenv("RIGHT", "cheap-1")
+    assert 0 == night(monkeypatch, "2026-11-24", "--json")
+    first = json.loads(capsys.readouterr().out)
+    assert ([], ["dear"]) == (first["decided"], [d["target"] for d in first["dropped"]])
+    assert 44 == len(paid(project)) == first["n_done"]
+    assert 0 == night(monkeypatch, "2026-11-24", "--json")
+    assert (44, 44) == (len(paid(project)), json.loads(capsys.readouterr().out)["n_resumed"])
+    assert 0 == night(monkeypatch, "2026-11-25", "--json")
+    second = json.loads(capsys.readouterr().out)
+    assert (["bug_fix"], 4) == (second["decided"], second["n_done"])
+    page = Path(second["report"]).read_text()
+    assert "nobody about bug_fix beyond the anchors: what is stored decides, until it is 30 days old" in page
+
+
 def test_credible_loss_on_the_same_tasks_is_exit_code_one_and_in_the_report(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from routerkit_evals.spend import Spend, Stops
 from routerkit_evals.store import sql
 from routerkit_evals.suite import open_suite
 from tests.evals.making import make_sample, make_task, make_value_task
+from tests.full_disk import largest_file
 
 PRICED = Target("mini", "mini", "mini-1", price=Price(1.0, 2.0))
 SOLUTION = {"solution.py": "def add(a, b):\n    return a + b\n"}
@@ -141,6 +142,19 @@ def test_second_run_on_one_store_is_refused_in_one_line(tmp_path: Path) -> None:
         run_suite(router, "pool", tasks(1), folder=tmp_path)
     assert ([], ()) == (provider.requests, read_samples(tmp_path))
     assert 1 == len(run_suite(router, "pool", tasks(1), folder=tmp_path).rows)
+
+
+def test_full_disk_ends_a_run_in_one_line_and_nothing_is_lost_or_paid_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    router, provider = router_of()
+    options = Options(workers=1, has_baselines=False)
+    with largest_file(4_000), pytest.raises(EvalError, match=r"cannot store samples .* free the disk") as caught:
+        run_suite(router, "pool", tasks(20), folder=tmp_path, options=options)
+    assert "\n" not in str(caught.value)
+    n_paid = len(provider.requests)
+    assert 1 <= n_paid < 20
+    result = run_suite(router, "pool", tasks(20), folder=tmp_path, options=options)
+    assert ("complete", 20, 20) == (result.status, len(result.rows), len(provider.requests))
+    assert 20 == len({s.record_id for s in read_samples(tmp_path)})
 
 
 def test_folder_that_cannot_be_written_is_refused_before_anything_is_paid(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from routerkit.errors import StoreError
 from routerkit.store import IngestResult, Pace, SegmentWriter, StreamSchema, connect_readonly, follow, ingest, query
 from routerkit.store.segment_file import OpenSegment
+from tests.full_disk import largest_file
 
 SCHEMA = StreamSchema("t", "t", "k", {"k": "VARCHAR", "n": "BIGINT"})
 SCHEMAS = (SCHEMA,)
@@ -48,6 +49,21 @@ def test_segments_that_share_a_key_store_its_first_row_and_count_only_what_they_
     assert (("a", 1), ("b", None), ("c", None), ("d", None)) == query(folder, "SELECT k, n FROM t ORDER BY k", schemas=unique).rows
     with duckdb.connect(str(folder / "routerkit.duckdb"), read_only=True) as file:
         assert [(2, 0), (1, 1), (1, 0)] == file.execute("SELECT n_rows, n_bad FROM ingested ORDER BY segment").fetchall()
+
+
+@pytest.mark.parametrize("has_file", [False, True])
+def test_full_disk_is_one_line_and_costs_no_row(tmp_path, has_file):
+    if has_file:
+        put(tmp_path, {"k": "a"}, number=1)
+        ingest(tmp_path, schemas=SCHEMAS)
+    put(tmp_path, {"k": "b"}, number=2)
+    with largest_file(100):
+        with pytest.raises(StoreError, match="File too large") as caught:
+            ingest(tmp_path, schemas=SCHEMAS)
+        assert "b" in keys(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert 1 == ingest(tmp_path, schemas=SCHEMAS).n_rows
+    assert [*(["a"] if has_file else []), "b"] == keys(tmp_path, live=False)
 
 
 def test_missing_folder_is_not_made(tmp_path):
