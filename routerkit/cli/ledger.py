@@ -17,6 +17,7 @@ from typing import Annotated, Final
 
 import typer
 
+from routerkit.cli.reconcile import Tolerance, UsageFile, print_reconciliation
 from routerkit.cli.tables import cell, print_table
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
@@ -118,6 +119,19 @@ def ingest_segments(
         return
     with _wait_for_signal() as wait:
         follow(place, wait, on_result=_Teller())
+
+
+@ledger_app.command("reconcile")
+def reconcile(
+    context: typer.Context,
+    usage: UsageFile,
+    folder: Folder = None,
+    config: Config = None,
+    tolerance: Tolerance = 0.01,
+    as_json: AsJson = False,
+) -> None:
+    """Compare recorded usage with a provider's export, per day and model; exit code 1 when they differ."""
+    print_reconciliation(find_folder(*_inherit(context, folder, config)), usage, tolerance=tolerance, as_json=as_json)
 
 
 def find_folder(folder: Path | None, config: Path | None) -> Path:
