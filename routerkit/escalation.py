@@ -106,7 +106,7 @@ class Escalation:
 
     def _verdict(self, request: Request, reply: Reply) -> Generator[Action, Outcome, Verdict]:
         """What all checks together say: the first that does not accept decides."""
-        verdict = Verdict(None, "no check is set")
+        verdict = Verdict.unable("no check is set")
         for check in sorted(self.checks, key=lambda c: isinstance(c.verifier, Judge)):  # what costs a call comes last
             verdict = yield from self._one(check.verifier, self._timed(request), reply)
             self.call.checked(check.name, verdict)
@@ -116,7 +116,7 @@ class Escalation:
 
     def _one(self, verifier: Verifier | Judge, request: Request, reply: Reply) -> Generator[Action, Outcome, Verdict]:
         if request.timeout_s <= 0:
-            return Verdict(None, "the deadline of the call has passed")
+            return Verdict.unable("the deadline of the call has passed")
         if isinstance(verifier, Judge):
             return (yield from self._opinion(verifier, request, reply))
         outcome = yield Check(verifier, request, reply)
@@ -130,12 +130,12 @@ class Escalation:
         try:
             willing = self.judges(question)
         except ProviderError as exc:
-            return Verdict(None, f"no judge: {exc}")
+            return Verdict.unable(f"no judge: {exc}")
         targets = [t for t in willing if not same_model(t.model, answered)]
         if not targets:
-            return Verdict(None, f"no judge but the model itself, {answered}" if willing else f"no judge of {judge.model!r} can be asked")
+            return Verdict.unable(f"no judge but the model itself, {answered}" if willing else f"no judge of {judge.model!r} can be asked")
         outcome = yield from self._ask(targets, question, "judge")
-        return Verdict(None, f"the judge failed: {outcome}") if isinstance(outcome, ProviderError) else judge.read(outcome)
+        return Verdict.unable(f"the judge failed: {outcome}") if isinstance(outcome, ProviderError) else judge.read(outcome)
 
     def _timed(self, request: Request) -> Request:
         return request.with_deadline(request.model, self.call.deadline - self.around.clock(), None)

@@ -54,7 +54,7 @@ class Judge:
         """Verdict of its reply; one that says neither or both could not look."""
         said = {word.lower(): reason.strip() for word, reason in _REPLY.findall(reply.text)}
         if len(said) != 1:
-            return Verdict(None, "the judge's reply cannot be read")
+            return Verdict.unable("the judge's reply cannot be read")
         word, reason = said.popitem()
         return Verdict(word == "accept", reason[:_MAX_REASON_CHARS] if word == "reject" else "")
 

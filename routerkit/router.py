@@ -211,7 +211,7 @@ class Router:
 
     def close(self) -> None:
         """Close providers and observers that can be closed; the router must not be used afterwards."""
-        for part in (*self._providers(), *self._observers, self._sharing):
+        for part in (*self._providers(), *self.state.verifiers.values(), *self._observers, self._sharing):
             close_part(part)
 
     def __enter__(self) -> Self:

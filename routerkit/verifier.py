@@ -19,6 +19,21 @@ class Verdict:
     cost_usd: float | None = 0.0
     """What looking cost; None = unknown."""
 
+    @classmethod
+    def accept(cls, evidence: str = "") -> Verdict:
+        """The answer is fine; `evidence` says why, where there was nothing to look at."""
+        return cls(accepted=True, evidence=evidence)
+
+    @classmethod
+    def reject(cls, evidence: str) -> Verdict:
+        """The answer is wrong; `evidence` says what, for the next model."""
+        return cls(accepted=False, evidence=evidence)
+
+    @classmethod
+    def unable(cls, why: str) -> Verdict:
+        """Nothing can be said."""
+        return cls(accepted=None, evidence=why)
+
 
 @runtime_checkable
 class Verifier(Protocol):
@@ -39,7 +54,7 @@ def verdict_of(verifier: Verifier, request: Request, reply: Reply) -> Verdict:
     try:
         verdict = verifier.verify(request, reply)
     except Exception as exc:  # noqa: BLE001  foreign code: its bug must not cost the caller an answer that is paid for
-        return Verdict(None, f"it raised {type(exc).__name__}")
+        return Verdict.unable(f"it raised {type(exc).__name__}")
     if isinstance(verdict, Verdict) and (verdict.accepted is None or isinstance(verdict.accepted, bool)):
         return verdict
-    return Verdict(None, f"it returned {type(verdict).__name__}, not a Verdict")
+    return Verdict.unable(f"it returned {type(verdict).__name__}, not a Verdict")

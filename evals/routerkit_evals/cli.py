@@ -19,6 +19,7 @@ from routerkit_evals.cli_judge import judge_command
 from routerkit_evals.cli_mine import mine_command
 from routerkit_evals.cli_report import report
 from routerkit_evals.cli_shared import DEFAULT_CONFIG, ConfigPath, DataFolder, Workers, data_folder, new_app
+from routerkit_evals.cli_verifier import verifier_command
 from routerkit_evals.cli_verify import verify_command
 from routerkit_evals.lab.commands import fit_command, simulate_command
 
@@ -41,6 +42,7 @@ scores_app.command("show")(cli_scores.show)
 scores_app.command("diff")(cli_scores.diff)
 scores_app.command("publish")(cli_scores.publish)
 scores_app.command("fit")(fit_command)
+scores_app.command("verifier")(verifier_command)
 
 
 @eval_app.command("sql")

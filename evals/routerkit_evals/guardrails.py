@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from routerkit import Cell, Scorecard, format_usd
+from routerkit.joint import JointOutcomes, VerifierCounts
 from routerkit_evals.errors import EvalError
 
 Action: TypeAlias = Literal["new", "moved", "limited", "steady", "kept", "withheld", "remeasured"]
@@ -68,7 +69,19 @@ def guard(old: Scorecard | None, new: Scorecard, rules: Guardrails) -> Guarded:
         cell, change = _settle(before.get(key), measured.get(key), rules, is_swapped=key[0] in swapped)
         cells += [cell] if cell else []
         changes.append(change)
-    return Guarded(replace(new, cells=tuple(cells)), tuple(changes))
+    return Guarded(replace(new, cells=tuple(cells), joint=_joint(old, new, swapped), verifiers=_verifiers(old, new)), tuple(changes))
+
+
+def _joint(old: Scorecard | None, new: Scorecard, swapped: frozenset[str]) -> tuple[JointOutcomes, ...]:
+    """Joint outcomes of kinds not measured this time stay, unless a model behind them changed."""
+    measured = {j.kind for j in new.joint}
+    kept = [j for j in old.joint if j.kind not in measured and not swapped.intersection(j.targets)] if old else []
+    return (*new.joint, *kept)
+
+
+def _verifiers(old: Scorecard | None, new: Scorecard) -> tuple[VerifierCounts, ...]:
+    measured = {(v.verifier, v.kind) for v in new.verifiers}
+    return (*new.verifiers, *[v for v in (old.verifiers if old else ()) if (v.verifier, v.kind) not in measured])
 
 
 def share(cell: Cell) -> float:

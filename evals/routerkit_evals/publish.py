@@ -6,14 +6,17 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from routerkit import Cell, ConfigError, Json, Scorecard, load_scorecard
+from routerkit.joint import VerifierCounts
 from routerkit_evals.durable import write_atomically
 from routerkit_evals.errors import EvalError
 from routerkit_evals.guardrails import Change, Guardrails, guard
+from routerkit_evals.joint import joint_outcomes
 from routerkit_evals.sample import HARNESS, Sample
 from routerkit_evals.statistics import Summary, summarise
 
@@ -62,6 +65,23 @@ def publish_guarded(samples: Iterable[Sample], path: Path, rules: Guardrails) ->
     return Published(card, changes, notes)
 
 
+def add_verifiers(path: Path, counts: Sequence[VerifierCounts]) -> Scorecard:
+    """Put how well answers are checked into a published scorecard, in place of what it said of the same verifiers and kinds.
+
+    Raises:
+        ConfigError: there is no scorecard to add to.
+        EvalError: the file cannot be written.
+    """
+    old, changes = load_scorecard(path), read_changes(path)
+    kept = [v for v in old.verifiers if (v.verifier, v.kind) not in {(c.verifier, c.kind) for c in counts}]
+    card = replace(old, verifiers=(*kept, *counts))
+    try:
+        write_atomically(path, card_text(card, changes, previous=old.revision))
+    except OSError as exc:
+        raise EvalError(f"cannot publish {path}: {exc}; the old scorecard is untouched") from exc
+    return card
+
+
 def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) -> Scorecard:
     """Scorecard of samples: one cell per target and task kind. Of a target whose model changed only the newest model counts.
 
@@ -75,7 +95,7 @@ def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) 
     if len(levels) > 1:
         raise EvalError(f"samples come from different sandboxes ({', '.join(levels)}) and are not pooled; publish one run with --run")
     cells = tuple(_cell(summary) for summary in summarise(counted, by_kind=True))
-    return Scorecard(cells, made_at=made_at or datetime.now(UTC), sources=_provenance(counted))
+    return Scorecard(cells, made_at=made_at or datetime.now(UTC), sources=_provenance(counted), joint=joint_outcomes(counted))
 
 
 def of_newest_models(samples: Sequence[Sample]) -> list[Sample]:

@@ -19,6 +19,7 @@ from routerkit.config.providers import build_provider, references
 from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
 from routerkit.config.secrets import Secret, resolve
 from routerkit.config.targets import build_target, wanted
+from routerkit.config.verifying import build_verifiers
 from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError
 from routerkit.policy import Policy
@@ -52,7 +53,7 @@ def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -
         _log.warning(
             "%s: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`", config.scorecard.path
         )
-    return replace(state, providers=_providers(config, base, loading))
+    return replace(state, providers=_providers(config, base, loading), verifiers=build_verifiers(config, base))
 
 
 def plan_state(config: Config, base: Path) -> RouterState:

@@ -10,13 +10,14 @@ from routerkit.catalog import CAPABILITIES
 from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknown_targets, unknown_words
 from routerkit.config.route_checks import route_problems, wish_problems
 from routerkit.config.schema import Config, PolicySection, PoolSection, RuleSection, TargetSection
+from routerkit.config.verifying import verifier_problems
 from routerkit.exploring import WEIGHS_QUALITY
 from routerkit.languages import LANGUAGES
 from routerkit.messages import TASK_KINDS
 from routerkit.policy import POLICY_KINDS
 from routerkit.signals import DIFFICULTIES
 
-_SECTIONS_WITH_NAMES: Final = ("providers", "targets", "pools", "policies", "budgets")
+_SECTIONS_WITH_NAMES: Final = ("providers", "targets", "pools", "policies", "budgets", "verifiers")
 
 
 def cross_problems(config: Config) -> Iterator[Problem]:
@@ -33,6 +34,7 @@ def cross_problems(config: Config) -> Iterator[Problem]:
     for name, policy in config.policies.items():
         yield from _policy_problems(name, policy, config)
     yield from _rules_problems(config)
+    yield from verifier_problems(config)
     if config.online is not None and config.ledger is None:
         yield Problem(("online",), 'learns from the reports in the ledger, and there is none; add [ledger] with path = "routerkit-data"')
     yield from route_problems(config)

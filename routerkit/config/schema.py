@@ -14,6 +14,7 @@ from routerkit.config.routing import ClassifierSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 from routerkit.config.state_section import StateSection
+from routerkit.config.verifying import VerifierSection
 
 PROVIDER_KINDS: Final = ("openai", "litellm", "local", "replay", "simulated", "router")
 """Kinds a provider may have besides `pkg.mod:Class`."""
@@ -252,6 +253,7 @@ class Config(Section):
     rules: Annotated[tuple[RuleSection, ...], Field(strict=False)] = ()
     routes: Annotated[tuple[RouteSection, ...], Field(strict=False)] = ()
     classifier: ClassifierSection | None = None
+    verifiers: Mapping[str, VerifierSection] = {}
     budgets: Mapping[str, BudgetSection] = {}
     scorecard: ScorecardSection | None = None
     ledger: LedgerSection | None = None
