@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from routerkit_evals.lab.cascade import Verifier
+from routerkit.cascade import Rates
 from routerkit_evals.lab.compare import Comparison, Setting, compare
 from routerkit_evals.lab.fit import fit_predictor
 from routerkit_evals.lab.reading import read_items, read_outcomes
@@ -132,7 +132,7 @@ def pools(data: Recorded) -> None:
 
 def cascade(data: Recorded) -> None:
     for name in CODE:
-        setting = replace(SETTING, policies=("cascade",), verifier=Verifier(0.95, 0.05))
+        setting = replace(SETTING, policies=("cascade",), verifier=Rates(0.95, 0.05))
         done = [compare(f, t, setting) for f, t in folds(data.only(name), 2)]
         n = sum(c.n_test for c in done)
         say(f"{name}: cascade, share of best", combined(metric(done, "cascade", "quality_share")), n, ">= .97 (SWE-bench)")
@@ -144,7 +144,7 @@ def cascade(data: Recorded) -> None:
 
 def refusal(data: Recorded) -> None:
     for name in CODE:
-        setting = replace(SETTING, policies=("cascade",), verifier=Verifier(0.95, 0.40), n_resamples=0)
+        setting = replace(SETTING, policies=("cascade",), verifier=Rates(0.95, 0.40), n_resamples=0)
         for fit, test in folds(data.only(name), 2):
             done = compare(fit, test, setting)
             say(f"{name}: FPR .40 refused", str(done.scored[0].extra["refused"]), done.n_test, "refused if one dominates")

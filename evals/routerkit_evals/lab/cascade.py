@@ -1,36 +1,31 @@
-"""Try cheap, verify, escalate: planned from joint outcomes, refused when the verifier is too weak."""
+"""Try cheap, verify, escalate: planned from joint outcomes, refused when the verifier is too weak.
+
+The formulas are the router's own; what differs is the evidence: single items here, with resamples of whole repositories for certainty.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from routerkit import cascade
+from routerkit.cascade import Rates, right_if_accepted
 from routerkit_evals.lab.paths import Path
-from routerkit_evals.lab.recorded import Floats, Recorded
+from routerkit_evals.lab.recorded import Floats, Ints, Recorded
 from routerkit_evals.lab.score import make_weights
 
 _CANDIDATES: Final = 10
 """Arms that a cascade is searched among: the best, and the best for their money. More only fit the noise of the joint matrix."""
 _MOST_STEPS: Final = 3
 _RESAMPLES: Final = 300
+_REPLANS: Final = 20
+"""Resamples on which planning is repeated to see how much it flatters itself."""
 _CONFIDENCE: Final = 0.9
 """Share of resamples in which the predicted quality must reach the floor."""
 _FLOORS: Final = (0.80, 0.85, 0.90, 0.93, 0.95, 0.97, 0.98, 0.99, 1.0)
-
-
-class Verifier(NamedTuple):
-    """How well answers are checked; errors are independent given whether the answer is right."""
-
-    true_accept: float
-    """Share of right answers accepted (TPR)."""
-    false_accept: float
-    """Share of wrong answers accepted (FPR)."""
-    cost_usd: float = 0.0
-    """Per check."""
 
 
 class Expected(NamedTuple):
@@ -53,7 +48,7 @@ class Plan:
     quality_low: float
     """Bound that the prediction exceeds in nine of ten resamples."""
     cost_usd: float
-    """Predicted dollars per request, checks included."""
+    """Predicted dollars per request, checks included, corrected for having been chosen because it looked cheap."""
     cost_low_usd: float
     """Ends of the 95 % interval of the prediction; at a hundred items it is easily a quarter of the cost wide."""
     cost_high_usd: float
@@ -63,69 +58,110 @@ class Plan:
     """Quality that was asked for."""
 
 
-def expect(recorded: Recorded, steps: Sequence[str], verifier: Verifier) -> Expected:
-    """Expected quality and cost of a sequence per item, from what each arm did on that very item.
+class _Choice(NamedTuple):
+    """A sequence and how it does on the items it was chosen on."""
 
-    The last answer is delivered whether or not it would be accepted, so it is not checked.
-
-    Source: E[cost] = c1 + v + (1 - a1)·(c2 + …), a = s·TPR + (1 - s)·FPR (reference, 5.5).
-    """
-    quality, cost = np.zeros(len(recorded)), np.zeros(len(recorded))
-    reached = np.ones(len(recorded))
-    for place, arm in enumerate(steps):
-        score, usd = recorded.score[:, recorded.arm(arm)], recorded.cost_usd[:, recorded.arm(arm)]
-        is_last = place == len(steps) - 1
-        accepted = np.ones(len(recorded)) if is_last else _accepted(score, verifier)
-        quality += reached * accepted * score
-        cost += reached * (usd + (0.0 if is_last else verifier.cost_usd))
-        reached = reached * (1.0 - accepted)
-    return Expected(quality, cost)
+    place: int
+    quality: Floats
+    """Per resample, the items as they are first."""
+    right: float
+    floor: float
 
 
-def plan(recorded: Recorded, verifier: Verifier, *, floor_share: float, seed: int = 0) -> Plan:
-    """Least expected cost among sequences of one to three steps whose quality reaches a share of the best single arm's, with confidence.
+class Planner:
+    """Every sequence of one to three candidate arms on every item, worked out once for all floors.
 
     Args:
         recorded: Joint outcomes to plan on; items with an unknown outcome or cost among the candidates are left out.
-        verifier: Its measured rates.
-        floor_share: Share of the best arm's quality, 0..1.
+        rates: Of the verifier.
         seed: Of the resamples.
     """
-    part = candidates(recorded)
-    weights = make_weights(part.clusters, _RESAMPLES, seed)
-    best = max(part.arms, key=lambda arm: float(part.score[:, part.arm(arm)].mean()))
-    floors = floor_share * (weights @ part.score[:, part.arm(best)])
-    for steps, cost in _cheapest_first(part, verifier):
-        expected = expect(part, steps, verifier)
-        quality = weights @ expected.quality
-        right = right_if_accepted(part, steps[0], verifier) if len(steps) > 1 else float(quality[0])
-        if len(steps) > 1 and right < floors[0]:
-            continue
-        if np.mean(quality[1:] >= floors[1:] - 1e-9) >= _CONFIDENCE:
-            why = _refusal(part, verifier, float(floors[0])) if len(steps) == 1 else ""
-            low, high = np.quantile(weights[1:] @ expected.cost, [0.025, 0.975])
-            return Plan(
-                steps,
-                why,
-                quality=float(quality[0]),
-                quality_low=float(np.quantile(quality[1:], 1.0 - _CONFIDENCE)),
-                cost_usd=cost,
-                cost_low_usd=float(low),
-                cost_high_usd=float(high),
-                right_if_accepted=right,
-                floor=float(floors[0]),
-            )
-    raise AssertionError("the best arm alone always reaches a share of itself")
+
+    def __init__(self, recorded: Recorded, rates: Rates, *, seed: int = 0) -> None:
+        self._part, self._rates, self._seed = candidates(recorded), rates, seed
+        self._sequences = list(cascade.sequences(self._part.arms, _MOST_STEPS))
+        done = [expect(self._part, steps, rates) for steps in self._sequences]
+        self._quality, self._cost = np.array([d.quality for d in done]), np.array([d.cost for d in done])
+
+    def plan(self, floor_share: float) -> Plan:
+        """Least expected cost among sequences whose quality reaches a share of the best single arm's, with confidence.
+
+        Args:
+            floor_share: Share of the best arm's quality, 0..1.
+        """
+        everything = np.arange(len(self._part))
+        weights = make_weights(self._part.clusters, _RESAMPLES, self._seed)
+        chosen = self._choose(everything, weights, floor_share)
+        steps, costs = self._sequences[chosen.place], weights @ self._cost[chosen.place]
+        optimism = self._optimism(floor_share)
+        low, high = np.quantile(costs[1:], [0.025, 0.975]) * optimism
+        return Plan(
+            steps,
+            _refusal(self._part, self._rates, chosen.floor) if len(steps) == 1 else "",
+            quality=float(chosen.quality[0]),
+            quality_low=float(np.quantile(chosen.quality[1:], 1.0 - _CONFIDENCE)),
+            cost_usd=float(costs[0]) * optimism,
+            cost_low_usd=float(low),
+            cost_high_usd=float(high),
+            right_if_accepted=chosen.right,
+            floor=chosen.floor,
+        )
+
+    def steps(self, floor_share: float) -> tuple[str, ...]:
+        """The sequence of `plan`, without predictions."""
+        weights = make_weights(self._part.clusters, _RESAMPLES, self._seed)
+        return self._sequences[self._choose(np.arange(len(self._part)), weights, floor_share).place]
+
+    def _choose(self, rows: Ints, weights: Floats, floor_share: float) -> _Choice:
+        score, cost = self._part.score[rows], self._cost[:, rows].mean(axis=1)
+        shares = score.mean(axis=0)
+        floors = floor_share * (weights @ score[:, int(np.argmax(shares))])
+        for place in np.argsort(cost, kind="stable"):
+            steps = self._sequences[place]
+            first = float(shares[self._part.arm(steps[0])])
+            right = first if len(steps) == 1 else right_if_accepted(first, self._rates)
+            if len(steps) > 1 and right < floors[0]:
+                continue
+            quality = weights @ self._quality[place, rows]
+            if np.mean(quality[1:] >= floors[1:] - 1e-9) >= _CONFIDENCE:
+                return _Choice(int(place), quality, right, float(floors[0]))
+        raise AssertionError("the best arm alone always reaches a share of itself")
+
+    def _optimism(self, floor_share: float) -> float:
+        """By how much a chosen plan looks cheaper on the items it was chosen on than it is.
+
+        Source: Efron, How biased is the apparent error rate of a prediction rule?, 1986: planning on resamples, priced on all items.
+        """
+        rng = np.random.default_rng(self._seed)
+        ratios = []
+        for _ in range(_REPLANS):
+            rows = np.sort(rng.integers(0, len(self._part), len(self._part)))
+            place = self._choose(rows, make_weights(self._part.clusters[rows], _RESAMPLES, self._seed), floor_share).place
+            ratios.append(self._cost[place].mean() / self._cost[place, rows].mean())
+        return float(np.mean(ratios))
 
 
-def cascade_path(fit: Recorded, test: Recorded, verifier: Verifier, *, floor_share: float, seed: int) -> tuple[Path, Plan]:
+def expect(recorded: Recorded, steps: Sequence[str], rates: Rates) -> Expected:
+    """Expected quality and cost of a sequence per item, from what each arm did on that very item; see `routerkit.cascade.expect`."""
+    places = [recorded.arm(step) for step in steps]
+    rows = zip(recorded.score[:, places].tolist(), recorded.cost_usd[:, places].tolist(), strict=True)
+    values = np.array([cascade.expect(scores, costs, rates) for scores, costs in rows]).reshape(-1, 2)
+    return Expected(values[:, 0], values[:, 1])
+
+
+def plan(recorded: Recorded, rates: Rates, *, floor_share: float, seed: int = 0) -> Plan:
+    """Plan for one floor, see `Planner`."""
+    return Planner(recorded, rates, seed=seed).plan(floor_share)
+
+
+def cascade_path(fit: Recorded, test: Recorded, rates: Rates, *, floor_share: float, seed: int) -> tuple[Path, Plan]:
     """Plans for a range of floors, realised on the test items; the frozen point is the floor asked for."""
     floors = sorted({*_FLOORS, floor_share})
-    plans = [plan(fit, verifier, floor_share=floor, seed=seed) for floor in floors]
-    realised = [expect(test, p.steps, verifier) for p in plans]
-    frozen = floors.index(floor_share)
-    path = Path(np.array([r.quality for r in realised]), np.array([r.cost for r in realised]), frozen, plans[frozen].refusal)
-    return path, plans[frozen]
+    planner = Planner(fit, rates, seed=seed)
+    realised = [expect(test, planner.steps(floor), rates) for floor in floors]
+    frozen = planner.plan(floor_share)
+    points = np.array([r.quality for r in realised]), np.array([r.cost for r in realised])
+    return Path(*points, floors.index(floor_share), frozen.refusal), frozen
 
 
 def candidates(recorded: Recorded) -> Recorded:
@@ -140,36 +176,14 @@ def candidates(recorded: Recorded) -> Recorded:
     return part.rows(np.flatnonzero(part.is_complete & ~np.isnan(part.cost_usd).any(axis=1)))
 
 
-def right_if_accepted(recorded: Recorded, arm: str, verifier: Verifier) -> float:
-    """P(right | accepted) = p·TPR / (p·TPR + (1 - p)·FPR)."""
-    p = float(recorded.score[:, recorded.arm(arm)].mean())
-    accepted = p * verifier.true_accept + (1.0 - p) * verifier.false_accept
-    return p * verifier.true_accept / accepted if accepted else 0.0
-
-
-def _cheapest_first(part: Recorded, verifier: Verifier) -> Iterator[tuple[tuple[str, ...], float]]:
-    sequences = [s for n in range(1, _MOST_STEPS + 1) for s in permutations(part.arms, n)]
-    costs = np.array([expect(part, s, verifier).cost.mean() for s in sequences])
-    for i in np.argsort(costs, kind="stable"):
-        yield sequences[i], float(costs[i])
-
-
-def _refusal(part: Recorded, verifier: Verifier, floor: float) -> str:
-    if verifier.true_accept <= verifier.false_accept:
-        return f"refused: the verifier accepts wrong answers at {verifier.false_accept:.2f}, right ones at {verifier.true_accept:.2f}"
-    surest = max(part.arms, key=lambda arm: right_if_accepted(part, arm, verifier) if _is_cheap(part, arm) else 0.0)
-    right = right_if_accepted(part, surest, verifier)
+def _refusal(part: Recorded, rates: Rates, floor: float) -> str:
+    if rates.true_accept <= rates.false_accept:
+        return f"refused: the verifier accepts wrong answers at {rates.false_accept:.2f}, right ones at {rates.true_accept:.2f}"
+    shares, costs = part.score.mean(axis=0), part.cost_usd.mean(axis=0)
+    cheap = np.flatnonzero(costs < costs[int(np.argmax(shares))])
+    surest = int(max(cheap, key=lambda j: shares[j], default=0))
+    right = right_if_accepted(float(shares[surest]), rates)
     return (
-        f"refused: no cascade reaches the floor {floor:.3f}; with FPR {verifier.false_accept:.2f} an accepted answer of {surest} "
+        f"refused: no cascade reaches the floor {floor:.3f}; with FPR {rates.false_accept:.2f} an accepted answer of {part.arms[surest]} "
         f"is right with {right:.3f}"
     )
-
-
-def _is_cheap(part: Recorded, arm: str) -> bool:
-    best = int(np.argmax(part.score.mean(axis=0)))
-    return bool(part.cost_usd[:, part.arm(arm)].mean() < part.cost_usd[:, best].mean())
-
-
-def _accepted(score: Floats, verifier: Verifier) -> Floats:
-    accepted: Floats = score * verifier.true_accept + (1.0 - score) * verifier.false_accept
-    return accepted

@@ -39,7 +39,7 @@ def simulate_command(
     picture: Annotated[Path | None, typer.Option(help="Draw cost against quality: .svg, .png, .html.")] = None,
 ) -> None:
     """Fit routing policies on recorded outcomes and score them on others; nothing is called."""
-    from routerkit_evals.lab.cascade import Verifier
+    from routerkit.cascade import Rates
     from routerkit_evals.lab.picture import check_suffix, draw
     from routerkit_evals.lab.report import to_json, to_text
     from routerkit_evals.lab.simulate import Experiment, simulate
@@ -55,7 +55,7 @@ def simulate_command(
         pair=_pair(pair),
         policies=_policies([*(policy or []), *names]),
         n_labels=labels,
-        verifier=None if verifier is None else Verifier(*_rates(verifier)),
+        verifier=None if verifier is None else Rates(*_rates(verifier)),
         floor_share=floor,
         seed=seed,
         n_resamples=resamples,

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
-from routerkit_evals.lab.cascade import Verifier, cascade_path, expect
+from routerkit_evals.lab.cascade import cascade_path, expect
 from routerkit_evals.lab.corrected import corrected_forecast
 from routerkit_evals.lab.costs import Priced, with_costs
 from routerkit_evals.lab.facts import costs_for, list_prices, priors_for
@@ -35,7 +36,7 @@ _COVERAGE: Final = 0.9
 """Share of the best-covered arm's test items that an arm must have to take part."""
 _PRIOR_N: Final = 20.0
 """Strength of a fitted table as prior of a bandit (reference, 4.6)."""
-_DEFAULT_VERIFIER: Final = Verifier(0.95, 0.05)
+_DEFAULT_RATES: Final = Rates(0.95, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Setting:
     benchmark: str
     pair: tuple[str, str] | None
     policies: tuple[str, ...]
-    verifier: Verifier | None
+    verifier: Rates | None
     floor_share: float
     seed: int
     n_resamples: int
@@ -221,7 +222,7 @@ def _corrected(stage: _Stage) -> Path:
 
 
 def _cascaded(stage: _Stage, scene: Scene, bases: Mapping[str, Floats]) -> Scored:
-    verifier = stage.setting.verifier or _DEFAULT_VERIFIER
+    verifier = stage.setting.verifier or _DEFAULT_RATES
     path, plan = cascade_path(stage.fit, stage.test, verifier, floor_share=stage.setting.floor_share, seed=stage.setting.seed)
     done = expect(stage.test, plan.steps, verifier)
     known = ~np.isnan(done.quality)

@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 
 import numpy as np
 
+from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
-from routerkit_evals.lab.cascade import Verifier
 from routerkit_evals.lab.compare import Comparison, Setting, compare
 from routerkit_evals.lab.reading import Outcome, read_items, read_outcomes
 from routerkit_evals.lab.recorded import Recorded, record, several_harnesses
@@ -34,7 +34,7 @@ class Experiment:
     """Names, see `compare.POLICIES`; empty = those that apply."""
     n_labels: int | None = None
     """Fitted items used; None = all."""
-    verifier: Verifier | None = None
+    verifier: Rates | None = None
     floor_share: float = 0.97
     """Quality a cascade must keep, as a share of the best single model's."""
     seed: int = 0
