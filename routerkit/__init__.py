@@ -20,6 +20,7 @@ from routerkit.errors import (
     UnknownModelError,
 )
 from routerkit.features import Features, features
+from routerkit.judge import Judge
 from routerkit.messages import TASK_KINDS, Chunk, Json, Message, Reply, Request, ToolCall, ToolCallDelta, Usage, text_of
 from routerkit.observe import Observer
 from routerkit.pickers import replay
@@ -32,6 +33,7 @@ from routerkit.routes import Match, Route, RouteBook
 from routerkit.rules import Rule, When
 from routerkit.scorecard import Cell, Estimate, Scorecard, load_scorecard
 from routerkit.settings import PolicySettings
+from routerkit.verifier import Verdict, Verifier
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -75,6 +77,7 @@ __all__ = [
     "Estimate",
     "Features",
     "Json",
+    "Judge",
     "Match",
     "Message",
     "NoCandidateError",
@@ -104,6 +107,8 @@ __all__ = [
     "ToolCallDelta",
     "UnknownModelError",
     "Usage",
+    "Verdict",
+    "Verifier",
     "When",
     "features",
     "format_usd",

@@ -1,4 +1,4 @@
-"""docs/decisions.md runs, and prints what it says it prints."""
+"""docs/decisions.md and docs/cascades.md run, and print what they say they print."""
 
 from __future__ import annotations
 
@@ -9,24 +9,15 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "decisions.md"
-STEPS = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE.read_text("utf-8"), re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.fixture(scope="module")
-def printed() -> list[str]:
-    """What each block prints; the blocks share their names, as on the page."""
+@pytest.mark.parametrize("page", ["decisions.md", "cascades.md"])
+def test_blocks_print_what_the_page_shows(page: str) -> None:
+    """Output on the page is executed output; the blocks share their names, as on the page."""
     names: dict[str, object] = {}
-    outputs = []
-    for code, _ in STEPS:
+    for code, shown in re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", (DOCS / page).read_text("utf-8"), re.DOTALL):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            exec(compile(code, PAGE.name, "exec"), names)
-        outputs.append(out.getvalue())
-    return outputs
-
-
-@pytest.mark.parametrize("i", range(len(STEPS)))
-def test_block_prints_what_the_page_shows(printed, i):
-    """Output on the page is executed output."""
-    assert STEPS[i][1] == printed[i]
+            exec(compile(code, page, "exec"), names)
+        assert shown == out.getvalue()
