@@ -97,23 +97,23 @@ class Policy:
             scorecard_revision=snapshot.scorecard.cited,
             rule=", ".join(r.name for r in applied) or None,
             notes=notes
-            + self._warning(case, order, plan)
+            + self._warning(case, order, plan, best=ranked[0][1] if ranked else "")
             + _pin_note(features.pin, order)
             + explored.notes(ranked[0][1] if is_exploring else ""),
             steps=steps_taken(plan, order) if plan else (),
         )
 
-    def _warning(self, case: Case, order: Sequence[str], plan: Plan | None) -> tuple[str, ...]:
+    def _warning(self, case: Case, order: Sequence[str], plan: Plan | None, *, best: str) -> tuple[str, ...]:
         if not order:
             return ()
         taken = steps_taken(plan, order) if plan else ()
         noted = cascade_notes(plan, taken) if plan else ()
-        return noted if len(taken) > 1 else noted + self._doubt(case, order)
+        return noted if len(taken) > 1 else noted + self._doubt(case, best)
 
-    def _doubt(self, case: Case, order: Sequence[str]) -> tuple[str, ...]:
+    def _doubt(self, case: Case, best: str) -> tuple[str, ...]:
         if self.kind not in {"cheapest_adequate", "cascade"}:
             return ()
-        if case.adequacy()[case.panel.names.index(order[0])] == 1.0:
+        if case.adequacy()[case.panel.names.index(best)] == 1.0:
             return ()
         floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)

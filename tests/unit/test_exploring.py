@@ -75,6 +75,12 @@ def test_exploring_call_says_so():
     assert not any(d.is_exploring for d in (decide(policy(explore_share=0.0), seed) for seed in range(50)))
 
 
+def test_exploring_draw_does_not_hide_that_the_best_reaches_the_floor():
+    """The warning is about what the pool holds, not about what was drawn."""
+    for seed in range(50):
+        assert not any("no kept target" in note for note in decide(policy(quality_floor=0.8, explore_by="even"), seed).notes)
+
+
 def test_protected_tags_never_explore():
     """Whatever the share, a call with a protected tag gets the best target with certainty."""
     chosen = policy(explore_share=1.0, explore_by="even", protected_tags=("legacy",))
