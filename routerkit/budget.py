@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 from routerkit.catalog import Price, Target
-from routerkit.decision import Decision
+from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
 from routerkit.messages import Request
@@ -95,6 +95,10 @@ class Purse:
         self._hold = found
         return None
 
+    def expect(self, features: Features) -> None:
+        """The next attempts send something else than the call's request: evidence was added, or a judge is asked."""
+        self._features = features
+
     def settle(self, cost_usd: float | None) -> None:
         """The attempt is over and cost so much; None = unknown, which counts as the worst. Without an attempt nothing happens."""
         hold, self._hold = self._hold, None
@@ -149,6 +153,6 @@ def _refused(target: Target, usd: float, short: Shortage) -> ProviderError:
         return ProviderError(
             f"the budget of {whose(short.name)} cannot be checked now ({short.trouble})", code="overloaded", retry_after_s=1.0
         )
-    left_usd = max(0, short.left) / MICROS_PER_USD
-    text = f"a call to target {target.name!r} may cost ${usd:.4f} > the ${left_usd:.4f} that {whose(short.name)} has left today"
+    left = format_usd(max(0, short.left) / MICROS_PER_USD)
+    text = f"a call to target {target.name!r} may cost {format_usd(usd)} > the {left} that {whose(short.name)} has left today"
     return ProviderError(f"{text}; set max_tokens, or wait for midnight UTC", code="budget")

@@ -14,6 +14,7 @@ from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.dispatch import Open, Retry, Sleep, Surroundings, attempts
 from routerkit.errors import ProviderError
+from routerkit.features import features
 from routerkit.judge import Judge, same_model
 from routerkit.messages import Reply, Request
 from routerkit.record import Purpose
@@ -91,6 +92,8 @@ class Escalation:
             request = escalated(request, outcome, verdict)
 
     def _ask(self, targets: Sequence[Target], request: Request, purpose: Purpose) -> Generator[Action, Outcome, Reply | ProviderError]:
+        if self.call.purse is not None:
+            self.call.purse.expect(features(request))
         steps = attempts(targets, deadline=self.call.deadline, retry=self.retry, around=self.around)
         error: ProviderError | None = None
         while True:

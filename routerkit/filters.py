@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from routerkit.budget import worst_usd
 from routerkit.case import Case
+from routerkit.decision import format_usd
 from routerkit.rules import Rule
 
 Check: TypeAlias = Callable[[int], str | None]
@@ -54,13 +55,13 @@ def budget(case: Case) -> Check | None:
     left = case.snapshot.budget_left
     if left is None:
         return None
-    what = f"the ${max(left.usd, 0):.4f} that {left.whose} has left today"
+    what = f"the {format_usd(max(left.usd, 0.0))} that {left.whose} has left today"
 
     def check(i: int) -> str | None:
         usd = worst_usd(case.pool.targets[i], case.features)
         if usd is None:
             return f"price unknown, cannot be held to {what}"
-        return f"may cost ${usd:.4f} > {what}" if usd > left.usd else None
+        return f"may cost {format_usd(usd)} > {what}" if usd > left.usd else None
 
     return check
 

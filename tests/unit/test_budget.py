@@ -77,7 +77,7 @@ def test_attempt_that_cannot_be_paid_is_not_sent(call):
 def test_unknown_price_is_not_free(call):
     """A budget holds nothing that nobody knows the price of."""
     here = lab({"a": good()}, targets=[make_target("a", usd=None)], budgets={"planner": 10.0})
-    with pytest.raises(NoCandidateError, match=r"price unknown, cannot be held to the \$10\.0000 that agent 'planner' has left today"):
+    with pytest.raises(NoCandidateError, match=r"price unknown, cannot be held to the \$10\.00 that agent 'planner' has left today"):
         call(here.router, PLANNER)
     assert 0 == here.hits("a")
 
@@ -143,7 +143,14 @@ def test_refusal_names_the_remedy():
     assert purse.reserve(PRICEY) is None
     other = here.router._budgets.purse(PLANNER, here.router.decide(replace(PLANNER, agent=None)), here.router.state)
     refused = other.reserve(PRICEY)
-    text = (
-        "a call to target 'a' may cost $1.0020 > the $0.4980 that agent 'planner' has left today; set max_tokens, or wait for midnight UTC"
-    )
+    text = "a call to target 'a' may cost $1.00 > the $0.4980 that agent 'planner' has left today; set max_tokens, or wait for midnight UTC"
     assert (text, "budget", "transient") == (str(refused), refused.code, refused.kind)
+
+
+def test_longer_prompt_of_an_escalation_is_reserved_in_full():
+    """The evidence that goes along costs money, too."""
+    here = lab({"a": good()}, targets=[PRICEY], budgets={"planner": 100.0})
+    purse = here.router._budgets.purse(PLANNER, here.router.decide(PLANNER), here.router.state)
+    purse.expect(features(replace(PLANNER, messages=make_request("x" * 3_500).messages)))
+    assert purse.reserve(PRICEY) is None
+    assert pytest.approx(100.0 - 2.001) == left_usd(here)
