@@ -49,10 +49,11 @@ scores_app.command("verifier")(verifier_command)
 def sql_command(
     text: Annotated[str, typer.Argument(help="One SELECT.")], config: ConfigPath = DEFAULT_CONFIG, data: DataFolder = None
 ) -> None:
-    """Answer one SELECT over stored samples, runs, tasks and scorecards, as JSON lines."""
+    """Answer one SELECT over stored samples, runs, tasks and scorecards, and the calls behind them, as JSON lines."""
+    from routerkit.store import LEDGER_SCHEMAS
     from routerkit_evals.store import sql
 
-    for row in sql(data_folder(config, data), text).as_dicts():
+    for row in sql(data_folder(config, data), text, more=LEDGER_SCHEMAS).as_dicts():
         print(json.dumps(row, default=str))
 
 

@@ -36,6 +36,7 @@ class Progress:
     sample: Sample
     n_done: int
     n_total: int
+    """The most it can become: a race may end sooner."""
     spent_usd: float
 
 
@@ -118,9 +119,10 @@ class Run:
             try:
                 while not spend.stopped_by and (block := schedule.block(seen.rows())):
                     work = Work(self, spend, throttle, self._begin(block, seen))
+                    n_total = len(seen.ids) + schedule.n_left
                     for sample in work.stream(pool, workers):
                         seen.fresh[sample.sample_id] = sample
-                        self.on_progress(Progress(sample, seen.n_done, len(seen.ids), spend.spent_usd))
+                        self.on_progress(Progress(sample, seen.n_done, n_total, spend.spent_usd))
             except KeyboardInterrupt:
                 status = "interrupted"
         # A sample that was running when Ctrl-C came is stored, though its turn was never seen here.

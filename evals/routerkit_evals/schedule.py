@@ -49,6 +49,11 @@ class Schedule(Protocol):
         ...
 
     @property
+    def n_left(self) -> int:
+        """Cells that may still be handed out, as things stand."""
+        ...
+
+    @property
     def dropped(self) -> Sequence[Dropped]:
         """Targets that were not asked further, and why."""
         ...
@@ -62,6 +67,11 @@ class Everything:
     def __init__(self, cells: Sequence[Cell]) -> None:
         """Hand out `cells` at once."""
         self._cells = cells
+
+    @property
+    def n_left(self) -> int:
+        """All, then none."""
+        return len(self._cells)
 
     def block(self, rows: Sequence[Sample]) -> Sequence[Cell]:
         """All of them, then none."""
@@ -90,6 +100,12 @@ class Contests:
         for cell in cells:
             if cell.task.id not in always:
                 self._left[cell.task.category].setdefault(cell.task.version, []).append(cell)
+
+    @property
+    def n_left(self) -> int:
+        """Cells of targets that are still asked about their kind."""
+        open_ = ((set(self._contests[kind].alive), tasks) for kind, tasks in self._left.items())
+        return len(self._first) + sum(cell.target in alive for alive, tasks in open_ for cells in tasks.values() for cell in cells)
 
     @property
     def dropped(self) -> Sequence[Dropped]:

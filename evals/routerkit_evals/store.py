@@ -108,9 +108,16 @@ def read_samples(folder: Path, *, run_id: str | None = None) -> tuple[Sample, ..
     return _read(folder, "WHERE run_id = ?", [run_id]) if run_id else _read(folder, "", [])
 
 
-def sql(folder: Path, text: str, params: Sequence[object] = ()) -> Rows:
-    """Answer one SELECT over what the harness stores (docs/eval-sql.md lists tables and views) and whatever else the store holds."""
-    return query(folder, text, params, schemas=SCHEMAS)
+def sql(folder: Path, text: str, params: Sequence[object] = (), *, more: Sequence[StreamSchema] = ()) -> Rows:
+    """Answer one SELECT over what the harness stores (docs/eval-sql.md lists tables and views) and whatever else was loaded into the store.
+
+    Args:
+        folder: Of the store.
+        text: One SELECT; parameters are `?`.
+        params: Values for the parameters.
+        more: Further streams to see up to their last row.
+    """
+    return query(folder, text, params, schemas=(*SCHEMAS, *more))
 
 
 def record_scorecard(folder: Path, card: Scorecard) -> None:

@@ -147,7 +147,10 @@ def test_halving_keeps_the_better_half_each_time_its_share_of_the_money_is_used(
 
 def test_race_in_a_run_stops_paying_for_the_loser(tmp_path: Path) -> None:
     router, providers = router_of(cheap="LINE 7", dear="LINE 9")
-    result = run_suite(router, "pool", tasks(30), folder=tmp_path, options=Options(allocate="race"))
+    totals: list[int] = []
+    options = Options(allocate="race")
+    result = run_suite(router, "pool", tasks(30), folder=tmp_path, options=options, on_progress=lambda p: totals.append(p.n_total))
+    assert [60] * 40 == totals
     n_asked = {name: len(p.requests) for name, p in providers.items()}
     assert ("complete", {"cheap": 20, "dear": 20}, 40) == (result.status, n_asked, result.n_planned)
     assert ["dear"] == [d.target for d in result.dropped]
