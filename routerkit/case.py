@@ -16,12 +16,14 @@ from routerkit.catalog import Pool, Price
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.features import Features
 from routerkit.health import Ailment
+from routerkit.quick import quick
 from routerkit.scorecard import Estimate, Scorecard
 from routerkit.settings import PolicySettings
 
 _NO_LATENCIES: Final[Mapping[str, float]] = {}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state a decision is made on; values only, so that the same snapshot gives the same decision."""
@@ -69,6 +71,7 @@ class Panel:
     """Places in the pool in the order of the names, which decides between equals."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One request before one pool."""

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from routerkit.features import Features
 from routerkit.messages import Json
+from routerkit.quick import quick
 from routerkit.routes import Match
 
 _AVAILABILITY = frozenset({"health", "limited", "disabled", "budget"})
@@ -62,6 +63,7 @@ class Candidate(NamedTuple):
         return sum([s.value * s.weight for s in self.scores])
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Record of one choice. The candidates are written out when first looked at, which most calls never do on the hot path."""

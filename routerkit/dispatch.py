@@ -16,6 +16,7 @@ from routerkit.catalog import Target
 from routerkit.errors import AllAttemptsFailedError, ProviderError
 from routerkit.health import HealthBoard
 from routerkit.messages import Request
+from routerkit.quick import quick
 
 _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
 """Failures after which the same target may well answer a little later."""
@@ -26,6 +27,7 @@ _SPREAD: Final = 1.25
 """A wait that a provider asked for is lengthened by up to a quarter, so that those who wait do not return in step."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Open:
     """Send the request to this target."""
@@ -73,6 +75,7 @@ class Retry:
         return rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0**n))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the generator may ask: the time, the dice, the targets' health and the call's money."""

@@ -9,12 +9,14 @@ from typing import Any, Final, Self
 from routerkit.errors import ProviderError
 from routerkit.kinds import guess_kind
 from routerkit.messages import TASK_KINDS, Json, Message, Request, text_of
+from routerkit.quick import quick
 from routerkit.signals import NOTHING_SEEN, Signals, read_signals
 from routerkit.sizes import CHARS_PER_TOKEN, measure
 
 __all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Features:
     """What a policy knows about a request."""

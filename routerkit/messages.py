@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from routerkit.quick import quick
+
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """Anything JSON can say."""
 
@@ -42,6 +44,7 @@ class Allowance(NamedTuple):
     usd_per_day: float
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Written:
     """A request's body as its caller wrote it in OpenAI's chat format: a provider that speaks it may send it on, with another model.
@@ -62,6 +65,7 @@ class Written:
     """Whether the caller wants the usage of a stream, too."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """One chat completion to be routed, in OpenAI's chat format."""
@@ -158,6 +162,7 @@ class ToolCallDelta:
     arguments: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens one answer consumed. Cached, cache-write and audio input tokens are parts of `input_tokens`, the others of `output_tokens`."""
@@ -185,6 +190,7 @@ class Usage:
         )
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WrittenAnswer:
     """An answer, or a piece of one, as its provider wrote it. It stands only for a value with these very texts and tool calls."""
@@ -194,6 +200,7 @@ class WrittenAnswer:
     tool_calls: tuple[object, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A whole answer. A provider fills what it knows; the router adds target, record id and cost."""
@@ -228,6 +235,7 @@ class Reply:
         return _as_written(self)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of a streamed answer.

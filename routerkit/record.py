@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from routerkit.decision import Decision
 from routerkit.errors import ErrorCode, ErrorKind
 from routerkit.messages import Request, Usage
+from routerkit.quick import quick
 
 Purpose = Literal["answer", "classify", "judge"]
 """What an attempt was for: the answer itself, the question which route the request belongs to, or an opinion of another target's answer."""
@@ -27,6 +28,7 @@ class Finding(NamedTuple):
     cost_usd: float | None = 0.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One request sent to one target, and how it ended."""
@@ -71,6 +73,7 @@ class Attempt:
         return f"{'was rejected' if last.accepted is False else 'could not be checked'} by {last.check!r}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Record:
     """One routed call. Emitted exactly once per call, also for failed, cancelled and abandoned ones."""

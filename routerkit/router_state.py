@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from routerkit.catalog import Pool, Target
 from routerkit.classifier import Classifier
@@ -41,7 +42,7 @@ class RouterState:
 
     def policy(self, pool: Pool) -> Policy:
         """The policy a pool names."""
-        return self.policies.get(pool.policy) or Policy(pool.policy, pool.policy)
+        return self.policies.get(pool.policy) or _plain_policy(pool.policy)
 
     def provider(self, target: Target) -> Provider:
         """What answers for a target, fenced off so that nothing but a `ProviderError` comes out of it."""
@@ -51,3 +52,8 @@ class RouterState:
         """Kept targets of a decision in the order they are tried."""
         by_name = self.pools[decision.pool].by_name
         return [by_name[name] for name in decision.ranked]
+
+
+@lru_cache(maxsize=64)
+def _plain_policy(kind: str) -> Policy:
+    return Policy(kind, kind)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from routerkit.messages import Json
+
+_Nesting: Final = dict | list
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,11 @@ class Limits:
 
 
 def is_deeper(value: Json, levels: int) -> bool:
-    """Whether JSON is nested more than `levels` deep; stops looking as soon as it knows."""
-    if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
-        return False
-    if levels == 0:
-        return True
-    inner = value.values() if isinstance(value, Mapping) else value
-    return any(is_deeper(part, levels - 1) for part in inner)
+    """Whether parsed JSON is nested more than `levels` deep; goes down level by level and stops as soon as it knows."""
+    containers = [value] if isinstance(value, _Nesting) else []
+    for _ in range(levels):
+        if not containers:
+            return False
+        inner = [container.values() if isinstance(container, dict) else container for container in containers]
+        containers = [part for parts in inner for part in parts if isinstance(part, _Nesting)]
+    return bool(containers)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from routerkit.messages import Request
-from routerkit.record import Record, Report
+from routerkit.decision import Decision
+from routerkit.record import Attempt, Record, Report
 
-_FORGOTTEN: Final = Request("", ())
+
+class _Seen(NamedTuple):
+    """A record without its prompt and answer."""
+
+    at: datetime
+    status: str
+    target: str | None
+    model: str | None
+    cost_usd: float | None
+    latency_s: float
+    attempts: tuple[Attempt, ...]
+    decision: Decision
+    key: str | None
 
 
 class Memory:
@@ -18,37 +30,37 @@ class Memory:
     def __init__(self, size: int = 1_000) -> None:
         """Keep `size` calls, a few kB each."""
         self._size = size
-        self._records: OrderedDict[str, Record] = OrderedDict()
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
 
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
-            kept = _FORGOTTEN if event.request.key is None else Request("", (), key=event.request.key)
-            self._records[event.id] = replace(event, request=kept, output_text=None)
-            if len(self._records) > self._size:
-                self._records.popitem(last=False)
+            r = event
+            self._seen[r.id] = _Seen(r.at, r.status, r.target, r.model, r.cost_usd, r.latency_s, r.attempts, r.decision, r.request.key)
+            if len(self._seen) > self._size:
+                self._seen.popitem(last=False)
 
     def is_of_another(self, record_id: str, key_id: str) -> bool:
         """Whether a call is known to have been asked for by another key than this one."""
-        record = self._records.get(record_id)
-        return record is not None and record.request.key != key_id
+        seen = self._seen.get(record_id)
+        return seen is not None and seen.key != key_id
 
     def find(self, record_id: str) -> dict[str, Any] | None:
         """What is known of a call; None when it is not among the newest."""
-        record = self._records.get(record_id)
-        if record is None:
+        seen = self._seen.get(record_id)
+        if seen is None:
             return None
         return {
-            "record_id": record.id,
-            "at": record.at.isoformat(),
-            "status": record.status,
-            "target": record.target,
-            "model": record.model,
-            "cost_usd": record.cost_usd,
-            "latency_s": record.latency_s,
+            "record_id": record_id,
+            "at": seen.at.isoformat(),
+            "status": seen.status,
+            "target": seen.target,
+            "model": seen.model,
+            "cost_usd": seen.cost_usd,
+            "latency_s": seen.latency_s,
             "attempts": [
                 {"target": a.target, "latency_s": a.latency_s, "cost_usd": a.cost_usd, "error_code": a.error_code, "status": a.status}
-                for a in record.attempts
+                for a in seen.attempts
             ],
-            "explain": record.decision.explain(),
+            "explain": seen.decision.explain(),
         }

@@ -1,75 +1,144 @@
-"""Prometheus metrics of one gateway process."""
+"""Prometheus metrics of one gateway process, counted in plain numbers and put in Prometheus's form when somebody looks."""
 
 from __future__ import annotations
 
-from typing import Final
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from routerkit.record import Record, Report
 from routerkit.router import Router
 
-_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper ends of the buckets of durations."""
+_BOUNDS: Final = (*(f"{s:g}" if s % 1 else f"{s:.1f}" for s in _SECONDS), "+Inf")
 
 
-class Metrics:
-    """An observer that counts; its children are held, because looking labels up costs more than counting."""
+class _Place(NamedTuple):
+    pool: str
+    target: str
+    status: str
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What the calls of one place come to."""
+
+    calls: int = 0
+    usd: float = 0.0
+    unpriced: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(_SECONDS) + 1))
+
+
+class Metrics(Collector):
+    """An observer that counts; a finished call costs it a few additions."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._calls = Counter("routerkit_calls", "Finished calls.", ["pool", "target", "status"], registry=self.registry)
-        self._attempts = Counter("routerkit_attempts", "Requests sent upstream.", ["target", "outcome"], registry=self.registry)
-        self._fallbacks = Counter("routerkit_fallbacks", "Calls that another target than the first choice ended.", registry=self.registry)
-        self._usd = Counter("routerkit_cost_usd", "Dollars spent, failed attempts included.", ["pool", "target"], registry=self.registry)
-        self._unpriced = Counter("routerkit_unpriced_calls", "Calls whose cost is unknown.", ["target"], registry=self.registry)
-        self._tokens = Counter("routerkit_tokens", "Tokens used.", ["target", "direction"], registry=self.registry)
-        self._refusals = Counter("routerkit_refusals", "Requests answered with an error.", ["status"], registry=self.registry)
-        self._seconds = Histogram("routerkit_call_seconds", "Duration of calls.", ["pool"], buckets=_SECONDS, registry=self.registry)
-        self._unfit = Gauge("routerkit_target_unfit", "1 = takes no calls now, and why.", ["target", "state"], registry=self.registry)
-        self._away = Gauge("routerkit_state_away", "1 = budgets and limits are kept by this process alone.", registry=self.registry)
-        self._drift = Gauge(
-            "routerkit_drift_alarm", "1 = worse than the scorecard says.", ["target", "kind", "measure"], registry=self.registry
-        )
-        self._held: dict[tuple[str, ...], Counter] = {}
+        self.registry.register(self)
+        self._sums: defaultdict[_Place, _Sums] = defaultdict(_Sums)
+        self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._refusals: defaultdict[int, int] = defaultdict(int)
+        self._fallbacks = 0
+        self._router: Router | None = None
 
     def observe(self, event: Record | Report) -> None:
         """Count a finished call."""
         if not isinstance(event, Record):
             return
-        pool, target = event.decision.pool, event.target or "none"
-        self._child(self._calls, pool, target, event.status).inc()
-        for attempt in event.attempts:
-            self._child(self._attempts, attempt.target, attempt.error_code or "ok").inc()
-        if event.target is not None and event.target != event.decision.picked:
-            self._fallbacks.inc()
+        decision, target, usage = event.decision, event.target, event.usage
+        sums = self._sums[_Place(decision.pool, target or "none", event.status)]
+        sums.calls += 1
+        sums.input_tokens += usage.input_tokens
+        sums.output_tokens += usage.output_tokens
+        sums.seconds += event.latency_s
+        sums.buckets[bisect_left(_SECONDS, event.latency_s)] += 1
         if event.cost_usd is None:
-            self._child(self._unpriced, target).inc()
+            sums.unpriced += 1
         else:
-            self._child(self._usd, pool, target).inc(event.cost_usd)
-        self._child(self._tokens, target, "input").inc(event.usage.input_tokens)
-        self._child(self._tokens, target, "output").inc(event.usage.output_tokens)
-        self._seconds.labels(pool).observe(event.latency_s)
+            sums.usd += event.cost_usd
+        for attempt in event.attempts:
+            self._attempts[attempt.target, attempt.error_code or "ok"] += 1
+        if target is not None and target != decision.picked:
+            self._fallbacks += 1
 
     def refused(self, status: int) -> None:
         """Count an error answer."""
-        self._child(self._refusals, str(status)).inc()
+        self._refusals[status] += 1
 
     def text(self, router: Router) -> tuple[bytes, bytes]:
         """Body and content type of `/metrics`."""
-        self._away.set(router.store.trouble() is not None)
-        self._drift.clear()
-        for (target, kind), alarms in router.experience.alarms.items():
-            for alarm in alarms:
-                self._drift.labels(target, kind or "unknown", alarm.measure).set(1)
-        self._unfit.clear()
-        for target, ailment in router.health.snapshot().items():
-            self._unfit.labels(target, ailment.state).set(1)
+        self._router = router
         return generate_latest(self.registry), CONTENT_TYPE_LATEST.encode()
 
-    def _child(self, counter: Counter, *labels: str) -> Counter:
-        key = (counter._name, *labels)
-        found = self._held.get(key)
-        if found is None:
-            found = self._held[key] = counter.labels(*labels)
-        return found
+    def collect(self) -> Iterator[Metric]:
+        """Everything counted so far, as Prometheus asks for it."""
+        sums = list(self._sums.items())
+        yield _counter("routerkit_calls", "Finished calls.", ["pool", "target", "status"], [(place, s.calls) for place, s in sums])
+        yield _counter("routerkit_attempts", "Requests sent upstream.", ["target", "outcome"], list(self._attempts.items()))
+        yield _counter("routerkit_fallbacks", "Calls that another target than the first choice ended.", [], [((), self._fallbacks)])
+        spent = [((place.pool, place.target), s.usd) for place, s in sums]
+        yield _counter("routerkit_cost_usd", "Dollars spent, failed attempts included.", ["pool", "target"], spent)
+        yield _counter(
+            "routerkit_unpriced_calls",
+            "Calls whose cost is unknown.",
+            ["target"],
+            [((p.target,), s.unpriced) for p, s in sums if s.unpriced],
+        )
+        tokens = [((p.target, "input"), s.input_tokens) for p, s in sums] + [((p.target, "output"), s.output_tokens) for p, s in sums]
+        yield _counter("routerkit_tokens", "Tokens used.", ["target", "direction"], tokens)
+        refusals = [((str(status),), n) for status, n in list(self._refusals.items())]
+        yield _counter("routerkit_refusals", "Requests answered with an error.", ["status"], refusals)
+        yield _seconds(sums)
+        if self._router is not None:
+            yield _unfit(self._router)
+            yield _drift(self._router)
+            is_away = self._router.store.trouble() is not None
+            yield GaugeMetricFamily("routerkit_state_away", "1 = budgets and limits are kept by this process alone.", float(is_away))
+
+
+def _unfit(router: Router) -> Metric:
+    unfit = GaugeMetricFamily("routerkit_target_unfit", "1 = takes no calls now, and why.", labels=["target", "state"])
+    for target, ailment in router.health.snapshot().items():
+        unfit.add_metric([target, ailment.state], 1)
+    return unfit
+
+
+def _drift(router: Router) -> Metric:
+    labels = ["target", "kind", "measure"]
+    drift = GaugeMetricFamily("routerkit_drift_alarm", "1 = worse than the scorecard says.", labels=labels)
+    for (target, kind), alarms in router.experience.alarms.items():
+        for alarm in alarms:
+            drift.add_metric([target, kind or "unknown", alarm.measure], 1)
+    return drift
+
+
+def _counter(name: str, says: str, labels: list[str], values: Sequence[tuple[Sequence[str], float]]) -> Metric:
+    """A counter; values with the same labels are added up."""
+    totals: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for key, value in values:
+        totals[tuple(key)] += value
+    family = CounterMetricFamily(name, says, labels=labels)
+    for key, value in totals.items():
+        family.add_metric(list(key), value)
+    return family
+
+
+def _seconds(sums: list[tuple[_Place, _Sums]]) -> Metric:
+    family = HistogramMetricFamily("routerkit_call_seconds", "Duration of calls.", labels=["pool"])
+    for pool in dict.fromkeys(place.pool for place, _ in sums):
+        mine = [s for place, s in sums if place.pool == pool]
+        counts = [sum(n) for n in zip(*(s.buckets for s in mine), strict=True)]
+        running = [(bound, sum(counts[: i + 1])) for i, bound in enumerate(_BOUNDS)]
+        family.add_metric([pool], running, sum(s.seconds for s in mine))
+    return family

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -85,8 +86,18 @@ def serve(config: Path, sock: socket.socket) -> None:
         ConfigError: as `build`.
     """
     gateway, router = build(config)
-    gc.freeze()
+    _tune()
     uvloop.run(_serve(gateway, router, config, sock))
+
+
+def _tune() -> None:
+    """Set up the interpreter, which is ours alone, for many short requests."""
+    # What is loaded by now stays. With Python's own thresholds looking for cycles took a fifth of the time of a request, and found none.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
+    # The thread that writes the ledger would keep a request waiting for Python's 5 ms.
+    sys.setswitchinterval(0.0005)
 
 
 async def _serve(gateway: Gateway, router: Router, path: Path, sock: socket.socket) -> None:

@@ -29,7 +29,19 @@ _LINGER_S = 0.05
 class Connection(asyncio.Protocol):
     """One transport and the exchange on it."""
 
-    __slots__ = ("_failure", "_is_lost", "_is_paused", "_pool", "_timer", "_transport", "_waiter", "_watch", "exchange", "idle_at")
+    __slots__ = (
+        "_failure",
+        "_is_lost",
+        "_is_paused",
+        "_poller",
+        "_pool",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "_watch",
+        "exchange",
+        "idle_at",
+    )
 
     def __init__(self, pool: Connections) -> None:
         self._pool = pool
@@ -42,12 +54,14 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport
+        self._poller = poll()
 
     # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class, though it is by its methods
+        self._poller.register(transport.get_extra_info("socket").fileno(), POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Feed the exchange and wake whoever waits for it."""
@@ -148,9 +162,7 @@ class Connection(asyncio.Protocol):
         """Whether the peer has neither closed an idle connection nor sent anything on it, even if the loop had no time to notice."""
         if self._is_lost or self._transport.is_closing():
             return False
-        poller = poll()
-        poller.register(self._transport.get_extra_info("socket").fileno(), POLLIN)
-        return not poller.poll(0)
+        return not self._poller.poll(0)
 
     async def _progress(self) -> None:
         if self._failure is not None:

@@ -1,0 +1,53 @@
+"""Frozen dataclasses that are made as fast as others.
+
+A frozen dataclass sets each field with a call of `object.__setattr__`, 70 ns apiece. A routed call makes a dozen values of a dozen fields,
+which was a fifth of what the engine cost. `quick` has them made while the object still belongs to a twin class that is not frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, fields
+from typing import Any, Final, TypeVar, cast
+
+T = TypeVar("T")
+_DEFAULT: Final = object()
+"""Stands for an argument that was not given and whose default is made anew each time."""
+
+
+def quick(cls: type[T]) -> type[T]:
+    """Give a `@dataclass(frozen=True, slots=True)` a faster `__init__` with the same signature; it stays frozen once made.
+
+    Raises:
+        TypeError: the class is derived from another or has a `__post_init__`, which this does not look after.
+    """
+    if cls.__bases__ != (object,) or hasattr(cls, "__post_init__"):
+        raise TypeError(f"{cls.__name__} is derived or has a __post_init__; leave it a plain dataclass")
+    known = fields(cast("Any", cls))  # a dataclass, which the type of a decorated class cannot say
+    twin = type(f"_Open{cls.__name__}", (), {"__slots__": tuple(f.name for f in known)})
+    names: dict[str, Any] = {"_set": object.__setattr__, "_Twin": twin, "_Frozen": cls, "_DEFAULT": _DEFAULT}
+    for f in known:
+        names |= {f"_default_{f.name}": f.default, f"_make_{f.name}": f.default_factory}
+    exec(_source(known), names)  # noqa: S102  built from field names alone, as dataclasses itself does
+    made = names["__init__"]
+    made.__qualname__, made.__module__, made.__annotations__ = f"{cls.__qualname__}.__init__", cls.__module__, cls.__init__.__annotations__
+    cls.__init__ = made  # type: ignore[method-assign]  # the very purpose
+    return cls
+
+
+def _source(known: tuple[Field[Any], ...]) -> str:
+    given = [_parameter(f) for f in known if f.init]
+    lines = ["_set(self, '__class__', _Twin)", *map(_assignment, known), "self.__class__ = _Frozen"]
+    return f"def __init__(self, {', '.join(given)}):\n " + "\n ".join(lines)
+
+
+def _parameter(f: Field[Any]) -> str:
+    if f.default is not MISSING:
+        return f"{f.name}=_default_{f.name}"
+    return f.name if f.default_factory is MISSING else f"{f.name}=_DEFAULT"
+
+
+def _assignment(f: Field[Any]) -> str:
+    if not f.init:
+        return f"self.{f.name} = _make_{f.name}()" if f.default_factory is not MISSING else f"self.{f.name} = _default_{f.name}"
+    made = f"_make_{f.name}() if {f.name} is _DEFAULT else {f.name}"
+    return f"self.{f.name} = {f.name if f.default_factory is MISSING else made}"
