@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from routerkit.budget import Purse
@@ -88,7 +88,7 @@ class Surroundings:
 
     def paid_by(self, purse: Purse | None) -> Surroundings:
         """The same with a call's money."""
-        return self if purse is None else replace(self, purse=purse)
+        return self if purse is None else Surroundings(self.clock, self.rng, self.health, purse)
 
 
 def attempts(

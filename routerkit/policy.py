@@ -156,16 +156,13 @@ def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: di
 def _candidates(case: Case, columns: Columns, drops: Mapping[int, Drop], spread: Mapping[int, float]) -> tuple[Candidate, ...]:
     """Every target once: the kept ones in rank order, then the dropped ones by name."""
     latencies = case.latencies_s()
-    kept = [
-        _candidate(case, i, columns, latencies[i])._replace(explored_rate=spread.get(i, 0.0))
-        for i in range(len(case.panel.names))
-        if i not in drops
-    ]
+    places = [i for i in range(len(case.panel.names)) if i not in drops]
+    kept = [_candidate(case, i, columns, latency_s=latencies[i], explored_rate=spread.get(i, 0.0)) for i in places]
     dropped = [Candidate(case.panel.names[i], drop) for i, drop in drops.items()]
     return (*sorted(kept, key=lambda c: (-c.total, c.target)), *sorted(dropped))
 
 
-def _candidate(case: Case, i: int, columns: Columns, latency_s: float | None) -> Candidate:
+def _candidate(case: Case, i: int, columns: Columns, *, latency_s: float | None, explored_rate: float) -> Candidate:
     e, cost = case.panel.estimates[i], case.costs_usd[i]
     unmeasured = () if e.n_samples else (f"unmeasured, quality from {e.source}",)
     unpriced = () if cost is not None else ("price unknown",)
@@ -184,4 +181,5 @@ def _candidate(case: Case, i: int, columns: Columns, latency_s: float | None) ->
         e.n_samples,
         latency_s,
         "; ".join(unmeasured + learned + unpriced + readmitted),
+        explored_rate,
     )

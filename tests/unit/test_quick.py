@@ -1,0 +1,64 @@
+"""Frozen values that are made fast: they must not differ in anything else."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import Any
+
+import pytest
+
+from routerkit.messages import Request, Usage
+from routerkit.quick import quick
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One of each kind of field."""
+
+    needed: int
+    given: str = "x"
+    made: list[int] = field(default_factory=list)
+    inner: list[int] = field(default_factory=list, init=False, compare=False)
+
+
+def test_fields_and_defaults_are_those_of_the_dataclass() -> None:
+    assert Value(1) == Value(needed=1, given="x", made=[])
+    assert Value(1).made is not Value(1).made
+    assert [] == Value(1).inner
+    assert "Value(needed=1, given='y', made=[], inner=[])" == repr(Value(1, "y"))
+
+
+def test_stays_frozen_and_has_no_dict() -> None:
+    value = Value(1)
+    with pytest.raises(FrozenInstanceError):
+        value.needed = 2  # type: ignore[misc]  # the point
+    assert not hasattr(value, "__dict__")
+    assert type(value) is Value
+
+
+@pytest.mark.parametrize("wrong", [(), (1, "x", [], 4)], ids=["too few", "too many"])
+def test_wrong_arguments_are_refused(wrong: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match="argument"):
+        Value(*wrong)
+
+
+def test_copies_pickles_and_replaces_like_any_other() -> None:
+    request = Request("m", (), temperature=0.5)
+    assert request == copy.copy(request) == pickle.loads(pickle.dumps(request))
+    assert 0.7 == replace(request, temperature=0.7).temperature
+    assert [f.name for f in fields(Usage)] == list(Usage.__slots__)
+
+
+def test_class_that_does_more_is_refused() -> None:
+    with pytest.raises(TypeError, match="__post_init__"):
+
+        @quick
+        @dataclass(frozen=True, slots=True)
+        class Checked:
+            at: int
+
+            def __post_init__(self) -> None:
+                raise ValueError
