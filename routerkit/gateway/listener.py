@@ -15,6 +15,9 @@ _KEEP_ALIVE_S: Final = 65.0
 _SWEEP_S: Final = 5.0
 """How often idle connections are looked for: one timer for all costs a request nothing."""
 
+_BACKLOG: Final = 2048
+"""Connections that wait to be accepted; with Python's 100 a burst of callers waits for seconds, because the system drops what is beyond."""
+
 
 class Listener:
     """Keeps the connections of one listening socket."""
@@ -27,7 +30,7 @@ class Listener:
 
     async def start(self, sock: socket.socket) -> None:
         """Accept connections on a socket that listens already."""
-        self._server = await asyncio.get_running_loop().create_server(self._accept, sock=sock)
+        self._server = await asyncio.get_running_loop().create_server(self._accept, sock=sock, backlog=_BACKLOG)
 
     async def sweep(self) -> None:
         """Close connections on which nothing was asked for long, for ever."""
