@@ -18,7 +18,7 @@ from routerkit.classifier import Classifier, sort
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Surroundings, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
-from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
+from routerkit.errors import NoCandidateError, ProviderError
 from routerkit.escalation import Course
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
@@ -34,7 +34,7 @@ from routerkit.reign import Reign
 from routerkit.reign import close as close_part
 from routerkit.router_state import RouterState
 from routerkit.rules import Rule, When
-from routerkit.running import Running
+from routerkit.running import Running, broke, gave_up
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
@@ -168,7 +168,7 @@ class Router:
                 return
             opened = drive(self._steps(call, state), call, lambda t, r: prime(state.provider(t).stream(r), call), self._sleep)
             if isinstance(opened, ProviderError):
-                raise self._gave_up(call, opened) from opened
+                raise gave_up(call, opened) from opened
             try:
                 yield from opened.head
                 for chunk in opened.rest:
@@ -176,7 +176,7 @@ class Router:
                     yield chunk
                     call.check_deadline()
             except ProviderError as exc:
-                raise self._broke(call, exc) from exc
+                raise broke(call, exc, self._health) from exc
             finally:
                 close(opened.rest)
             yield self._streamed(call)
@@ -191,7 +191,7 @@ class Router:
                 return
             opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(state.provider(t).astream(r), call), self._asleep)
             if isinstance(opened, ProviderError):
-                raise self._gave_up(call, opened) from opened
+                raise gave_up(call, opened) from opened
             try:
                 for chunk in opened.head:
                     yield chunk
@@ -200,7 +200,7 @@ class Router:
                     yield chunk
                     call.check_deadline()
             except ProviderError as exc:
-                raise self._broke(call, exc) from exc
+                raise broke(call, exc, self._health) from exc
             finally:
                 await aclose(opened.rest)
             yield self._streamed(call)
@@ -278,7 +278,7 @@ class Router:
 
     def _replied(self, call: Call, result: Reply | ProviderError) -> Reply:
         if isinstance(result, ProviderError):
-            raise self._gave_up(call, result) from result
+            raise gave_up(call, result) from result
         if not call.decision.steps:  # else every answer was noted when it came
             call.replied(result)
             self._health.succeeded(call.attempts[-1].target, call.latency_s)
@@ -288,16 +288,6 @@ class Router:
         call.streamed()
         self._health.succeeded(call.attempts[-1].target, call.latency_s)
         return call.signature()
-
-    def _gave_up(self, call: Call, last: ProviderError) -> AllAttemptsFailedError:
-        call.status = "error"
-        return AllAttemptsFailedError(call.record(), last)
-
-    def _broke(self, call: Call, error: ProviderError) -> StreamBrokenError:
-        call.failed(error)
-        call.status = "error"
-        self._health.failed(call.attempts[-1].target, error)
-        return StreamBrokenError(call.record(), error)
 
     def _finish(self, call: Call) -> None:
         record = call.record()

@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from routerkit.call import Call
+from routerkit.errors import AllAttemptsFailedError, ProviderError, StreamBrokenError
+from routerkit.health import HealthBoard
 from routerkit.reign import HasProviders, Reign
 
 S = TypeVar("S", bound=HasProviders)
@@ -29,3 +31,17 @@ class Running(Generic[S]):
             self._call.crashed(exc)
         self._finish(self._call)
         self._reign.leave()
+
+
+def gave_up(call: Call, last: ProviderError) -> AllAttemptsFailedError:
+    """The error of a call that no target answered."""
+    call.status = "error"
+    return AllAttemptsFailedError(call.record(), last)
+
+
+def broke(call: Call, error: ProviderError, health: HealthBoard) -> StreamBrokenError:
+    """The error of a stream that ended after its first content."""
+    call.failed(error)
+    call.status = "error"
+    health.failed(call.attempts[-1].target, error)
+    return StreamBrokenError(call.record(), error)
