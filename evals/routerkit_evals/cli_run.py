@@ -17,6 +17,7 @@ import typer
 import routerkit
 from routerkit_evals.cli_shared import (
     DEFAULT_CONFIG,
+    OTHER_ENVIRONMENT,
     AsJson,
     ConfigPath,
     DataFolder,
@@ -245,6 +246,8 @@ def _prove(suite: Suite) -> None:
 def _print_invalid(suite: Suite) -> None:
     for proof in suite.invalid:
         print(f"invalid_task {proof.task_id}: {proof.why}; it is not scored", file=sys.stderr)
+    if suite.invalid and not suite.options.python:
+        print(OTHER_ENVIRONMENT, file=sys.stderr)
 
 
 def _suite_file(path: Path, pool: str | None, targets: str, python: Path | None) -> SuiteFile:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # What runs a suite brings pydantic and duckdb, so each command imports it only when it runs.
 
+OTHER_ENVIRONMENT: Final = "if tasks need packages that are not installed here, name the environment that has them with --python"
 DEFAULT_CONFIG: Final = Path("routerkit.toml")
 _DEFAULT_DATA: Final = Path("routerkit-data")
 _DEFAULT_SCORECARD: Final = Path("scorecard.json")

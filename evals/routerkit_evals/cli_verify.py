@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerkit_evals.cli_shared import PythonPath
+from routerkit_evals.cli_shared import OTHER_ENVIRONMENT, PythonPath
 
 if TYPE_CHECKING:
     from routerkit_evals.verify import Proof
@@ -53,6 +54,8 @@ def verify_command(
         print(json.dumps({"n": len(proofs), **counts, "seconds": round(seconds, 2), "tasks": [p.to_dict() for p in proofs]}, indent=2))
     else:
         _print(proofs, seconds)
+    if counts["broken"] and python is None:
+        print(OTHER_ENVIRONMENT, file=sys.stderr)
     if counts["broken"]:
         raise typer.Exit(1)
 

@@ -137,9 +137,10 @@ def test_bounds_are_part_of_a_tasks_version() -> None:
         replace(task, structure=(Check("no_name", "x"),)),
         replace(task, max_type_errors=0),
         replace(task, shown_tests={"s.py": ""}),
+        replace(task, background=("solution.py",)),
         replace(task, scorer=replace(task.scorer, threshold=0.5)),
     ]
-    assert 6 == len({t.version for t in (task, *bounded)})
+    assert 7 == len({t.version for t in (task, *bounded)})
 
 
 def test_lines_are_counted_as_added_and_removed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from routerkit import ProviderError, Reply, ToolCall
 from routerkit.testing import ScriptedProvider, make_reply, make_router
-from routerkit_evals import EvalError, Grader, Sandbox, Task
+from routerkit_evals import EvalError, Grader, Program, Sandbox, Task
 from routerkit_evals.agent_solver import AgentBounds, AgentSolver
 from routerkit_evals.runner import judge
 from routerkit_evals.shown import check_shown, cut
@@ -92,6 +92,18 @@ def test_prompts_show_the_shown_tests_and_no_hidden_one() -> None:
     for name in ("one-shot", "two-tries", "agent"):
         assert SECRET not in solver_of(name, [RIGHT])[0].prompt(TASK)
     assert "shown: one and one" in solver_of("one-shot", [RIGHT])[0].prompt(TASK)
+
+
+def test_files_in_the_background_are_named_and_not_shown() -> None:
+    task = replace(TASK, files={**TASK.files, "far.py": "DISTANT = 1\n"}, background=("far.py",))
+    prompt = solver_of("one-shot", [RIGHT])[0].prompt(task)
+    assert (True, False) == ("far.py" in prompt, "DISTANT" in prompt)
+
+
+def test_tests_that_are_all_shown_run_with_the_options_they_are_graded_with(sandbox: Sandbox) -> None:
+    tests = {"test_a.py": "def test_right(): pass\n\ndef test_needs_a_network(): assert 0\n"}
+    program = Program("pytest", ("-q", "test_a.py", "--deselect=test_a.py::test_needs_a_network"))
+    assert check_shown(sandbox, replace(TASK, tests=tests, shown_tests=tests, program=program), {}).is_ok
 
 
 @pytest.mark.parametrize(("name", "form"), [("three-tries", "whole"), ("one-shot", "poem")])
