@@ -56,7 +56,7 @@ def prove_tests(candidate: Candidate, repository: Repository, bench: Bench) -> M
         return Loss("its tests do not all pass")
     paths = needed(tree, candidate, trial.watched.opened)
     if candidate.about not in paths:
-        return Loss("its tests open none of the changed sources")
+        return Loss("its tests do not open it")
     files = {path: text for path, text in tree.items() if path in paths}
     lines = coverage(repository, bench)[candidate.about].lines
     noticed = list(islice(_noticed(candidate, files, lines, bench), _WANTED[1]))
