@@ -88,5 +88,5 @@ def _said(haul: Haul) -> str:
 
 def _next(report: Report) -> str:
     """The command that proves what was found."""
-    python = [] if report.python == sys.executable else ["--python", report.python]
+    python = [] if report.python in {sys.executable, sys.prefix} else ["--python", report.python]
     return shlex.join(["routerkit", "eval", "verify", "--tasks", str(report.out), *python])

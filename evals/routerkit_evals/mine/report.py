@@ -28,6 +28,7 @@ class Report:
     repository: str
     out: Path
     python: str
+    """Interpreter or environment, as it was named."""
     seconds: float
     hauls: Sequence[Haul]
     n_written: int

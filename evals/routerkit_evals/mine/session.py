@@ -81,11 +81,11 @@ def mine(plan: Plan, on_progress: Callable[[Haul], None] = lambda haul: None) ->
         journal = stack.enter_context(open_journal(out.with_name(f"{out.name}.journal"), settings))
         sandbox = stack.enter_context(open_sandbox(interpreter=interpreter))
         bench = Bench(sandbox, options, Limits(wall_s=3.0 * plan.test_s, cpu_s=plan.test_s))
-        check_tests(repository, bench, interpreter.executable)
+        check_tests(repository, bench, str(plan.python))
         hauls = list(_hauls(plan, repository, bench, journal, on_progress))
         tasks = _all_tasks(hauls, journal)
         write_atomically(out, "".join(f"{json.dumps(dict(task), ensure_ascii=False)}\n" for task in tasks))
-    return Report(repository.name, out, interpreter.executable, time.monotonic() - started_s, hauls, len(tasks))
+    return Report(repository.name, out, str(plan.python), time.monotonic() - started_s, hauls, len(tasks))
 
 
 def _hauls(plan: Plan, repository: Repository, bench: Bench, journal: Journal, on_progress: Callable[[Haul], None]) -> Iterator[Haul]:
