@@ -53,30 +53,33 @@ class ReportWatch:
 
     def look(self) -> bool:
         """Look once; whether the router was taught."""
-        router, section, now = self._router(), self._section, self._now()
+        router = self._router()
         if router is None:
             return False
-        card = router.state.scorecard
         try:
-            experience, drifts = learn(
-                self._folder,
-                card,
-                now=now,
-                half_life=timedelta(days=section.half_life_days),
-                on_drift=section.on_drift,
-                outcomes_per_false_alarm=section.outcomes_per_false_alarm,
-            )
+            self._teach(router)
         except StoreError as exc:
             if str(exc) != self._trouble:
                 _log.warning("reports are not looked at, what was learned stays: %s", exc)
             self._trouble = str(exc)
             return False
         self._trouble = ""
+        return True
+
+    def _teach(self, router: Router) -> None:
+        section, card, now = self._section, router.state.scorecard, self._now()
+        experience, drifts = learn(
+            self._folder,
+            card,
+            now=now,
+            half_life=timedelta(days=section.half_life_days),
+            on_drift=section.on_drift,
+            outcomes_per_false_alarm=section.outcomes_per_false_alarm,
+        )
         for cell in experience.alarms.keys() - router.experience.alarms.keys():
             _log.warning("%s drifted on %s: %s", cell[0], cell[1] or "unknown", "; ".join(a.said for a in experience.alarms[cell]))
         router.experience = experience
         raise_alarms(self._folder, drifts, card, now=now)
-        return True
 
     def observe(self, event: Record | Report) -> None:
         """The ledger tells; single calls are of no interest here."""

@@ -3,9 +3,9 @@
 from routerkit.counterfactual import Counterfactual, LoggedCall, Setting, replay_calls
 from routerkit.store.ingester import IngestResult, follow, ingest
 from routerkit.store.logged import LoggedCalls, read_logged
-from routerkit.store.production import ALARMS, Due, due_for_measuring, find_drift, learn, raise_alarms, read_outcomes
+from routerkit.store.production import Due, due_for_measuring, find_drift, learn, raise_alarms, read_outcomes
 from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
-from routerkit.store.schema import CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
+from routerkit.store.schema import ALARMS, CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
 from routerkit.store.segments import Durability, Pace, SegmentWriter
 
 __all__ = [

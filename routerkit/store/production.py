@@ -14,28 +14,9 @@ from routerkit.drift import BASELINE, OUTCOMES_PER_FALSE_ALARM, Drift, Seen, res
 from routerkit.experience import HALF_LIFE, CellKey, Experience, OnDrift, Outcome, tallied
 from routerkit.scorecard import Scorecard
 from routerkit.store.readers import query
-from routerkit.store.schema import LEDGER_SCHEMAS, Row, StreamSchema
+from routerkit.store.schema import ALARMS, Row
 from routerkit.store.segments import SegmentWriter
 
-ALARMS: Final = StreamSchema(
-    name="alarms",
-    table="alarms",
-    key="alarm_id",
-    columns={
-        "alarm_id": "VARCHAR",
-        "raised_at": "TIMESTAMP",
-        "target": "VARCHAR",
-        "kind": "VARCHAR",
-        "measure": "VARCHAR",
-        "normal": "DOUBLE",
-        "seen": "DOUBLE",
-        "n_seen": "BIGINT",
-        "since": "TIMESTAMP",
-        "scorecard_revision": "VARCHAR",
-    },
-    is_unique=True,
-)
-"""One row per cell, measure and scorecard: what was found to be worse than that scorecard says."""
 _PER_CELL: Final = 2_000
 """Newest calls of a cell that are looked at for cost and latency; keeps a look at a million rows under a few seconds."""
 _FORGOTTEN: Final = 8
@@ -112,8 +93,16 @@ def learn(
 
 
 def raise_alarms(folder: Path, drifts: Iterable[Drift], scorecard: Scorecard, *, now: datetime) -> int:
-    """Remember the alarms among these, each once per scorecard, so that the next measuring run finds them; returns how many there are."""
-    rows = [_alarm_row(drift, scorecard, now) for drift in drifts if drift.is_alarm]
+    """Remember the alarms among these, each once per scorecard, so that the next measuring run finds them; returns how many are new.
+
+    Raises:
+        StoreError: as `query`.
+    """
+    found = [_alarm_row(drift, scorecard, now) for drift in drifts if drift.is_alarm]
+    if not found:
+        return 0
+    known = {row[0] for row in query(folder, "SELECT alarm_id FROM alarms WHERE scorecard_revision = ?", [scorecard.revision]).rows}
+    rows = [row for row in found if row["alarm_id"] not in known]
     if rows:
         writer: SegmentWriter[Row] = SegmentWriter(folder, ALARMS.name)
         for row in rows:
@@ -131,7 +120,7 @@ def due_for_measuring(folder: Path, scorecard_revision: str) -> list[Due]:
     sql = (
         "SELECT target, kind, string_agg(measure, ', ' ORDER BY measure) FROM alarms WHERE scorecard_revision = ? GROUP BY ALL ORDER BY ALL"
     )
-    rows = query(folder, sql, [scorecard_revision], schemas=(*LEDGER_SCHEMAS, ALARMS)).rows
+    rows = query(folder, sql, [scorecard_revision]).rows
     return [Due(str(target), _text(kind), str(why)) for target, kind, why in rows]
 
 

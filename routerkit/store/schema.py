@@ -104,5 +104,25 @@ REPORTS: Final = StreamSchema(
 )
 """Later truth about calls; a call may have several reports, of which the last one counts (view `latest_reports`)."""
 
-LEDGER_SCHEMAS: Final = (CALLS, REPORTS)
+ALARMS: Final = StreamSchema(
+    name="alarms",
+    table="alarms",
+    key="alarm_id",
+    columns={
+        "alarm_id": "VARCHAR",
+        "raised_at": "TIMESTAMP",
+        "target": "VARCHAR",
+        "kind": "VARCHAR",
+        "measure": "VARCHAR",
+        "normal": "DOUBLE",
+        "seen": "DOUBLE",
+        "n_seen": "BIGINT",
+        "since": "TIMESTAMP",
+        "scorecard_revision": "VARCHAR",
+    },
+    is_unique=True,
+)
+"""One row per cell, measure and scorecard: what was found to be worse than that scorecard says."""
+
+LEDGER_SCHEMAS: Final = (CALLS, REPORTS, ALARMS)
 """What the router itself writes."""

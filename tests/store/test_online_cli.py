@@ -109,7 +109,7 @@ def test_running_router_learns_from_the_ledger(folder, caplog):
 
 
 def _alarms(router):
-    body, _ = Metrics().text(router.health, router.experience)
+    body, _ = Metrics().text(router)
     samples = [s for family in text_string_to_metric_families(body.decode()) for s in family.samples]
     return {tuple(s.labels[k] for k in ("target", "kind", "measure")): s.value for s in samples if s.name == "routerkit_drift_alarm"}
 
