@@ -42,14 +42,24 @@ def serve(
     check(config, address)
     with listen(address) as sock:
         print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
-        children = [pid for _ in range(workers - 1) if (pid := os.fork())]
-        is_child = len(children) < workers - 1
+        children = fork_children(workers - 1)
         try:
             run(config, sock)
         finally:
-            for pid in () if is_child else children:
+            for pid in children:
                 os.kill(pid, signal.SIGTERM)
                 os.waitpid(pid, 0)
+
+
+def fork_children(n: int) -> list[int]:
+    """Make so many child processes; in each child the list is empty."""
+    children: list[int] = []
+    for _ in range(n):
+        pid = os.fork()
+        if pid == 0:
+            return []  # a child that went on would fork children of its own: 2^n processes
+        children.append(pid)
+    return children
 
 
 @keys_app.command("create")
