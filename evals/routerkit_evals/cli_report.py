@@ -55,8 +55,17 @@ def print_table(samples: tuple[Sample, ...], *, by_kind: bool, as_json: bool, ru
         print(table(summaries, _columns([facts.get((s.target, s.kind), _NOTHING) for s in summaries], k)))
         return
     body = [_dict(s, facts.get((s.target, s.kind), _NOTHING)) for s in summaries]
-    head = {"run_id": run.run_id, "status": run.status, "spent_usd": run.spent_usd, "n_planned": run.n_planned} if run else {}
-    print(json.dumps({**head, "targets": body}, indent=2))
+    print(json.dumps({**(_head(run) if run else {}), "targets": body}, indent=2))
+
+
+def _head(run: RunResult) -> dict[str, object]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status,
+        "spent_usd": run.spent_usd,
+        "n_planned": run.n_planned,
+        "dropped": [d._asdict() for d in run.dropped],
+    }
 
 
 class _Facts(NamedTuple):

@@ -66,7 +66,7 @@ class Race:
         self._kind, self._rules, self._book = kind, rules, Book(worth)
         self._alive = list(targets)
         self._alpha = rules.delta / max(1, len(targets) - 1)
-        self._is_over = len(targets) < 2
+        self._is_over = False
         self.dropped: list[Dropped] = []
 
     @property

@@ -160,9 +160,11 @@ def plan_night(
     targets = {target.name: target for target in pick_targets(router, pool, file.suite.targets)}
     tasks = tasks_of_suite(file)
     tonight = epochs_of(chosen)
+    is_race = file.suite.allocate == "race"
     # Without tonight's: a night that is gone on with must choose the tasks it chose before.
-    history = tuple(s for s in evidence(folder, file, targets) if s.model == targets[s.target].model and s.epoch not in tonight)
-    kinds = {task.category for task in tasks} if file.suite.allocate == "race" else ()
+    past = (s for s in evidence(folder, file, targets) if s.model == targets[s.target].model and s.epoch not in tonight) if is_race else ()
+    history = tuple(past)
+    kinds = {task.category for task in tasks} if is_race else ()
     decided = decided_kinds(kinds, targets, worth=file.suite.worth, history=history)
     anchors, fresh = choose_tasks(tasks, file, _last_asked(folder, tonight), decided)
     options = file.options(first_epoch=tonight[0], is_unsafe=is_unsafe)

@@ -157,7 +157,7 @@ def plan_allocation(
     Raises:
         EvalError: `halve` without a limit on dollars.
     """
-    if how == "uniform":
+    if how == "uniform" or len(targets) < 2:
         return Everything(cells)
     ordered, kinds = _cheapest_first(targets), dict.fromkeys(cell.task.category for cell in cells)
     contests: Mapping[str, Contest]
@@ -181,7 +181,9 @@ def check_allocation(how: Allocation, max_usd: float | None) -> None:
 
 
 def decided_kinds(kinds: Iterable[str], targets: Mapping[str, Target], *, worth: Worth, history: Iterable[Sample]) -> frozenset[str]:
-    """Kinds whose race is over by what is stored: more of their tasks would change no choice."""
+    """Kinds whose race is over by what is stored: more of their tasks would change no choice. None with a single target, who is no race."""
+    if len(targets) < 2:
+        return frozenset()
     races = _races(dict.fromkeys(kinds), _cheapest_first(targets), worth, history)
     return frozenset(kind for kind, race in races.items() if not race.alive)
 

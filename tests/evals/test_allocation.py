@@ -186,6 +186,14 @@ def test_anchors_are_asked_of_everybody_and_history_decides_the_rest(tmp_path: P
     assert frozenset({"bug_fix"}) == decided_kinds(["bug_fix", "migrate"], targets, worth=Worth(), history=past)
 
 
+@pytest.mark.parametrize("options", [Options(allocate="race"), Options(allocate="halve", max_usd=5.0)])
+def test_single_target_is_asked_everything(tmp_path: Path, options: Options) -> None:
+    router, providers = router_of(cheap="LINE 7")
+    result = run_suite(router, "pool", tasks(12), folder=tmp_path, options=options)
+    assert ("complete", 12, 12) == (result.status, len(result.rows), len(providers["cheap"].requests))
+    assert frozenset() == decided_kinds(["bug_fix"], {"cheap": CHEAP}, worth=Worth(), history=answers("cheap", 60, solved=1.0))
+
+
 def test_target_that_gave_up_does_not_end_the_race_of_the_others(tmp_path: Path) -> None:
     router, providers = router_of(cheap="LINE 7", dear="")
     result = run_suite(router, "pool", tasks(15), folder=tmp_path, options=Options(allocate="race", workers=1))

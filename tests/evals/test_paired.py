@@ -14,9 +14,12 @@ from routerkit import load_scorecard
 from routerkit.cli import main
 from routerkit_evals import EvalError, Sample, publish, table
 from routerkit_evals.cli_compare import compare_command
+from routerkit_evals.cli_report import print_table
+from routerkit_evals.contests import Dropped
 from routerkit_evals.paired import Joint, clustered_error, compare, compare_all, sign_test, student_t95
 from routerkit_evals.repeats import pass_all_k, pass_at_k, repeated
 from routerkit_evals.resampled import resampled
+from routerkit_evals.runner import RunResult
 from routerkit_evals.statistics import Interval, summarise
 from routerkit_evals.store import SampleLog
 from tests.evals.making import make_sample
@@ -219,6 +222,14 @@ def test_report_shows_interval_frontier_and_tries(
     assert 0.9 < big["p_frontier"] < 1.0
     low, high = big["cost_per_solved_interval"]
     assert low < 0.05 * 12 / 11 < high
+
+
+def test_json_of_a_run_names_who_was_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    dropped = Dropped("b", "bug_fix", 20, "worth less")
+    run = RunResult("run-1", "complete", (), 0.5, 4, dropped=(dropped,))
+    print_table(tuple(answers("a", 1, 0)), by_kind=False, as_json=True, run=run)
+    found = json.loads(capsys.readouterr().out)
+    assert ("run-1", [dropped._asdict()]) == (found["run_id"], found["dropped"])
 
 
 def test_every_pair_is_compared_once() -> None:

@@ -136,6 +136,28 @@ def test_torn_answer_file_is_asked_again(tmp_path: Path) -> None:
     assert 2 == len(provider.requests)
 
 
+BAD_ANSWERS = {
+    "hangs": ("while True:\n    pass", "timeout_tests"),
+    "sleeps": ("import time\ntime.sleep(1000)", "timeout_tests"),
+    "is huge": (f"def add(a, b):\n    return a + b\n# {'x' * 5_000_000}", "pass"),
+    "forges": ("import os\nos.symlink('/etc/passwd', '/tmp/result')\nprint('ok', flush=True)\nos._exit(0)", "fail"),
+}
+
+
+@pytest.mark.slow
+def test_bad_answers_have_named_verdicts_and_end_no_run(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The sandbox fixture only says whether one works here."""
+    wanted = {f"test/{name}": verdict for name, (_, verdict) in BAD_ANSWERS.items()} | {"test/is empty": "format"}
+    texts = [f"```python solution.py\n{code}\n```" for code, _ in BAD_ANSWERS.values()]
+    provider = ScriptedProvider([*(make_reply(text) for text in texts), make_reply("Sorry.")])
+    router = make_router({"mini": provider}, targets=[PRICED])
+    bad = [replace(make_task(id_.removeprefix("test/")), timeout_s=1.0) for id_ in wanted]
+    result = run_suite(router, "pool", bad, folder=tmp_path, options=Options(workers=1, has_baselines=False))
+    assert ("complete", wanted) == (result.status, {s.task_id: s.verdict for s in result.rows})
+    (row,) = sql(tmp_path, "SELECT max(n_chars) AS n, max(length(output)) AS stored FROM outputs").as_dicts()
+    assert (True, 1 << 20) == (int(str(row["n"])) > 5_000_000, row["stored"])
+
+
 def test_second_run_on_one_store_is_refused_in_one_line(tmp_path: Path) -> None:
     router, provider = router_of()
     with only_run(tmp_path), pytest.raises(EvalError, match=r"an eval run writes here already \(process \d+ since .*\); wait for it"):
