@@ -68,6 +68,8 @@ def json_schema(request: Request, reply: Reply) -> Verdict:
     """The text is JSON that fits the schema of the request's `response_format`."""
     from jsonschema import Draft202012Validator  # an optional extra, and half of our import budget
     from jsonschema.exceptions import SchemaError, best_match
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
     schema = _schema(request)
     if _is_tool_call(reply) or schema is None:
@@ -77,9 +79,10 @@ def json_schema(request: Request, reply: Reply) -> Verdict:
         return Verdict.reject(str(value))
     try:
         Draft202012Validator.check_schema(schema)
-    except SchemaError as exc:
-        return Verdict.unable(f"the request's own schema is wrong: {exc.message}")
-    error = best_match(Draft202012Validator(schema).iter_errors(value))
+        # An empty registry: the default one would fetch whatever address a caller's schema names.
+        error = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(value))
+    except (SchemaError, Unresolvable) as exc:
+        return Verdict.unable(f"the request's own schema is wrong: {str(exc).partition(chr(10))[0]}"[:500])
     return _FINE if error is None else Verdict.reject(f"at {error.json_path}: {error.message}"[:500])
 
 

@@ -68,6 +68,16 @@ def test_schema_that_is_wrong_itself_is_not_the_answers_fault() -> None:
     assert VALIDATORS["json_schema"](asked, Reply("{}")).accepted is None
 
 
+@pytest.mark.filterwarnings("ignore:Automatically retrieving:DeprecationWarning")
+def test_schema_that_refers_to_an_address_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[object] = []
+    monkeypatch.setattr("urllib.request.urlopen", reached.append)
+    asked = Request("pool", (), response_format={"type": "json_schema", "json_schema": {"schema": {"$ref": "http://127.0.0.1:9/x.json"}}})
+    verdict = VALIDATORS["json_schema"](asked, Reply("{}"))
+    assert (None, "the request's own schema is wrong: Unresolvable: http://127.0.0.1:9/x.json") == (verdict.accepted, verdict.evidence)
+    assert [] == reached
+
+
 class Odd:
     """Answers with whatever it was given."""
 
