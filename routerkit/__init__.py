@@ -25,14 +25,16 @@ from routerkit.messages import TASK_KINDS, Chunk, Json, Message, Reply, Request,
 from routerkit.observe import Observer
 from routerkit.pickers import replay
 from routerkit.policy import POLICY_KINDS, Policy
+from routerkit.posterior import Estimate
 from routerkit.provider import Provider
 from routerkit.record import Attempt, Record, Report
 from routerkit.router import Router
 from routerkit.router_state import RouterState
 from routerkit.routes import Match, Route, RouteBook
 from routerkit.rules import Rule, When
-from routerkit.scorecard import Cell, Estimate, Scorecard, load_scorecard
+from routerkit.scorecard import Scorecard, load_scorecard
 from routerkit.settings import PolicySettings
+from routerkit.table import Cell
 from routerkit.verifier import Verdict, Verifier
 
 if TYPE_CHECKING:

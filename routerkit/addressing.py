@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from routerkit.catalog import Pool, Target
 from routerkit.errors import UnknownModelError
+from routerkit.rules import Rule, When
 
 
 class Address(NamedTuple):
@@ -20,6 +21,11 @@ class Address(NamedTuple):
     def targets(self) -> tuple[Target, ...]:
         """Targets that may answer."""
         return self.pool.targets if self.target is None else (self.target,)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What the address itself asks for."""
+        return () if self.target is None else (Rule(f"{self.target.name} was asked for", When(), only=(self.target.name,)),)
 
 
 def find(model: str, pools: Mapping[str, Pool]) -> Address:

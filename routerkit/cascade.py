@@ -13,7 +13,8 @@ from itertools import permutations
 from typing import Final, NamedTuple
 
 from routerkit.joint import JointOutcomes, VerifierCounts
-from routerkit.scorecard import PRIOR_N, PRIOR_QUALITY, Scorecard, beta_cdf, beta_quantile
+from routerkit.posterior import beta_cdf, beta_quantile
+from routerkit.scorecard import PRIOR_N, PRIOR_QUALITY, Scorecard
 
 _CANDIDATES: Final = 6
 """Targets that a cascade is searched among: 156 sequences. More would mostly fit the noise of a few hundred tasks."""

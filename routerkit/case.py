@@ -7,20 +7,26 @@ is computed once and kept (`Panel`); per request only prices are multiplied by t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from routerkit.budget import Left
-from routerkit.catalog import Pool, Price
+from routerkit.catalog import Pool, Price, Target
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.features import Features
 from routerkit.health import Ailment
+from routerkit.posterior import Estimate, beta_cdf
+from routerkit.predictor import SILENT, Correction
 from routerkit.quick import quick
-from routerkit.scorecard import Estimate, Scorecard
+from routerkit.scorecard import Scorecard
 from routerkit.settings import PolicySettings
+from routerkit.table import Work
 
 _NO_LATENCIES: Final[Mapping[str, float]] = {}
+_NOTHING_WARM: Final[Mapping[str, int]] = {}
+_SHIFT_STEP: Final = 0.05
+"""Corrections are rounded to so much log-odds (about a hundredth of quality), so that what follows from them can be kept."""
 
 
 @quick
@@ -38,6 +44,10 @@ class Snapshot:
     explore_left_usd: float | None = None
     """What the policy may still spend on exploring today; None = no limit."""
     experience: Experience = NO_EXPERIENCE
+    warm: Mapping[str, int] = field(default_factory=lambda: _NOTHING_WARM)
+    """Prompt tokens of this conversation that each target's cache holds, see `warmth.WarmBoard.prefixes`."""
+    correction: Correction = SILENT
+    """What the words of the request add to each target's log-odds, see `predictor`."""
 
 
 class Rate(NamedTuple):
@@ -51,6 +61,10 @@ class Rate(NamedTuple):
     """The expected length."""
     token_usd: float
     """Dollars per answer token."""
+    warm_usd: float
+    """Dollars that one prompt token costs less when it is read from a cache."""
+    write_usd: float
+    """Dollars that one prompt token costs more when it is written to a cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +96,9 @@ class Case:
     snapshot: Snapshot
     settings: PolicySettings
     costs_usd: Sequence[float | None]
-    """Expected dollars per target; None when the price is unknown."""
+    """Expected dollars per target, caches counted in; None when the price is unknown."""
+    cache_usd: Sequence[float] = ()
+    """What warm caches change in them: below 0 saved, above 0 for writing anew what another target holds; empty = nothing is warm."""
 
     def latencies_s(self) -> Sequence[float | None]:
         """Seconds to a whole answer per target: live if known, else measured, else None."""
@@ -96,8 +112,39 @@ class Case:
 
 def open_case(pool: Pool, features: Features, snapshot: Snapshot, settings: PolicySettings) -> Case:
     """Put together all that a decision needs to know."""
-    panel = _panel(pool, features.kind, snapshot.scorecard, snapshot.experience)
-    return Case(pool, panel, features, snapshot, settings, _costs(panel, features))
+    panel = _panel(pool, _work(features, snapshot.scorecard), snapshot.scorecard, snapshot.experience)
+    if snapshot.correction.by_target:
+        panel = _corrected(panel, tuple([_shift(t, snapshot.correction.by_target) for t in pool.targets]))
+    costs = _costs(panel, features)
+    if not snapshot.warm:
+        return Case(pool, panel, features, snapshot, settings, costs)
+    changes = _cache_usd(panel, features.input_tokens, snapshot.warm)
+    costs = [None if usd is None else usd + change for usd, change in zip(costs, changes, strict=True)]
+    return Case(pool, panel, features, snapshot, settings, costs, changes)
+
+
+def _work(features: Features, scorecard: Scorecard) -> Work:
+    """What to look up. The conversation is read for its language only if a language was measured."""
+    if not scorecard.has_parts:
+        return Work(features.kind)
+    repo = next((tag.removeprefix("repo:") for tag in features.tags if tag.startswith("repo:")), None)
+    return scorecard.work(features.kind, features.signals.language, repo)
+
+
+def _shift(target: Target, by_target: Mapping[str, float]) -> float:
+    """Correction of a target, known by its name or by its model's."""
+    shift = by_target.get(target.name, by_target.get(target.model, 0.0))
+    return round(shift / _SHIFT_STEP) * _SHIFT_STEP
+
+
+def _cache_usd(panel: Panel, n_in: int, warm: Mapping[str, int]) -> list[float]:
+    """Dollars by which caches change the cost of the prompt, per target."""
+    longest = min(max(warm.values()), n_in)
+    changes = []
+    for name, rate in zip(panel.names, panel.rates, strict=True):
+        held = min(warm.get(name, 0), n_in)
+        changes.append(0.0 if rate is None else -held * rate.warm_usd if held else longest * rate.write_usd)
+    return changes
 
 
 def _costs(panel: Panel, features: Features) -> list[float | None]:
@@ -109,12 +156,14 @@ def _costs(panel: Panel, features: Features) -> list[float | None]:
 
 
 def _rate(price: Price, answer_tokens: float) -> Rate:
-    return Rate(price.input / 1e6, answer_tokens * (price.output / 1e6), answer_tokens, price.output / 1e6)
+    saved = 0.0 if price.cached_input is None else max(price.input - price.cached_input, 0.0)
+    added = 0.0 if price.cache_write is None else max(price.cache_write - price.input, 0.0)
+    return Rate(price.input / 1e6, answer_tokens * (price.output / 1e6), answer_tokens, price.output / 1e6, saved / 1e6, added / 1e6)
 
 
 @lru_cache(maxsize=1024)
-def _panel(pool: Pool, kind: str | None, scorecard: Scorecard, experience: Experience) -> Panel:
-    estimates = tuple(experience.adjusted(t.name, kind, scorecard.estimate(t.name, kind)) for t in pool.targets)
+def _panel(pool: Pool, work: Work, scorecard: Scorecard, experience: Experience) -> Panel:
+    estimates = tuple(experience.adjusted(t.name, work.kind, scorecard.estimate(t.name, *work)) for t in pool.targets)
     rates = tuple(None if t.price is None else _rate(t.price, e.output_tokens) for t, e in zip(pool.targets, estimates, strict=True))
     windows = [t.context_tokens for t in pool.targets if t.context_tokens is not None]
     return Panel(
@@ -129,6 +178,21 @@ def _panel(pool: Pool, kind: str | None, scorecard: Scorecard, experience: Exper
 
 
 @lru_cache(maxsize=1024)
+def _corrected(panel: Panel, shifts: tuple[float, ...]) -> Panel:
+    """The panel with what the words of the request add to each target's log-odds."""
+    estimates = tuple(
+        e.shifted(shift).noted(f"text: {shift:+.2f}") if shift else e for e, shift in zip(panel.estimates, shifts, strict=True)
+    )
+    return replace(panel, estimates=estimates, qualities=tuple(e.mean for e in estimates))
+
+
+@lru_cache(maxsize=1024)
 def _adequacy(panel: Panel, floor: float, confidence: float) -> tuple[float, ...]:
-    chances = (e.p_at_least(floor) for e in panel.estimates)
+    chances = (_chance(e.alpha, e.beta, floor) for e in panel.estimates)
     return tuple(1.0 if p >= confidence else p for p in chances)
+
+
+@lru_cache(maxsize=8192)
+def _chance(alpha: float, beta: float, floor: float) -> float:
+    """Kept by itself: of a corrected panel most estimates are as they were."""
+    return 1.0 - beta_cdf(floor, alpha, beta)

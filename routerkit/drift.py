@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from routerkit.experience import Alarm
-from routerkit.scorecard import Estimate, beta_quantile
+from routerkit.posterior import Estimate, beta_quantile
 
 OUTCOMES_PER_FALSE_ALARM: Final = 1_000.0
 """Without any change an alarm takes, on average, at least so many outcomes of a cell."""

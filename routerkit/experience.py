@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from routerkit.scorecard import PRIOR_N, Estimate, beta_quantile
+from routerkit.posterior import Estimate, beta_quantile
+from routerkit.scorecard import PRIOR_N
 
 CellKey: TypeAlias = tuple[str, str | None]
 """Target and task kind; None = a kind that nobody knew."""
@@ -74,8 +75,7 @@ class Experience:
             beta=beta,
             low=beta_quantile(0.05, alpha, beta),
             high=beta_quantile(0.95, alpha, beta),
-            note="; ".join(notes),
-        )
+        ).noted("; ".join(notes))
 
     def is_demoted(self, target: str, kind: str | None) -> bool:
         """Whether the target is to come after all others that rules do not place otherwise."""

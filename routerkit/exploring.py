@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from routerkit.case import Case, Panel
 from routerkit.pickers import LEVEL
-from routerkit.scorecard import Estimate
+from routerkit.posterior import Estimate
 
 WEIGHS_QUALITY: Final = ("best", "bang_for_buck", "cheapest_adequate")
 """Policy kinds that Thompson sampling can serve: in the others no belief about quality changes the pick."""

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from routerkit.cascade import Plan
 from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
-from routerkit.decision import Candidate, Decision, Drop, Score
+from routerkit.decision import Candidate, Decision, Drop, Score, format_usd
 from routerkit.errors import ConfigError, nearest
 from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, exploration
 from routerkit.features import Features
@@ -99,6 +99,7 @@ class Policy:
             notes=notes
             + self._warning(case, order, plan, best=ranked[0][1] if ranked else "")
             + _pin_note(features.pin, order)
+            + ((f"the table alone: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
             + explored.notes(ranked[0][1] if is_exploring else ""),
             steps=steps_taken(plan, order) if plan else (),
         )
@@ -117,6 +118,12 @@ class Policy:
             return ()
         floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
+
+
+def _cache_note(usd: float) -> tuple[str, ...]:
+    if not usd:
+        return ()
+    return (f"warm: saves {format_usd(-usd)}",) if usd < 0 else (f"cold: writing its cache adds {format_usd(usd)}",)
 
 
 def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:
@@ -168,6 +175,7 @@ def _candidate(case: Case, i: int, columns: Columns, *, latency_s: float | None,
     unpriced = () if cost is not None else ("price unknown",)
     ailment = case.snapshot.ailments.get(case.panel.names[i])
     learned = (e.note,) if e.note else ()
+    cached = _cache_note(case.cache_usd[i]) if case.cache_usd else ()
     readmitted = (f"readmitted although {ailment.why}",) if ailment else ()
     scores = tuple(Score(c.by, c.values[i], c.weight) for c in columns)
     return Candidate(
@@ -180,6 +188,6 @@ def _candidate(case: Case, i: int, columns: Columns, *, latency_s: float | None,
         e.high,
         e.n_samples,
         latency_s,
-        "; ".join(unmeasured + learned + unpriced + readmitted),
+        "; ".join(unmeasured + learned + unpriced + cached + readmitted),
         explored_rate,
     )

@@ -42,6 +42,12 @@ class Correction(NamedTuple):
 
     by_target: Mapping[str, float]
     why_not: str = ""
+    is_strange: bool = False
+    """Whether it is silent because the text is unlike those it was fitted on."""
+
+
+SILENT: Final = Correction({})
+"""No predictor, nothing to say, and nothing to explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Predictor:
         vector = word_vector(text, self.idf)
         # Most texts are near one of the first centres; only strangers are compared with all.
         if not any(_cosine(vector, anchor) >= gate.reach for anchor in self.anchors):
-            return Correction({}, f"out of domain: likeness {self.likeness(vector):.2f} is below {gate.reach:.2f}")
+            return Correction({}, f"out of domain: likeness {self.likeness(vector):.2f} is below {gate.reach:.2f}", is_strange=True)
         return Correction({target: _clipped(gate.scale * dot(vector, head)) for target, head in self.heads.items()})
 
     def gate(self, kind: str | None) -> Gate | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -27,13 +27,11 @@ from routerkit.health import HealthBoard
 from routerkit.inquiry import Inquiry
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
-from routerkit.provider import Provider
 from routerkit.pursuit import apursue, pieces, pursue
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
 from routerkit.router_state import RouterState
-from routerkit.rules import Rule, When
 from routerkit.running import Running, broke, gave_up
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
@@ -41,6 +39,8 @@ from routerkit.sharing import Sharing
 from routerkit.state.interface import StateStore
 from routerkit.tickets import new_ticket
 from routerkit.verified import verified_course
+from routerkit.warmth import WarmBoard
+from routerkit.wording import Listener
 
 
 class Router:
@@ -81,6 +81,7 @@ class Router:
         self._sharing: Sharing | None = None
         self.experience: Experience = NO_EXPERIENCE
         """What production has taught since the scorecard was measured; whoever watches the reports replaces it as a whole."""
+        self._warmth, self._listener = WarmBoard(clock), Listener()
         self._around = Surroundings(clock, self._rng, self._health)
 
     @property
@@ -111,7 +112,7 @@ class Router:
         Calls under way finish on the old state; providers that only it used are closed after the last of them.
         """
         old, self._reign = self._reign, Reign(state)
-        old.end(self._providers)
+        old.end(lambda: self.state.providers.values())  # noqa: PLW0108  asked later, when yet another state may be in force
 
     def targets(self, model: str) -> tuple[Target, ...]:
         """Targets that a request for this model may reach: those of a pool, or the one that is named.
@@ -211,7 +212,7 @@ class Router:
 
     def close(self) -> None:
         """Close providers and observers that can be closed; the router must not be used afterwards."""
-        for part in (*self._providers(), *self.state.verifiers.values(), *self._observers, self._sharing):
+        for part in (*self.state.providers.values(), *self.state.verifiers.values(), *self._observers, self._sharing):
             close_part(part)
 
     def __enter__(self) -> Self:
@@ -220,25 +221,23 @@ class Router:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _providers(self) -> Iterable[Provider]:
-        return self.state.providers.values()
-
     def _decide(self, request: Request, state: RouterState, heard: Heard | None = None) -> Decision:
-        pool, asked = addressing.find(request.model, state.pools)
-        policy, facts = state.policy(pool), features(request)
+        addressed = addressing.find(request.model, state.pools)
+        pool, facts = addressed.pool, features(request)
+        reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes else None
+        facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         snapshot = Snapshot(
             state.scorecard,
             self._health.snapshot(),
             self._health.latencies_s(),
             self._budgets.left(request, pool.name, state),
-            self._explore_budget.left_usd(policy),
+            self._explore_budget.left_usd(state.policy(pool)),
             self.experience,
+            self._warmth.prefixes(request),
+            self._listener.hear(state.predictor, request.messages, facts.kind),
         )
-        reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes else None
-        facts, routed = (reading.features, reading.rules) if reading else (facts, ())
-        asked_for = () if asked is None else (Rule(f"{asked.name} was asked for", When(), only=(asked.name,)),)
         ticket = new_ticket(self._now(), self._rng.getrandbits(32), state.revision)
-        decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *asked_for), ticket=ticket)
+        decision = state.policy(pool).decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules), ticket=ticket)
         return reading.sign(decision) if reading else decision
 
     def _ask(self, call: Call, state: RouterState) -> None:
@@ -292,4 +291,5 @@ class Router:
     def _finish(self, call: Call) -> None:
         record = call.record()
         self._explore_budget.charge(record)
+        self._warmth.remember(record, self.state.pools.get(record.decision.pool))
         notify(self._observers, record)

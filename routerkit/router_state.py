@@ -12,6 +12,7 @@ from routerkit.decision import Decision
 from routerkit.fence import fenced
 from routerkit.judge import Judge
 from routerkit.policy import Policy
+from routerkit.predictor import Predictor
 from routerkit.provider import Provider
 from routerkit.routes import RouteBook
 from routerkit.rules import Rule
@@ -35,6 +36,8 @@ class RouterState:
     routes: RouteBook = field(default_factory=RouteBook)
     pool_budgets: Mapping[str, float] = field(default_factory=dict)
     """Pool → dollars per UTC day."""
+    predictor: Predictor | None = None
+    """What the words of a request say, where that was proven to help; None = nobody fitted one."""
     classifier: Classifier | None = None
     """Asked for the route of a request that sounds like none."""
     verifiers: Mapping[str, Verifier | Judge] = field(default_factory=dict)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from routerkit.errors import ConfigError
 from routerkit.joint import JointOutcomes, VerifierCounts
+from routerkit.posterior import Estimate, Prior
+from routerkit.table import Cell, Work, estimate, level_strengths
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -20,55 +23,6 @@ PRIOR_QUALITY: Final = 0.5
 """Share of successes assumed of a target nobody measured."""
 PRIOR_N: Final = 4.0
 """How many samples that assumption is worth; small, so that the first measurements speak."""
-KIND_N: Final = 10.0
-"""How many samples a target's overall rate is worth in one task kind (reference: empirical Bayes gave 10 to 30)."""
-OUTPUT_TOKENS: Final = 400.0
-"""Answer length assumed where none was measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What was measured of one target on one task kind."""
-
-    target: str
-    kind: str
-    n: int
-    """Graded samples; infrastructure failures are not among them."""
-    passed: float
-    """Successes among `n`; may be fractional where graders give shares."""
-    cost_usd: float | None = None
-    """Mean dollars per sample, failures included; None when a price is unknown."""
-    latency_s: float | None = None
-    """Mean seconds to a whole answer."""
-    output_tokens: float | None = None
-    """Mean answer length."""
-
-
-class Estimate(NamedTuple):
-    """Posterior of one (target, kind): Beta(alpha, beta) for quality, means for the rest."""
-
-    alpha: float
-    beta: float
-    n_samples: int
-    """Samples of exactly this kind; 0 = unmeasured, the numbers are inferred."""
-    source: str
-    """`measured`, `other kinds` or `prior`."""
-    low: float
-    """Lower end of the central 90 % interval."""
-    high: float
-    latency_s: float | None
-    output_tokens: float
-    note: str = ""
-    """What was learned since it was measured, see `experience`."""
-
-    @property
-    def mean(self) -> float:
-        """Expected share of successes, 0..1."""
-        return self.alpha / (self.alpha + self.beta)
-
-    def p_at_least(self, floor: float) -> float:
-        """Probability that the share of successes is at least `floor`."""
-        return 1.0 - beta_cdf(floor, self.alpha, self.beta)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +43,8 @@ class Scorecard:
     """Outcomes on the same tasks, one entry per task kind; what cascades are planned from."""
     verifiers: tuple[VerifierCounts, ...] = ()
     """How well answers are checked, one entry per verifier and kind."""
+    published: Mapping[str, tuple[Prior, ...]] = field(default_factory=dict)
+    """Target → what public leaderboards say of its model, see `priors`. No part of the file, nor of the revision."""
     revision: str = field(default="", init=False)
     """Short hash of the contents; empty for the empty scorecard."""
     cited: str = field(default="", init=False)
@@ -101,9 +57,34 @@ class Scorecard:
         object.__setattr__(self, "revision", revision)
         object.__setattr__(self, "cited", f"{revision}@{self.sources['run']}" if revision and self.sources.get("run") else revision)
 
-    def estimate(self, target: str, kind: str | None) -> Estimate:
-        """Posterior for a target on a kind, shrunk toward the target's other kinds and a stated prior; never missing."""
-        return _estimate(self, target, kind)
+    def estimate(self, target: str, kind: str | None, language: str | None = None, repo: str | None = None) -> Estimate:
+        """Posterior for a target on some work, shrunk level by level toward all of the target's work and a prior; never missing."""
+        cells = [c for c in self.cells if c.target == target]
+        return estimate(cells, self.work(kind, language, repo), self._prior(target, kind), self._strengths)
+
+    def work(self, kind: str | None, language: str | None, repo: str | None) -> Work:
+        """The narrowest work that was measured apart: languages and repositories nobody measured make no difference."""
+        if (kind, language) not in self._parts:
+            return Work(kind)
+        return Work(kind, language, repo if (kind, language, repo) in self._parts else None)
+
+    @cached_property
+    def has_parts(self) -> bool:
+        """Whether anything was measured by language or repository."""
+        return any(c.language for c in self.cells)
+
+    @cached_property
+    def _parts(self) -> frozenset[tuple[str | None, ...]]:
+        by_language = [c for c in self.cells if c.language]
+        return frozenset((c.kind, c.language) for c in by_language) | frozenset((c.kind, c.language, c.repo) for c in by_language if c.repo)
+
+    @cached_property
+    def _strengths(self) -> tuple[float, ...]:
+        return level_strengths(self.cells)
+
+    def _prior(self, target: str, kind: str | None) -> Prior:
+        found = self.published.get(target, ())
+        return next((p for p in found if p.kind in {kind, None}), None) or Prior(self.prior_quality, self.prior_n)
 
     def to_json(self) -> str:
         """Text of `scorecard.json`."""
@@ -116,7 +97,7 @@ class Scorecard:
             "made_at": made_at,
             "prior": {"quality": self.prior_quality, "n": self.prior_n},
             "sources": dict(self.sources),
-            "cells": [asdict(c) for c in self.cells],
+            "cells": [_cell_json(c) for c in self.cells],
             "joint": [j.to_json() for j in self.joint],
             "verifiers": [asdict(v) for v in self.verifiers],
         }
@@ -165,78 +146,9 @@ def load_scorecard(path: str | PathLike[str]) -> Scorecard:
         raise ConfigError(f"{path}: cannot read the scorecard ({exc})") from exc
 
 
-def beta_cdf(x: float, a: float, b: float) -> float:
-    """Regularised incomplete beta function I_x(a, b): P(X ≤ x) for X ~ Beta(a, b).
-
-    Source: Press et al., Numerical Recipes, 3rd ed., section 6.4 (continued fraction, modified Lentz method).
-    """
-    if x <= 0.0:
-        return 0.0
-    if x >= 1.0:
-        return 1.0
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
-    if x < (a + 1.0) / (a + b + 2.0):
-        return front * _beta_fraction(x, a, b) / a
-    return 1.0 - front * _beta_fraction(1.0 - x, b, a) / b
-
-
-def beta_quantile(p: float, a: float, b: float) -> float:
-    """Value below which Beta(a, b) holds probability `p`, by bisection to 1e-6."""
-    low, high = 0.0, 1.0
-    while high - low > 1e-6:
-        middle = (low + high) / 2
-        low, high = (middle, high) if beta_cdf(middle, a, b) < p else (low, middle)
-    return (low + high) / 2
-
-
-def _beta_fraction(x: float, a: float, b: float) -> float:
-    c, d = 1.0, 1.0 / _nonzero(1.0 - (a + b) * x / (a + 1.0))
-    h = d
-    for m in range(1, 300):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = 1.0 / _nonzero(1.0 + term * d)
-            c = _nonzero(1.0 + term / c)
-            h *= d * c
-        if abs(d * c - 1.0) < 1e-12:
-            break
-    return h
-
-
-def _nonzero(value: float) -> float:
-    return value if abs(value) > 1e-300 else 1e-300
-
-
-def _estimate(card: Scorecard, target: str, kind: str | None) -> Estimate:
-    own = [c for c in card.cells if c.target == target]
-    same = [c for c in own if c.kind == kind]
-    n_all, passed_all = sum(c.n for c in own), sum(c.passed for c in own)
-    overall = (passed_all + card.prior_quality * card.prior_n) / (n_all + card.prior_n)
-    strength = min(KIND_N, n_all + card.prior_n)
-    n, passed = sum(c.n for c in same), sum(c.passed for c in same)
-    # The overall rate stands in for other kinds; where this kind is all there is, it must not be counted twice.
-    if n_all == n:
-        overall, strength = card.prior_quality, card.prior_n
-    alpha, beta = passed + overall * strength, (n - passed) + (1.0 - overall) * strength
-    source = "measured" if n else "other kinds" if n_all else "prior"
-    near = same or own
-    output_tokens = _mean(near, [c.output_tokens for c in near])
-    return Estimate(
-        alpha,
-        beta,
-        n,
-        source,
-        beta_quantile(0.05, alpha, beta),
-        beta_quantile(0.95, alpha, beta),
-        _mean(near, [c.latency_s for c in near]),
-        OUTPUT_TOKENS if output_tokens is None else output_tokens,
-    )
-
-
-def _mean(cells: list[Cell], values: Iterable[float | None]) -> float | None:
-    known = [(v, c.n) for v, c in zip(values, cells, strict=True) if v is not None and c.n]
-    return sum(v * n for v, n in known) / sum(n for _, n in known) if known else None
+def _cell_json(cell: Cell) -> dict[str, object]:
+    """Without language and repository where they are not set, as files were before there were any."""
+    return {name: value for name, value in asdict(cell).items() if value is not None or name not in {"language", "repo"}}
 
 
 def _fingerprint(card: Scorecard) -> str:
@@ -244,7 +156,7 @@ def _fingerprint(card: Scorecard) -> str:
     import json
 
     cascades = [[j.to_json() for j in card.joint], [asdict(v) for v in card.verifiers]] if card.joint or card.verifiers else []
-    text = json.dumps([asdict(c) for c in card.cells] + [card.prior_quality, card.prior_n, *cascades], sort_keys=True)
+    text = json.dumps([_cell_json(c) for c in card.cells] + [card.prior_quality, card.prior_n, *cascades], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

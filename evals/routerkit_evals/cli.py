@@ -16,6 +16,7 @@ import typer
 from routerkit_evals import cli_run, cli_scores
 from routerkit_evals.cli_compare import compare_command
 from routerkit_evals.cli_judge import judge_command
+from routerkit_evals.cli_kinds import kinds_command
 from routerkit_evals.cli_mine import mine_command
 from routerkit_evals.cli_report import report
 from routerkit_evals.cli_shared import DEFAULT_CONFIG, ConfigPath, DataFolder, Workers, data_folder, new_app
@@ -35,6 +36,7 @@ eval_app.command("run")(cli_run.run)
 eval_app.command("report")(report)
 eval_app.command("compare")(compare_command)
 eval_app.command("mine")(mine_command)
+eval_app.command("kinds")(kinds_command)
 eval_app.command("simulate")(simulate_command)
 eval_app.command("verify")(verify_command)
 eval_app.command("judge")(judge_command)

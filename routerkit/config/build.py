@@ -23,6 +23,9 @@ from routerkit.config.verifying import build_verifiers
 from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError
 from routerkit.policy import Policy
+from routerkit.posterior import Prior
+from routerkit.predictor import Predictor, load_predictor
+from routerkit.priors import published
 from routerkit.provider import Provider
 from routerkit.router_state import RouterState
 from routerkit.routes import Route, RouteBook
@@ -69,7 +72,8 @@ def plan_state(config: Config, base: Path) -> RouterState:
         providers={},
         policies={name: _policy(name, policy) for name, policy in config.policies.items()},
         rules=tuple(_rule(rule) for rule in config.rules),
-        scorecard=_scorecard(config.scorecard, base),
+        scorecard=_scorecard(config.scorecard, base, targets),
+        predictor=_predictor(config.scorecard, base),
         budgets=config.usd_per_day,
         pool_budgets=config.pool_usd_per_day,
         revision=_revision(config, targets),
@@ -127,7 +131,13 @@ def build_watch(config: Config, base: Path) -> ScorecardWatch | None:
     section = config.scorecard
     if section is None or section.reload_s == 0:
         return None
-    return ScorecardWatch(_scorecard_path(section, base), every_s=section.reload_s, adjust=lambda card: _with_prior(card, section))
+    targets = build_targets(config)
+    return ScorecardWatch(
+        _scorecard_path(section, base),
+        every_s=section.reload_s,
+        adjust=lambda card: _with_priors(card, section, targets),
+        predictor=None if section.predictor is None else base / Path(section.predictor).expanduser(),
+    )
 
 
 def _providers(config: Config, base: Path, loading: tuple[Path, ...]) -> dict[str, Provider]:
@@ -180,16 +190,34 @@ def _rule(section: RuleSection) -> Rule:
     return Rule(section.name, When(**section.when.model_dump()), section.only, section.prefer, section.avoid)
 
 
-def _scorecard(section: ScorecardSection | None, base: Path) -> Scorecard:
+def _scorecard(section: ScorecardSection | None, base: Path, targets: Mapping[str, Target]) -> Scorecard:
     if section is None:
-        return Scorecard()
+        return Scorecard(published=_published(targets))
     path = _scorecard_path(section, base)
-    return _with_prior(load_scorecard(path) if path.exists() else Scorecard(), section)
+    return _with_priors(load_scorecard(path) if path.exists() else Scorecard(), section, targets)
 
 
-def _with_prior(card: Scorecard, section: ScorecardSection) -> Scorecard:
+def _with_priors(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:
+    """The card with what is assumed where nothing was measured: what people wrote down, else what was published, else the card's own."""
     quality = card.prior_quality if section.prior_quality is None else section.prior_quality
-    return replace(card, prior_quality=quality, prior_n=card.prior_n if section.prior_n is None else section.prior_n)
+    n = card.prior_n if section.prior_n is None else section.prior_n
+    is_written = section.prior_quality is not None
+    return replace(card, prior_quality=quality, prior_n=n, published={} if is_written else _published(targets))
+
+
+def _published(targets: Mapping[str, Target]) -> dict[str, tuple[Prior, ...]]:
+    return {name: priors for name, target in targets.items() if (priors := published(target.model))}
+
+
+def _predictor(section: ScorecardSection | None, base: Path) -> Predictor | None:
+    """The predictor that was fitted; one that cannot be trusted is left out and named, and the table decides alone."""
+    if section is None or section.predictor is None:
+        return None
+    try:
+        return load_predictor(base / Path(section.predictor).expanduser())
+    except ConfigError as exc:
+        _log.warning("the predictor is not used, the scorecard decides alone: %s", exc)
+        return None
 
 
 def _scorecard_path(section: ScorecardSection, base: Path) -> Path:

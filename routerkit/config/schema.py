@@ -234,6 +234,8 @@ class ScorecardSection(Section):
     prior_n: Annotated[float, Field(gt=0)] | None = None
     reload_s: Annotated[float, Field(ge=0, le=86_400)] = 5.0
     """How often a running router looks for a newer one; 0 = never."""
+    predictor: str | None = None
+    """File written by `routerkit scores fit`."""
 
 
 class LedgerSection(Section):

@@ -49,13 +49,15 @@ def test_case_and_spacing_do_not_matter_but_words_and_their_order_do() -> None:
 
 
 def test_kind_that_was_never_fitted_is_left_to_the_table() -> None:
-    assert ({}, "the predictor has never seen migrate") == predictor().correction("fix the deadlock", "migrate")
+    assert ({}, "the predictor has never seen migrate") == predictor().correction("fix the deadlock", "migrate")[:2]
     assert "work of unknown kind" in predictor().correction("fix the deadlock", None).why_not
 
 
 def test_closed_gate_is_left_to_the_table_and_says_by_how_much() -> None:
     closed = replace(GATE, is_open=False, gain_low=-0.004)
-    assert ({}, "no proven gain over the table (lower bound -0.004 on 400 labels)") == predictor(closed).correction("the deadlock", KIND)
+    assert ({}, "no proven gain over the table (lower bound -0.004 on 400 labels)") == predictor(closed).correction("the deadlock", KIND)[
+        :2
+    ]
 
 
 def test_text_unlike_the_fitted_ones_is_left_to_the_table() -> None:

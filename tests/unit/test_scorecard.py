@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit import Cell, ConfigError, Scorecard, load_scorecard
-from routerkit.scorecard import beta_cdf, beta_quantile
+from routerkit.posterior import beta_cdf, beta_quantile
 from tests.unit.strategies import scorecards
 
 

@@ -25,6 +25,7 @@ from routerkit_evals.lab.paths import (
     threshold_path,
     value_path,
 )
+from routerkit_evals.lab.pooled import text_expectations
 from routerkit_evals.lab.recorded import Floats, Recorded
 from routerkit_evals.lab.score import Bounded, Scene, Scored, areas, make_weights, score
 from routerkit_evals.lab.table import Prior, Table, fit_table, harness_weights
@@ -134,7 +135,8 @@ def _calls(part: Recorded, setting: Setting) -> Recorded:
 
 def _tables(fit: Recorded, test: Recorded) -> tuple[Table, Table]:
     priors, weights = priors_for(fit.arms, fit.items), harness_weights(fit, test)
-    return fit_table(fit, priors=priors, weights=weights), fit_table(fit, priors=priors, weights=weights, depth=1)
+    pooled = text_expectations(fit)
+    return fit_table(fit, priors=priors, weights=weights, pooled=pooled), fit_table(fit, priors=priors, weights=weights, depth=1)
 
 
 def _chosen(static: Table) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from routerkit.predictor import N_SLOTS, Gate, Predictor, WordVector
 from routerkit_evals.lab.gain import Gain, best_scale, brier, make_folds, reliability, worth
+from routerkit_evals.lab.pooled import text_expectations
 from routerkit_evals.lab.recorded import Floats, Ints, Recorded
 from routerkit_evals.lab.sparse import Sparse, count_words, fit_logistic, logit, rarity, sigmoid, tf_idf
 from routerkit_evals.lab.table import fit_table
@@ -101,7 +102,7 @@ def _held_out(recorded: Recorded, counts: Sparse, seed: int) -> _Held:
             continue
         part = recorded.rows(fit)
         idf = rarity(counts.rows(fit))
-        cells = fit_table(part)
+        cells = fit_table(part, pooled=text_expectations(part, seed=seed))
         heads = _heads(part, tf_idf(counts.rows(fit), idf))
         table[out] = cells.predict_quality(recorded.rows(out).items)
         outside = tf_idf(counts.rows(out), idf)

@@ -18,6 +18,7 @@ DEFAULT_N0: Final = 20.0
 """Strength of a parent where the data cannot tell (reference: 20 halves the regret of a cold start)."""
 _N0_RANGE: Final = (4.0, 2_000.0)
 _LEAST_CHILDREN: Final = 3
+_KIND_LEVEL: Final = 2
 _WEAK_N0: Final = 2.0
 _OTHER_HARNESS: Final = 0.5
 """What a sample from another harness or version is worth."""
@@ -66,7 +67,14 @@ def levels(item: Item) -> tuple[Key, ...]:
     return ((), (family,), (family, item.kind), (family, item.kind, item.language), (family, item.kind, item.language, item.repo))
 
 
-def fit_table(recorded: Recorded, *, priors: Mapping[str, Prior] | None = None, depth: int = 5, weights: Floats | None = None) -> Table:
+def fit_table(
+    recorded: Recorded,
+    *,
+    priors: Mapping[str, Prior] | None = None,
+    depth: int = 5,
+    weights: Floats | None = None,
+    pooled: Floats | None = None,
+) -> Table:
     """Hierarchical Beta posterior for quality, log-normal for cost.
 
     Args:
@@ -74,6 +82,7 @@ def fit_table(recorded: Recorded, *, priors: Mapping[str, Prior] | None = None, 
         priors: By arm; others start at the mean of all arms, weakly.
         depth: Levels used; 3 stops at the kind.
         weights: Worth of one sample, per arm; see `harness_weights`.
+        pooled: Where kinds start instead of at their parent: items × arms, averaged over each kind; see `pooled.text_expectations`.
 
     Source: p = (s + n0·p_parent) / (n + n0) with n0 = μ(1-μ)/τ² - 1, τ² the variance between cells beyond binomial noise.
     """
@@ -83,12 +92,11 @@ def fit_table(recorded: Recorded, *, priors: Mapping[str, Prior] | None = None, 
     strengths = [0.0]
     for level in range(1, depth):
         cells = _cells([key[level] for key in keys])
-        n0 = _strength(recorded.score, cells, quality[-1])
-        only = _only_children(cells)
-        above = quality[-1]
-        quality.append(
-            {k: above[k[:-1]] if k in only else _shrunk(recorded.score[rows], above[k[:-1]], n0, worth) for k, rows in cells.items()}
-        )
+        is_pooled = pooled is not None and level == _KIND_LEVEL
+        n0 = DEFAULT_N0 if is_pooled else _strength(recorded.score, cells, quality[-1])
+        only, above = _only_children(cells), quality[-1]
+        start = {k: pooled[rows].mean(axis=0) if pooled is not None and is_pooled else above[k[:-1]] for k, rows in cells.items()}
+        quality.append({k: above[k[:-1]] if k in only else _shrunk(recorded.score[rows], start[k], n0, worth) for k, rows in cells.items()})
         strengths.append(n0)
     return Table(recorded.arms, tuple(quality), _cost_levels(recorded.cost_usd, keys, depth), tuple(strengths))
 
