@@ -95,7 +95,7 @@ _SIGNS: Final = (
     _sign(
         "synthesize",
         "write implement create complete generate build",
-        rf"\b(write|implement|create|complete|generate|build)\b{_REST}{{0,60}}\b{_CODE}\b",
+        rf"(?<!the )\b(write|implement|create|complete|generate|build)\b{_REST}{{0,60}}\b{_CODE}\b",
     ),
 )
 """Checked in this order: what the first word settles, then the narrow kinds, then the wide ones."""

@@ -83,23 +83,25 @@ def estimate(cells: Sequence[Cell], work: Work, prior: Prior, strengths: Sequenc
         prior: Where the target starts.
         strengths: What each level is worth to the next one, see `level_strengths`.
 
-    Source: p = (s + n0·p_parent) / (n + n0) per level (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.3).
+    Source: p = (s + n0·p_beside) / (n + n0) per level, p_beside from what was measured around the cell (Gelman et al., Bayesian Data
+    Analysis, 3rd ed., section 5.3).
     """
     path = work.path()
-    nested = [[c for c in cells if c.path()[:depth] == path[:depth]] for depth in range(1, len(path) + 1)]
-    alpha, beta, above = *_posterior(_tally(cells), prior.quality, prior.n), _tally(cells)
-    for part, n0 in zip(nested, strengths, strict=False):
-        here = _tally(part)
-        if here != above:  # a cell that is all of its parent is its parent, and must not be counted twice
-            alpha, beta = _posterior(here, alpha / (alpha + beta), min(n0, alpha + beta))
-        above = here
-    same = nested[1]
+    nested = [cells, *([c for c in cells if c.path()[:depth] == path[:depth]] for depth in range(1, len(path) + 1))]
+    mean, worth = prior.quality, prior.n
+    for outer, inner, n0 in zip(nested, nested[1:], strengths, strict=False):
+        beside = _tally(c for c in outer if c not in inner)  # without the narrower cell: nothing is counted twice
+        if beside.n:
+            mean, worth = (beside.passed + mean * worth) / (beside.n + worth), min(n0, beside.n + worth)
+    here = _tally(nested[-1])
+    alpha, beta = here.passed + mean * worth, here.n - here.passed + (1.0 - mean) * worth
+    same = nested[2]
     n, near = _tally(same).n, same or list(cells)
     source = "measured" if n else "other kinds" if _tally(cells).n else prior.source
     low, high = beta_quantile(0.05, alpha, beta), beta_quantile(0.95, alpha, beta)
     tokens = _mean(near, lambda c: c.output_tokens)
     found = Estimate(alpha, beta, n, source, low, high, _mean(near, lambda c: c.latency_s), OUTPUT_TOKENS if tokens is None else tokens)
-    return found.noted(f"{above.n} in {' of '.join(filter(None, path[:1:-1]))}") if len(path) > 2 and n else found
+    return found.noted(f"{here.n} in {' of '.join(filter(None, path[:1:-1]))}") if len(path) > 2 and n else found
 
 
 def level_strengths(cells: Sequence[Cell]) -> tuple[float, ...]:
@@ -129,10 +131,6 @@ def _strength(cells: Sequence[Cell], depth: int) -> float:
     if not weight:
         return LEVEL_N
     return min(max(noise / excess - 1.0, _N_RANGE[0]), _N_RANGE[1]) if excess > 0 else _N_RANGE[1]
-
-
-def _posterior(seen: _Tally, mean: float, n0: float) -> tuple[float, float]:
-    return seen.passed + mean * n0, seen.n - seen.passed + (1.0 - mean) * n0
 
 
 def _tally(cells: Iterable[Cell]) -> _Tally:

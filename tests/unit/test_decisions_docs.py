@@ -1,4 +1,4 @@
-"""docs/decisions.md and docs/cascades.md run, and print what they say they print."""
+"""docs/decisions.md, docs/routing.md and docs/cascades.md run, and print what they say they print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["decisions.md", "cascades.md"])
+@pytest.mark.parametrize("page", ["decisions.md", "routing.md", "cascades.md"])
 def test_blocks_print_what_the_page_shows(page: str) -> None:
     """Output on the page is executed output; the blocks share their names, as on the page."""
     names: dict[str, object] = {}
