@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +38,7 @@ from routerkit import (
     Target,
     Usage,
 )
+from routerkit.predictor import N_SLOTS, Gate, Predictor, word_vector
 from routerkit.provider import Provider
 
 CHUNKS = 500
@@ -47,6 +50,7 @@ ACCENTED = "    summe = summe + größe  # Zwischenergebnis für später prüfen
 BUDGETS_US = {
     "decide, 50 targets": 100.0,
     "decide, 400,000 characters": 1_000.0,
+    "decide with a predictor": 1_000.0,
     "per streamed chunk": 10.0,
     "import routerkit, CPU": 150_000.0,
 }
@@ -122,6 +126,21 @@ def deciding() -> Iterator[tuple[str, float]]:
         for kind in POLICY_KINDS:
             engine, request = router(n, kind, Null()), ask()
             yield f"decide, {n} targets, {kind}", median_us(partial(engine.decide, request))
+
+
+def deciding_with_more() -> Iterator[tuple[str, float]]:
+    """A prompt of 2,000 characters: plain, in a session with a warm cache, and with a predictor that speaks about three targets."""
+    null, text = Null(), "Fix the failing test in parser.py. " + PROSE[:2_000]
+    null.reply = Reply("fine", usage=Usage(100_000, 5), model="null")
+    engine, request = router(50, "cheapest_adequate", null), replace(ask(text), session="s")
+    yield "decide, 50 targets, 2,000 characters", median_us(partial(engine.decide, request))
+    engine.complete(request)
+    yield "decide, 50 targets, 2,000 characters, warm session", median_us(partial(engine.decide, request))
+    flat = array("f", [1.0]) * N_SLOTS
+    gate = Gate(frozenset({"bug_fix"}), n_labels=400, gain=0.02, gain_low=0.01, scale=1.0, reach=0.1, is_open=True)
+    heads = {f"t{i}": array("f", [0.01 * i] * N_SLOTS) for i in range(3)}
+    engine.swap(replace(engine.state, predictor=Predictor(heads, flat, (word_vector(text, flat),), (gate,))))
+    yield "decide with a predictor, 2,000 characters", median_us(partial(engine.decide, request))
 
 
 def deciding_on_long_prompts() -> Iterator[tuple[str, float]]:
@@ -202,7 +221,7 @@ def main() -> int:
     started, unit = time.perf_counter(), calibrate()
     rows: dict[str, float] = {}
     print(f"{'row':<52} {'median µs':>10} {'x loop':>8}")
-    for part in (deciding, deciding_on_long_prompts, calling, streaming, importing):
+    for part in (deciding, deciding_with_more, deciding_on_long_prompts, calling, streaming, importing):
         for name, us in part():
             rows[name] = us
             print(f"{name:<52} {us:>10.1f} {us / unit:>8.2f}", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from routerkit.languages import framework_jump, language_of_path, named_languages, path_in
+from routerkit.languages import framework_jump, language_of_path, named_languages, paths_in
 
 _HEAD_CHARS: Final = 2_000
 """How much of the start of the last user message is read."""
@@ -13,6 +13,8 @@ _TAIL_CHARS: Final = 600
 """How much of its end: instructions often follow the code they are about."""
 _OPENING_CHARS: Final = 260
 """About two sentences. What is wanted mostly stands there; what follows are conditions, in words that mean other kinds elsewhere."""
+_FILES_CHARS: Final = 800
+"""Where the files that the work is about are looked for."""
 _MANY_FILES: Final = 3
 """Files an instruction names from which on the work spans several."""
 _TRACEBACK: Final = "Traceback (most recent call last)"
@@ -108,11 +110,9 @@ _WORD: Final = re.compile(r"[a-z]+")
 def guess_kind(text: str) -> str | None:
     """Task kind that an instruction suggests by its wording, or by a traceback in it; None when nothing does."""
     said = instruction(text).lower()
-    words = _ALL_SIGNS.intersection(_WORD.findall(said))
-    if words:
-        kind = _kind_of(said[:_OPENING_CHARS]) or (_kind_of(said) if len(said) > _OPENING_CHARS else None)
-        if kind:
-            return "multi_file" if kind in _CHANGES and _names_many_files(said) else kind
+    kind = _kind_of(said[:_OPENING_CHARS]) or (_kind_of(said) if len(said) > _OPENING_CHARS else None)
+    if kind:
+        return "multi_file" if kind in _CHANGES and _names_many_files(said[:_FILES_CHARS]) else kind
     return "bug_fix" if _TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:] else None
 
 
@@ -126,6 +126,8 @@ def instruction(text: str) -> str:
 
 def _kind_of(said: str) -> str | None:
     words = _ALL_SIGNS.intersection(_WORD.findall(said))
+    if not words:
+        return None
     if not words.isdisjoint(_MOVES) and (moved := _moved(said)):
         return moved
     return next((s.kind for s in _SIGNS if not words.isdisjoint(s.words) and (not s.pattern or s.pattern.search(said))), None)
@@ -137,11 +139,11 @@ def _moved(said: str) -> str | None:
         return "migrate"
     verb = _MOVE.search(said)
     clause = said[max(verb.start() - 80, 0) : verb.end() + 110] if verb else ""
-    languages = {*named_languages(clause), *filter(None, (language_of_path(p) for p in map(path_in, clause.split()) if p))}
+    languages = {*named_languages(clause), *filter(None, map(language_of_path, paths_in(clause)))}
     if len(languages) > 1 or (languages and re.search(r"\btrans(late|pile)\b", clause)):
         return "translate"
     return None
 
 
 def _names_many_files(said: str) -> bool:
-    return said.count(".") >= _MANY_FILES and len({p for p in map(path_in, said.split()) if p}) >= _MANY_FILES
+    return said.count(".") >= _MANY_FILES and len(paths_in(said)) >= _MANY_FILES

@@ -95,6 +95,11 @@ def path_in(word: str) -> str | None:
     return bare if known and "//" not in bare else None
 
 
+def paths_in(text: str) -> tuple[str, ...]:
+    """Paths of source and text files that a text names, in order, each once."""
+    return tuple(dict.fromkeys(path for word in text.split() if "." in word and (path := path_in(word))))
+
+
 def language_of_path(path: str) -> str | None:
     """Language that a file's ending tells; None for texts, settings and unknown endings."""
     return _BY_ENDING.get(path.rpartition(".")[2].lower())

@@ -19,7 +19,7 @@ from routerkit.languages import (
     language_of_tag,
     most_common,
     named_languages,
-    path_in,
+    paths_in,
 )
 from routerkit.messages import Json, Message, text_of
 
@@ -100,7 +100,7 @@ def read_signals(messages: Sequence[Message]) -> Signals:
     text = text_of(messages[asked].get("content")) if asked >= 0 else ""
     sample = text if len(text) <= _HEAD_CHARS + _TAIL_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
     said = instruction(text).lower()
-    paths, has_diff = _paths(sample), _DIFF.search(sample) is not None
+    paths, has_diff = paths_in(sample), _DIFF.search(sample) is not None
     looks = language_of_code(sample)
     languages = _languages(
         most_common(map(language_of_tag, _TAG.findall(sample))) or most_common(map(language_of_path, paths)) or looks, said
@@ -125,10 +125,6 @@ def _languages(shown: str | None, said: str) -> list[str]:
     return named[:2] if shown is None else [shown, *[name for name in named if name != shown][-1:]]
 
 
-def _paths(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(path for word in text.split() if "." in word and (path := path_in(word))))
-
-
 def _n_code_lines(text: str, *, is_bare: bool) -> int:
     if "```" in text:
         return sum(part.count("\n") - 1 for part in text.split("```")[1::2] if "\n" in part)
@@ -146,7 +142,7 @@ def _failures(messages: Sequence[Message]) -> Iterator[frozenset[str]]:
         if message.get("role") in {"tool", "user"}:
             text = text_of(message.get("content"))[-_RESULT_CHARS:]
             if any(sign in text for sign in _FAILURES):
-                yield frozenset(path.rpartition("/")[2] for path in _paths(text))
+                yield frozenset(path.rpartition("/")[2] for path in paths_in(text))
 
 
 def _words(s: Signals) -> Iterator[str]:
