@@ -89,6 +89,8 @@ class Purse:
         if usd is None:
             text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
             return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
+        if not usd:
+            return None  # a model on this machine costs nothing, and answers also when the day's money is gone
         found = self._leases.reserve(self._claims, micros(usd), self._day())
         if isinstance(found, Shortage):
             return _refused(target, usd, found)

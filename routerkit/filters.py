@@ -61,7 +61,7 @@ def budget(case: Case) -> Check | None:
         usd = worst_usd(case.pool.targets[i], case.features)
         if usd is None:
             return f"price unknown, cannot be held to {what}"
-        return f"may cost {format_usd(usd)} > {what}" if usd > left.usd else None
+        return f"may cost {format_usd(usd)} > {what}" if usd > max(left.usd, 0.0) else None
 
     return check
 

@@ -167,6 +167,8 @@ class Leases:
     def _borrow(self, purse: _Purse, micros: int) -> Shortage | None:
         with self._lock:
             need = micros - purse.idle
+        if need <= 0:
+            return None  # another thread has settled meanwhile
         ahead = min(_AHEAD_CALLS * micros, purse.limit // _AHEAD_SHARE)
         try:
             grant = self._store.draw(

@@ -124,6 +124,16 @@ def test_closing_returns_what_was_not_spent(opened, hands):
     assert (3, 0, 0, 1) == opened().standing(TODAY, "")
 
 
+def test_money_that_came_back_meanwhile_is_not_borrowed_again(hands):
+    """Asking for less than nothing would lend less than nothing."""
+    store = MemoryStore(hands)
+    leases = Leases(store, clock=hands, now=hands)
+    leases.settle(leases.reserve([Claim(PLANNER, 1_000)], 500, DAY), 0)
+    before = store.standing(TODAY, "")
+    assert leases._borrow(leases._purses[TODAY], 100) is None
+    assert before == store.standing(TODAY, "")
+
+
 LIMIT = 1_000
 
 

@@ -154,3 +154,12 @@ def test_longer_prompt_of_an_escalation_is_reserved_in_full():
     purse.expect(features(replace(PLANNER, messages=make_request("x" * 3_500).messages)))
     assert purse.reserve(PRICEY) is None
     assert pytest.approx(100.0 - 2.001) == left_usd(here)
+
+
+def test_free_target_answers_when_the_money_is_gone(call):
+    """What costs nothing needs no budget, even of one that was overspent."""
+    spender = ScriptedProvider([make_reply(output_tokens=5_000)])  # more than max_tokens, so more than was reserved
+    here = lab({"a": spender, "b": good("for free")}, targets=[PRICEY, make_target("b", usd=0.0)], budgets={"planner": 1.5})
+    call(here.router, PLANNER)
+    assert 0 > left_usd(here)
+    assert "for free" == call(here.router, PLANNER).text
