@@ -30,7 +30,7 @@ format: $(READY) ## let ruff tidy up
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## ratios against peers, one run
-	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f; done
+	@for f in benchmarks/*.py benchmarks/gateway/run.py; do echo "== $$f"; $(BIN)/python $$f; done
 
 newest: ## the integrations on the newest releases there are, beside the pinned set (needs uv)
 	uv venv -q --allow-existing --python $(PYTHON) .venv/newest
