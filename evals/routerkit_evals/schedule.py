@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, get_args
 from routerkit import Target, Usage
 from routerkit_evals.contests import Contest, Dropped, Halving, Race
 from routerkit_evals.errors import EvalError
-from routerkit_evals.sample import Sample
+from routerkit_evals.sample import Sample, digest
 from routerkit_evals.task import Task
 from routerkit_evals.worth import Worth
 
@@ -89,7 +89,8 @@ class Contests:
 
         Args:
             contests: By task kind.
-            cells: All that may be asked, in order; every prefix of a kind's tasks is shared by all targets still asked.
+            cells: All that may be asked. Within a kind, tasks come in the order of a hash: shuffled, so that the first ones are like the
+                rest, and the same for every target and every run.
             targets: Cheapest first: within a block the cheap ones are asked first, so that a limit on dollars cuts off the dear end.
             always: Ids of tasks that every target is asked before anything else.
             n_block: Tasks of each kind in a block.
@@ -97,7 +98,7 @@ class Contests:
         self._contests, self._targets, self._n_block = contests, targets, n_block
         self._first = [cell for cell in cells if cell.task.id in always]
         self._left: dict[str, dict[str, list[Cell]]] = {kind: {} for kind in contests}
-        for cell in cells:
+        for cell in sorted(cells, key=lambda cell: digest(cell.task.version)):
             if cell.task.id not in always:
                 self._left[cell.task.category].setdefault(cell.task.version, []).append(cell)
 

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from routerkit import Price, ProviderError, Reply, Request, Router, Target, Usag
 from routerkit.testing import ScriptedProvider, make_router
 from routerkit_evals import EvalError, Options, Sample, Task, run_suite
 from routerkit_evals.contests import Halving, Race
-from routerkit_evals.schedule import decided_kinds
+from routerkit_evals.schedule import decided_kinds, plan_allocation, plan_cells
 from routerkit_evals.sequences import mean_at_any_time
 from routerkit_evals.store import sql
 from routerkit_evals.suite import open_suite
@@ -156,6 +157,17 @@ def test_race_in_a_run_stops_paying_for_the_loser(tmp_path: Path) -> None:
     assert ["dear"] == [d.target for d in result.dropped]
     (row,) = sql(tmp_path, "SELECT status, n_planned, dropped->>'$[0].target' AS dropped FROM runs").as_dicts()
     assert {"status": "complete", "n_planned": 40, "dropped": "dear"} == row
+
+
+def test_order_of_tasks_is_shuffled_and_the_same_whatever_else_is_asked() -> None:
+    many, targets = [replace(task, category="bug_fix") for task in tasks(40)], {"cheap": CHEAP, "dear": DEAR}
+    blocks = [
+        plan_allocation("race", plan_cells(some, list(targets)), targets, worth=WORTH).block(()) for some in (many, many[::-1], many[:30])
+    ]
+    order, backwards, fewer = ([c.task.id for c in block if c.target == "cheap"] for block in blocks)
+    assert order == backwards != [task.id for task in many[:10]]
+    kept = {task.id for task in many[:30]}
+    assert [id_ for id_ in order if id_ in kept] == [id_ for id_ in fewer if id_ in order]
 
 
 def test_same_race_again_asks_nothing_and_ends_alike(tmp_path: Path) -> None:
