@@ -48,7 +48,8 @@ class WarmBoard:
 
     def remember(self, record: Record, pool: Pool | None) -> None:
         """Note what an answered call leaves behind in its target's cache."""
-        request, last = record.request, record.attempts[-1] if record.status == "ok" and record.attempts else None
+        answers = [a for a in record.attempts if a.purpose == "answer" and a.error is None] if record.status == "ok" else []
+        request, last = record.request, answers[-1] if answers else None
         if request.session is None or last is None or pool is None or last.usage is None:
             return
         target, key = pool.target(last.target), (request.session, request.agent)
