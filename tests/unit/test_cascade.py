@@ -111,6 +111,22 @@ def test_target_without_known_cost_takes_no_part() -> None:
     assert "mini" not in plan(unpriced, TARGETS, GOOD, Aim(0.88)).steps
 
 
+def test_few_tasks_are_not_enough_however_good_they_look() -> None:
+    """Before the evidence stand four tasks, half of which nobody solves: six that one of the two solves do not outweigh them at 0.8."""
+    few = JointOutcomes("bug_fix", ("a", "b"), (Pattern(3, (1.0, 0.0), (0.1, 0.1)), Pattern(3, (0.0, 1.0), (0.1, 0.1))))
+    many = replace(few, patterns=tuple(p._replace(n=100) for p in few.patterns))
+    assert ((), 2) == (plan(few, ("a", "b"), GOOD, Aim(0.8)).steps, len(plan(many, ("a", "b"), GOOD, Aim(0.8)).steps))
+
+
+def test_target_measured_on_few_of_the_tasks_does_not_cost_the_others_theirs() -> None:
+    """Only tasks where all are known count, so a newcomer measured on ten would leave ten."""
+    old = [Pattern(p.n, (*p.scores, None), (*p.costs_usd, None)) for p in LADDER.patterns]
+    joined = JointOutcomes("bug_fix", (*TARGETS, "newcomer"), (*old, Pattern(10, (0.0, 0.0, 0.0, 1.0), (1.0, 0.1, 0.01, 0.001))))
+    chosen = plan(joined, joined.targets, GOOD, Aim(0.8))
+    assert chosen.steps
+    assert "newcomer" not in chosen.steps
+
+
 def test_accepted_answer_is_right_by_bayes() -> None:
     assert 0.7 * 0.9 / (0.7 * 0.9 + 0.3 * 0.2) == pytest.approx(right_if_accepted(0.7, Rates(0.9, 0.2)))
 
