@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
+from routerkit.experiment import Arm
 from routerkit.features import Features
 from routerkit.messages import Json
 from routerkit.quick import quick
@@ -99,6 +100,8 @@ class Decision:
 
     matches: tuple[Match, ...] = ()
     """Routes that match the request or come close, the one that applies first."""
+    arm: Arm | None = None
+    """What the request was assigned, if its pool runs an experiment."""
 
     _candidates: list[tuple[Candidate, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -148,6 +151,7 @@ class Decision:
             f"p={self.propensity:.2f}",
         ]
         head += [f"rule={self.rule!r}"] if self.rule else []
+        head += [f"variant={self.arm.variant} ({self.arm.share:.0%} of {self.arm.experiment!r})"] if self.arm else []
         head += [f"scorecard={self.scorecard_revision or 'none'}", f"config={self.config_revision or 'none'}"]
         width = max((len(c.target) for c in self.candidates), default=0)
         routes = [f"  route {m.route!r}: {m.describe()}" for m in self.matches]
@@ -177,6 +181,7 @@ class Decision:
             "rule": self.rule,
             "notes": list(self.notes),
             "matches": [m._asdict() for m in self.matches],
+            "arm": self.arm._asdict() if self.arm else None,
             "steps": list(self.steps),
         }
 
@@ -240,6 +245,7 @@ def _stored_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
         "ranked": tuple(stored["ranked"]),
         "notes": tuple(stored["notes"]),
         "matches": tuple(Match(**_known(m, Match._fields)) for m in stored.get("matches", ())),
+        "arm": Arm(**_known(stored["arm"], Arm._fields)) if stored.get("arm") else None,
         "steps": tuple(stored.get("steps", ())),
     }
 

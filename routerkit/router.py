@@ -6,6 +6,7 @@ import random
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -222,8 +223,10 @@ class Router:
         self.close()
 
     def _decide(self, request: Request, state: RouterState, heard: Heard | None = None) -> Decision:
-        addressed = addressing.find(request.model, state.pools)
+        addressed, at = addressing.find(request.model, state.pools), self._now()
         pool, facts = addressed.pool, features(request)
+        arm = state.arm(pool, request, at) if addressed.target is None else None
+        policy = state.policy(pool, arm)
         reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         snapshot = Snapshot(
@@ -231,14 +234,15 @@ class Router:
             self._health.snapshot(),
             self._health.latencies_s(),
             self._budgets.left(request, pool.name, state),
-            self._explore_budget.left_usd(state.policy(pool)),
+            self._explore_budget.left_usd(policy),
             self.experience,
             self._warmth.prefixes(request),
             self._listener.hear(state.predictor, request.messages, facts.kind),
         )
-        ticket = new_ticket(self._now(), self._rng.getrandbits(32), state.revision)
-        decision = state.policy(pool).decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules), ticket=ticket)
-        return reading.sign(decision) if reading else decision
+        ticket = new_ticket(at, self._rng.getrandbits(32), state.revision)
+        decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules), ticket=ticket)
+        decision = reading.sign(decision) if reading else decision
+        return decision if arm is None else replace(decision, arm=arm)
 
     def _ask(self, call: Call, state: RouterState) -> None:
         if state.classifier is not None and (heard := self._inquiry(call, state, state.classifier).ask()):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 
 from routerkit.catalog import Pool, Target
 from routerkit.classifier import Classifier
 from routerkit.decision import Decision
+from routerkit.experiment import Arm, Experiment, unit_of
 from routerkit.fence import fenced
 from routerkit.judge import Judge
+from routerkit.messages import Request
 from routerkit.policy import Policy
 from routerkit.predictor import Predictor
 from routerkit.provider import Provider
@@ -43,9 +46,18 @@ class RouterState:
     verifiers: Mapping[str, Verifier | Judge] = field(default_factory=dict)
     """Checks by the names that policies call them by."""
 
-    def policy(self, pool: Pool) -> Policy:
-        """The policy a pool names."""
-        return self.policies.get(pool.policy) or _plain_policy(pool.policy)
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    """By pool."""
+
+    def arm(self, pool: Pool, request: Request, at: datetime) -> Arm | None:
+        """What a request to this pool is assigned; None when no experiment runs."""
+        experiment = self.experiments.get(pool.name)
+        return None if experiment is None else experiment.assign(unit_of(request), at)
+
+    def policy(self, pool: Pool, arm: Arm | None = None) -> Policy:
+        """The policy a pool names, or that of the variant."""
+        name = pool.policy if arm is None else self.experiments[pool.name].policies[arm.variant]
+        return self.policies.get(name) or _plain_policy(name)
 
     def provider(self, target: Target) -> Provider:
         """What answers for a target, fenced off so that nothing but a `ProviderError` comes out of it."""

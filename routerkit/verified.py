@@ -16,7 +16,7 @@ from routerkit.router_state import RouterState
 
 def verified_course(call: Call, state: RouterState, decide: Callable[[Request], Decision], retry: Retry, around: Surroundings) -> Course:
     """The life of a call whose answers are checked; `decide` chooses among a judge's targets."""
-    decision, settings = call.decision, state.policy(state.pools[call.decision.pool]).settings
+    decision, settings = call.decision, state.policy(state.pools[call.decision.pool], call.decision.arm).settings
     checks = named(settings.verify, state.verifiers)
     judges = partial(_ranked, state, decide)
     return Escalation(call, state.targets(decision), checks, settings.stop_loss_usd, judges, retry, around).course()

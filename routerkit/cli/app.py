@@ -32,6 +32,7 @@ LAZY: Final = {
     "check": Lazy("routerkit.cli.setup", "check", "Prove every target with one tiny call."),
     "explain": Lazy("routerkit.cli.setup", "explain", "Show how a prompt would be routed; nothing is called."),
     "test": Lazy("routerkit.cli.policy_test", "policy_test", "Check expected decisions, for your own CI."),
+    "experiment": Lazy("routerkit.cli.experiment", "experiment", "Compare the variants of a running experiment."),
     "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, report, verify, judge, simulate, sql, …", "evals"),
     "scores": Lazy("routerkit_evals.cli", "scores_app", "Measured scores: show, diff, publish, fit.", "evals"),
     "serve": Lazy("routerkit.cli.serve", "serve", "Serve OpenAI's API over the pools of a configuration.", "gateway"),

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,14 @@ from routerkit.config.learning import ReportWatch
 from routerkit.config.prices import find_facts
 from routerkit.config.problems import KeyPath, Problem
 from routerkit.config.providers import build_provider, references
+from routerkit.config.routing import ExperimentSection
 from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
 from routerkit.config.secrets import Secret, resolve
 from routerkit.config.targets import build_target, wanted
 from routerkit.config.verifying import build_verifiers
 from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError
+from routerkit.experiment import Experiment, Ramp
 from routerkit.policy import Policy
 from routerkit.posterior import Prior
 from routerkit.predictor import Predictor, load_predictor
@@ -79,6 +82,7 @@ def plan_state(config: Config, base: Path) -> RouterState:
         revision=_revision(config, targets),
         routes=routes,
         classifier=_classifier(config, targets, routes),
+        experiments={name: _experiment(pool.experiment) for name, pool in config.pools.items() if pool.experiment is not None},
     )
 
 
@@ -184,6 +188,13 @@ def _policy(name: str, section: PolicySection) -> Policy:
 def _classifier(config: Config, targets: Mapping[str, Target], routes: RouteBook) -> Classifier | None:
     section = config.classifier
     return None if section is None else Classifier(targets[section.target], routes, section.timeout_s)
+
+
+def _experiment(section: ExperimentSection) -> Experiment:
+    _, *others = section.variants
+    shares = section.shares or dict.fromkeys(others, 1.0 / len(section.variants))
+    ramp = None if section.ramp is None else Ramp(section.ramp.start, timedelta(days=section.ramp.days))
+    return Experiment(section.name, section.variants, shares, ramp)
 
 
 def _rule(section: RuleSection) -> Rule:

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from routerkit.catalog import CAPABILITIES
+from routerkit.config.experiment_checks import experiment_problems
 from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknown_targets, unknown_words
 from routerkit.config.route_checks import route_problems, wish_problems
 from routerkit.config.schema import Config, PolicySection, PoolSection, RuleSection, TargetSection
@@ -38,6 +39,7 @@ def cross_problems(config: Config) -> Iterator[Problem]:
     if config.online is not None and config.ledger is None:
         yield Problem(("online",), 'learns from the reports in the ledger, and there is none; add [ledger] with path = "routerkit-data"')
     yield from route_problems(config)
+    yield from experiment_problems(config)
 
 
 def _name_problems(config: Config) -> Iterator[Problem]:

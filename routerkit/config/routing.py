@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from routerkit.classifier import TIMEOUT_S
-from routerkit.config.section import Names, Section
+from routerkit.config.section import Names, Section, Share
 from routerkit.routes import THRESHOLD
 
 
@@ -16,6 +17,24 @@ class ClassifierSection(Section):
 
     target: str
     timeout_s: Annotated[float, Field(gt=0, le=60)] = TIMEOUT_S
+
+
+class RampSection(Section):
+    """How the shares of new variants grow: evenly, from nothing to all of it."""
+
+    start: AwareDatetime
+    days: Annotated[float, Field(gt=0, le=365)]
+
+
+class ExperimentSection(Section):
+    """Several policies for one pool, each for a share of the sessions."""
+
+    name: Annotated[str, Field(min_length=1)]
+    variants: Annotated[Mapping[str, str], Field(min_length=2)]
+    """Variant → policy; the first is what the others are compared with."""
+    shares: Mapping[str, Share] = {}
+    """Variant → share of all but the first, which gets the rest; left out = even shares."""
+    ramp: RampSection | None = None
 
 
 class RouteSection(Section):

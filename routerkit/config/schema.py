@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from routerkit.config.learning import OnlineSection
 from routerkit.config.problems import Source
-from routerkit.config.routing import ClassifierSection, RouteSection
+from routerkit.config.routing import ClassifierSection, ExperimentSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 from routerkit.config.state_section import StateSection
@@ -173,6 +173,7 @@ class PoolSection(Section):
     policy: str = "cheapest_adequate"
     usd_per_day: Dollars | None = None
     """What all calls to the pool together may cost per UTC day."""
+    experiment: ExperimentSection | None = None
 
 
 class PolicySection(Section):

@@ -1,0 +1,99 @@
+"""`routerkit experiment`: what the variants of a pool's policy have shown, and whether to go on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from routerkit.cli.tables import print_table
+from routerkit.decision import format_usd
+from routerkit.errors import ConfigError
+from routerkit.store import query
+from routerkit.trial import Call, Result, Verdict, judge, results
+
+if TYPE_CHECKING:
+    from routerkit.config import Config
+    from routerkit.config.routing import ExperimentSection
+
+_DEFAULT: Final = Path("routerkit.toml")
+_CALLS: Final = """
+    SELECT decision->>'$.arm.variant', decision->>'$.arm.unit',
+           CASE WHEN r.success IS NOT NULL THEN r.success WHEN c.status = 'error' THEN false END, c.cost_usd
+    FROM calls AS c LEFT JOIN latest_reports AS r USING (record_id)
+    WHERE c.pool = ? AND decision->>'$.arm.experiment' = ?
+    ORDER BY c.record_id"""
+"""A call that failed has failed, also if nobody reported it; one that was answered has no outcome until somebody does."""
+
+
+def experiment(
+    pool: Annotated[str | None, typer.Argument(help="Pool; left out: the only one with an experiment.")] = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")] = _DEFAULT,
+    folder: Annotated[Path | None, typer.Option(help="Folder of the ledger; default: the configuration's.")] = None,
+    epsilon: Annotated[float, typer.Option(min=0.0, max=1.0, help="Difference in successes that does not matter.")] = 0.02,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Probability of ever being wrong.")] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the variants of a running experiment. Look as often as you like: the intervals hold at every look."""
+    from routerkit.config import plan_state, read  # pydantic, which `routerkit --help` should not pay for
+
+    settings = read(config)
+    name, section = _chosen(settings, pool)
+    place = folder or config.parent / (settings.ledger.path if settings.ledger else "routerkit-data")
+    rows = query(place, _CALLS, [name, section.name]).rows
+    calls = [Call(str(v), str(u), None if s is None else bool(s), None if c is None else float(str(c))) for v, u, s, c in rows]
+    found = results(calls, list(section.variants), alpha=alpha)
+    verdict = judge(found, epsilon=epsilon)
+    if as_json:
+        body = {"pool": name, "experiment": section.name, "alpha": alpha, "epsilon": epsilon, "verdict": verdict._asdict()}
+        print(json.dumps(body | {"variants": [_row(r) for r in found]}, indent=2))
+        return
+    shares = plan_state(settings, config.parent).experiments[name].shares
+    print(f"experiment {section.name!r} in pool {name}: {len(calls)} calls; intervals hold at every look with {1 - alpha:.0%} confidence")
+    _print(found, {next(iter(section.variants)): 1.0 - sum(shares.values())} | dict(shares), verdict)
+
+
+def _chosen(config: Config, pool: str | None) -> tuple[str, ExperimentSection]:
+    running = {name: p.experiment for name, p in config.pools.items() if p.experiment is not None}
+    if not running:
+        raise ConfigError("no pool has an experiment; add [pools.NAME.experiment] with name and variants")
+    if pool is None and len(running) > 1:
+        raise ConfigError(f"which pool? name one of {', '.join(sorted(running))}")
+    name = pool or next(iter(running))
+    if name not in running:
+        raise ConfigError(f"pool {name!r} has no experiment; {', '.join(sorted(running))} has")
+    return name, running[name]
+
+
+def _print(found: Sequence[Result], shares: dict[str, float], verdict: Verdict) -> None:
+    first = found[0]
+    rows = [
+        [
+            r.variant,
+            f"{shares[r.variant]:.0%}",
+            str(r.n_calls),
+            str(r.n_units),
+            str(r.n_judged),
+            "unknown" if math.isnan(r.success.mean) else f"{r.success.mean:.3f} [{r.success.low:.3f}, {r.success.high:.3f}]",
+            "" if r is first or not (r.n_judged and first.n_judged) else _difference(r, first),
+            format_usd(r.usd_per_call),
+        ]
+        for r in found
+    ]
+    print_table(("variant", "share", "calls", "units", "with outcome", "success", f"against {first.variant}", "$/call"), rows)
+    print(f"{verdict.action}: {verdict.why}")
+
+
+def _difference(result: Result, first: Result) -> str:
+    gap = result.success - first.success
+    return f"{gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+
+
+def _row(result: Result) -> dict[str, object]:
+    success = {key: None if math.isnan(value) else value for key, value in result.success._asdict().items()}
+    return asdict(result) | {"success": success}
