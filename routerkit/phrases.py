@@ -21,7 +21,8 @@ _HEAD_CHARS: Final = 600
 _TAIL_CHARS: Final = 300
 """Of a long text only its start and its end are read: that is where an instruction stands, between them lies code."""
 _MIN_WORDS: Final = 2
-"""A sentence counts as at least so many words, else "here is code" would sound like every phrase with "code" in it (not in the source)."""
+"""A sentence counts as at least so many words before a longer phrase, else "here is code" would sound like every phrase with "code" in it.
+Not in the source."""
 _CACHED_WORDS: Final = 4_096
 _FILLER_WEIGHT: Final = 0.15
 """Share of its weight that a word without meaning of its own keeps."""
@@ -60,6 +61,7 @@ class Phrases:
         self._n_with = _count_groups(groups)
         self._places = {word: i for i, word in enumerate(self._n_with)}
         self._grams = tuple(_trigrams(word) for word in self._n_with)
+        self._norms: list[float] = []
         self._uses: tuple[list[tuple[int, float]], ...] = tuple([] for _ in self._n_with)
         for i, (_, text) in enumerate(self._phrases):
             self._note(i, words(text))
@@ -79,25 +81,27 @@ class Phrases:
     def _note(self, phrase: int, its_words: Sequence[str]) -> None:
         weights = {word: self._weight(word) for word in its_words}
         norm = math.hypot(*weights.values())
+        self._norms.append(norm)
         for word, weight in weights.items():
             self._uses[self._places[word]].append((phrase, weight / norm))
 
     def _compare(self, sentence: Sequence[str]) -> Mapping[int, float]:
         """Soft cosine between a sentence and every phrase it shares a word with."""
         closest: dict[int, tuple[float, float]] = {}
-        square, least = 0.0, _MIN_WORDS * math.log1p(self._n_groups) ** 2
+        square = heaviest = 0.0
         for word in sentence:
             weight, known = self._word(word)
             square += weight * weight
+            heaviest = max(heaviest, weight)
             for place, alike in known:
                 if place not in closest or alike > closest[place][0]:
                     closest[place] = (alike, weight)
-        norm = math.sqrt(max(square, least))
         scores: dict[int, float] = {}
         for place, (alike, weight) in closest.items():
             for phrase, share in self._uses[place]:
-                scores[phrase] = scores.get(phrase, 0.0) + share * weight * alike / norm
-        return scores
+                scores[phrase] = scores.get(phrase, 0.0) + share * weight * alike
+        norm, least = math.sqrt(square), math.sqrt(_MIN_WORDS) * heaviest
+        return {phrase: score / max(norm, min(least, self._norms[phrase])) for phrase, score in scores.items()}
 
     def _look_up(self, word: str) -> _Word:
         if word in self._places:
