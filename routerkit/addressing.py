@@ -25,7 +25,7 @@ class Address(NamedTuple):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """What the address itself asks for."""
-        return () if self.target is None else (Rule(f"{self.target.name} was asked for", When(), only=(self.target.name,)),)
+        return () if self.target is None else (Rule(f"{self.target.name} was asked for", When(), only=(self.target.name,), is_firm=True),)
 
 
 def find(model: str, pools: Mapping[str, Pool]) -> Address:

@@ -67,7 +67,7 @@ class Inquiry(NamedTuple):
 
     def _why_not(self, question: Request) -> str | None:
         target, features = self.classifier.target.name, self.call.decision.features
-        for rule in matching(self.rules, features):
+        for rule in matching(self.rules, features).rules:
             if rule.only and target not in rule.only:
                 return f"rule {rule.name!r} allows only {', '.join(rule.only)}"
         ailments = self.health.snapshot()

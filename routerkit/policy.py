@@ -17,7 +17,7 @@ from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
 from routerkit.pickers import pick
-from routerkit.rules import Rule, matching
+from routerkit.rules import Applied, Rule, matching, reconciled
 from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
 from routerkit.steps import cascade_notes, plan_case, step_column, steps_taken
@@ -60,7 +60,7 @@ class Policy:
 
     def decide(self, features: Features, pool: Pool, snapshot: Snapshot, *, rules: Sequence[Rule] = (), ticket: Ticket) -> Decision:
         """Choose a target of the pool for a request with these features."""
-        applied = matching(rules, features) if rules else ()
+        applied, complaints = _applied(rules, features, pool) if rules else Applied()
         case = open_case(pool, features, snapshot, self.settings)
         drops, notes = _drops(case, applied)
         pinned = pin_column(case) if features.pin else ()
@@ -97,6 +97,8 @@ class Policy:
             scorecard_revision=snapshot.scorecard.cited,
             rule=", ".join(r.name for r in applied) or None,
             notes=notes
+            + complaints
+            + snapshot.scorecard.notes(ticket.at)
             + self._warning(case, order, plan, best=ranked[0][1] if ranked else "")
             + _pin_note(features.pin, order)
             + ((f"the table alone: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
@@ -124,6 +126,12 @@ def _cache_note(usd: float) -> tuple[str, ...]:
     if not usd:
         return ()
     return (f"warm: saves {format_usd(-usd)}",) if usd < 0 else (f"cold: writing its cache adds {format_usd(usd)}",)
+
+
+def _applied(rules: Sequence[Rule], features: Features, pool: Pool) -> Applied:
+    applied = matching(rules, features)
+    n_limits = sum([bool(rule.only) for rule in applied.rules])
+    return reconciled(applied, pool.by_name) if n_limits > 1 else applied
 
 
 def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from routerkit.features import Features
 
@@ -62,8 +63,46 @@ class Rule:
     """These come first."""
     avoid: tuple[str, ...] = ()
     """These come last."""
+    is_firm: bool = False
+    """Whether `only` holds even if that leaves nothing; else it gives way to the rules before it."""
 
 
-def matching(rules: Sequence[Rule], features: Features) -> tuple[Rule, ...]:
-    """Rules that hold for a request, in order."""
-    return tuple(rule for rule in rules if rule.when.holds(features))
+class Applied(NamedTuple):
+    """Rules that hold for a request, in order, and what is wrong with them."""
+
+    rules: tuple[Rule, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def matching(rules: Sequence[Rule], features: Features) -> Applied:
+    """Rules that hold for a request.
+
+    One whose condition raises is passed over; but if it says `only` it is taken to hold, because it may protect something.
+    """
+    found: list[Rule] = []
+    notes: list[str] = []
+    for rule in rules:
+        try:
+            if rule.when.holds(features):
+                found.append(rule)
+        except Exception as exc:  # noqa: BLE001  a condition may be foreign code, and no rule may cost a caller the answer
+            if rule.only:
+                found.append(rule)
+            what = "is taken to hold, for it says only" if rule.only else "is passed over"
+            notes.append(f"rule {rule.name!r} {what}: its condition raised {type(exc).__name__}: {exc}")
+    return Applied(tuple(found), tuple(notes))
+
+
+def reconciled(applied: Applied, pool: Collection[str]) -> Applied:
+    """The same rules, where `only` of a later one gives way if nothing of the pool satisfies it together with those before it."""
+    left, found, notes = set(pool), list[Rule](), list(applied.notes)
+    for rule in applied.rules:
+        allowed = left.intersection(rule.only) if rule.only else left
+        if not allowed and left and not rule.is_firm and not set(pool).isdisjoint(rule.only):
+            before = " and ".join(repr(r.name) for r in found if r.only)
+            notes.append(f"rule {rule.name!r} contradicts {before} and gives way: {', '.join(rule.only)} is not left")
+            found.append(replace(rule, only=()))
+        else:
+            left = allowed
+            found.append(rule)
+    return Applied(tuple(found), tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,8 @@ PRIOR_QUALITY: Final = 0.5
 """Share of successes assumed of a target nobody measured."""
 PRIOR_N: Final = 4.0
 """How many samples that assumption is worth; small, so that the first measurements speak."""
+STALE_AFTER: Final = timedelta(days=30)
+"""Age from which decisions mention it; providers change models behind a name more often than that (ours)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,8 @@ class Scorecard:
     """How well answers are checked, one entry per verifier and kind."""
     published: Mapping[str, tuple[Prior, ...]] = field(default_factory=dict)
     """Target → what public leaderboards say of its model, see `priors`. No part of the file, nor of the revision."""
+    troubles: tuple[str, ...] = field(default=(), compare=False)
+    """What decisions on it must say: why it is empty, what in it fits nothing."""
     revision: str = field(default="", init=False)
     """Short hash of the contents; empty for the empty scorecard."""
     cited: str = field(default="", init=False)
@@ -85,6 +89,12 @@ class Scorecard:
     def _prior(self, target: str, kind: str | None) -> Prior:
         found = self.published.get(target, ())
         return next((p for p in found if p.kind in {kind, None}), None) or Prior(self.prior_quality, self.prior_n)
+
+    def notes(self, at: datetime) -> tuple[str, ...]:
+        """What a decision made at this instant must say about it."""
+        if self.made_at is None or (age := at - self.made_at) < STALE_AFTER:
+            return self.troubles
+        return (*self.troubles, f"the scorecard is {age.days} days old; measure again with `routerkit eval run`")
 
     def to_json(self) -> str:
         """Text of `scorecard.json`."""

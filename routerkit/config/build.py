@@ -66,7 +66,7 @@ def plan_state(config: Config, base: Path) -> RouterState:
     """Everything a router needs to decide but not to call: no providers, so no secrets are needed.
 
     Raises:
-        ConfigError: a price is incomplete, or the scorecard is unreadable.
+        ConfigError: a price is incomplete. A scorecard that cannot be read is not used, and decisions say so.
     """
     targets = build_targets(config)
     routes = RouteBook([Route(**dict(route)) for route in config.routes])
@@ -139,7 +139,7 @@ def build_watch(config: Config, base: Path) -> ScorecardWatch | None:
     return ScorecardWatch(
         _scorecard_path(section, base),
         every_s=section.reload_s,
-        adjust=lambda card: _with_priors(card, section, targets),
+        adjust=lambda card: _fitted(card, section, targets),
         predictor=None if section.predictor is None else base / Path(section.predictor).expanduser(),
     )
 
@@ -205,7 +205,22 @@ def _scorecard(section: ScorecardSection | None, base: Path, targets: Mapping[st
     if section is None:
         return Scorecard(published=_published(targets))
     path = _scorecard_path(section, base)
-    return _with_priors(load_scorecard(path) if path.exists() else Scorecard(), section, targets)
+    try:
+        card = load_scorecard(path) if path.exists() else Scorecard()
+    except ConfigError as exc:
+        # Whoever starts a gateway in the night wants it to route by what is left, and to say so.
+        _log.warning("the scorecard is not used, so every target counts as unmeasured: %s", exc)
+        card = Scorecard(troubles=(f"the scorecard is not used, so every target counts as unmeasured: {exc}",))
+    return _fitted(card, section, targets)
+
+
+def _fitted(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:
+    """The card with the configured prior, and with a complaint about measurements of what is no target."""
+    strangers = sorted({cell.target for cell in card.cells if cell.target not in targets})
+    if strangers:
+        complaint = f"the scorecard measured {', '.join(strangers)}, which is no target here; rename the target, or measure again"
+        card = replace(card, troubles=(*card.troubles, complaint))
+    return _with_priors(card, section, targets)
 
 
 def _with_priors(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:

@@ -50,4 +50,4 @@ def test_every_part_that_is_set_must_hold(when, holds):
 def test_all_rules_that_hold_apply_in_order():
     """There is no first match: rules add up."""
     rules = [Rule("a", When()), Rule("b", When(kind="explain")), Rule("c", When(agent="planner"))]
-    assert ["a", "c"] == [r.name for r in matching(rules, FACTS)]
+    assert ["a", "c"] == [r.name for r in matching(rules, FACTS).rules]

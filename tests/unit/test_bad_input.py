@@ -1,0 +1,167 @@
+"""Bad scorecards and rules cost nobody an answer: the decision is made by what is left, and says so."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from routerkit import Cell, Decision, Pool, ProviderError, Request, Router, RouterState, Rule, Scorecard, When, load
+from routerkit.catalog import Target
+from routerkit.config import plan_state, read
+from routerkit.config.build import build_watch
+from routerkit.testing import Recorder, make_target
+from tests.unit.config_text import GOOD, KEY
+
+SMALL, BIG, HOUSE = make_target("small", usd=1.0), make_target("big", usd=9.0), make_target("house", usd=20.0)
+
+
+def decide(*rules: Rule, tags: tuple[str, ...] = (), model: str = "pool", card: Scorecard | None = None) -> Decision:
+    pool = Pool("pool", (SMALL, BIG, HOUSE), "cheapest")
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    router = Router(RouterState({"pool": pool}, {}, rules=rules, scorecard=card or Scorecard()), now=lambda: now)
+    return router.decide(Request(model, ({"role": "user", "content": "hi"},), tags=tags))
+
+
+LEGACY = Rule("legacy stays here", When(tags=("legacy",)), only=("house",))
+QUICK = Rule("planner is quick", When(), only=("small", "big"), prefer=("big",))
+
+
+def test_of_contradicting_rules_the_earlier_one_holds_and_the_decision_says_so():
+    """Together they would leave nothing; what protects stands first in the file."""
+    decision = decide(LEGACY, QUICK, tags=("legacy",))
+    assert ("house",) == decision.ranked
+    assert ("rule 'planner is quick' contradicts 'legacy stays here' and gives way: small, big is not left",) == decision.notes
+    assert ("big", "small") == decide(QUICK, LEGACY, tags=("legacy",)).ranked
+
+
+def test_rules_that_leave_something_together_do_not_contradict_each_other():
+    """Both hold, whatever their order."""
+    both = (QUICK, Rule("no large ones", When(), only=("small", "house")))
+    assert [("small",), ("small",)] == [decide(*rules).ranked for rules in (both, both[::-1])]
+    assert () == decide(*both).notes
+
+
+def test_rule_for_targets_of_another_pool_does_not_give_way():
+    """Nothing here may take the request, and no other rule changes that."""
+    elsewhere = Rule("legacy stays elsewhere", When(), only=("vault",))
+    assert () == decide(elsewhere).ranked
+    assert () == decide(elsewhere, QUICK).ranked
+    assert () == decide(QUICK, elsewhere).ranked
+
+
+def test_target_asked_for_by_name_does_not_override_a_rule():
+    """The caller is refused instead of being sent elsewhere, or out of the house."""
+    decision = decide(LEGACY, tags=("legacy",), model="pool/small")
+    assert () == decision.ranked
+    assert "rule 'legacy stays here' allows only house" == decision.candidate("small").drop.why
+
+
+class Broken(When):
+    """A condition of somebody's own."""
+
+    def holds(self, features: object) -> bool:
+        raise LookupError("no such table")
+
+
+@pytest.mark.parametrize(
+    ("when", "raised"), [(Broken(), "LookupError: no such table"), (When(max_input_tokens="8000"), "TypeError: '<=' not supported")]
+)
+def test_rule_that_raises_is_passed_over_and_the_decision_says_so(when, raised):
+    """Foreign code, or a wrong type in a rule made in Python."""
+    decision = decide(Rule("odd", when, prefer=("house",)), Rule("fine", When(), prefer=("big",)))
+    assert ("big", "fine") == (decision.picked, decision.rule)
+    assert decision.notes[0].startswith(f"rule 'odd' is passed over: its condition raised {raised}")
+
+
+def test_rule_with_only_that_raises_is_taken_to_hold():
+    """It may keep something in the house; nothing leaves by accident."""
+    decision = decide(Rule("odd", Broken(), only=("house",)))
+    assert "house" == decision.picked
+    assert ("rule 'odd' is taken to hold, for it says only: its condition raised LookupError: no such table",) == decision.notes
+
+
+def test_decisions_on_an_old_scorecard_say_how_old_it_is():
+    """Measured once is not measured for ever."""
+    made_at = datetime(2026, 6, 1, tzinfo=UTC) - timedelta(days=41)
+    card = Scorecard((Cell("small", "chat", 10, 9.0),), made_at=made_at)
+    assert ("the scorecard is 41 days old; measure again with `routerkit eval run`",) == decide(card=card).notes
+    assert () == decide(card=replace(card, made_at=made_at + timedelta(days=12))).notes
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RK_TEST_KEY", KEY)
+    (tmp_path / "routerkit.toml").write_text(GOOD)
+    return tmp_path
+
+
+def load_and_decide(folder: Path) -> Decision:
+    with load(folder / "routerkit.toml") as router:
+        return router.decide(Request("coding", ({"role": "user", "content": "Explain this."},)))
+
+
+def card_text(**cell: object) -> str:
+    card = json.loads(Scorecard((Cell("mini", "explain", 10, 9.0),)).to_json())
+    card["cells"][0] |= cell
+    return json.dumps(card)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "not a scorecard"),
+        ("[]", "not a scorecard"),
+        (card_text(passed=math.nan), "has an impossible value"),
+        (card_text(passed=11.0), "has an impossible value"),
+        (card_text(cost_usd=math.inf), "has an impossible value"),
+        (card_text(n="many"), "not a scorecard"),
+        (card_text().replace("rk-scorecard/1", "rk-scorecard/9"), "schema 'rk-scorecard/9' is not"),
+    ],
+)
+def test_broken_scorecard_is_not_used_and_decisions_say_so(folder: Path, caplog: pytest.LogCaptureFixture, text: str, why: str) -> None:
+    (folder / "scorecard.json").write_text(text)
+    decision = load_and_decide(folder)
+    assert ("mini", "") == (decision.picked, decision.scorecard_revision)
+    assert any(n.startswith("the scorecard is not used, so every target counts as unmeasured: ") and why in n for n in decision.notes)
+    assert [logging.WARNING] == [r.levelno for r in caplog.records if "the scorecard is not used" in r.message]
+
+
+def test_missing_scorecard_leaves_every_target_unmeasured(folder: Path) -> None:
+    explained = load_and_decide(folder).explain()
+    assert "scorecard=none" in explained
+    assert 2 == explained.count("(unmeasured, quality from prior")
+
+
+def test_scorecard_about_unknown_targets_is_used_for_the_others(folder: Path) -> None:
+    (folder / "scorecard.json").write_text(Scorecard((Cell("mini", "explain", 10, 9.0), Cell("old", "explain", 9, 9.0))).to_json())
+    decision = load_and_decide(folder)
+    assert 10 == decision.candidate("mini").n_samples
+    assert "the scorecard measured old, which is no target here; rename the target, or measure again" in decision.notes
+
+
+def test_scorecard_published_while_running_is_checked_for_unknown_targets_too(folder: Path) -> None:
+    config = read(folder / "routerkit.toml")
+    watch, router = build_watch(config, folder), Router(plan_state(config, folder))
+    watch.start(router)
+    (folder / "scorecard.json").write_text(Scorecard((Cell("old", "explain", 9, 9.0),)).to_json())
+    assert watch.look()
+    watch.close()
+    decision = router.decide(Request("coding", ({"role": "user", "content": "Explain this."},)))
+    assert any("the scorecard measured old" in note for note in decision.notes)
+
+
+@pytest.mark.parametrize("outcome", [math.nan, None, 0.5, "yes"])
+def test_outcome_that_is_neither_true_nor_false_is_refused(outcome):
+    """NaN is true to Python, and would count as a success."""
+    recorder = Recorder()
+    pool = Pool("pool", (Target("a", "a", "m"),), "cheapest")
+    router = Router(RouterState({"pool": pool}, {}), observers=(recorder,))
+    with pytest.raises(ProviderError, match="report True or False, and nothing while it is unknown"):
+        router.report("r", success=outcome)
+    assert [] == recorder.reports
