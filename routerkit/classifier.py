@@ -21,7 +21,7 @@ _HEAD_CHARS: Final = 2_000
 _TAIL_CHARS: Final = 500
 _N_EXAMPLES: Final = 3
 _REMEMBERED: Final = 4_096
-"""Texts whose answer is kept; a hundred bytes each."""
+"""Texts whose answer is kept, by hash; a hundred bytes each."""
 _NONE: Final = "none"
 _INSTRUCTION: Final = """\
 Sort the request below into one of these classes:
@@ -73,8 +73,8 @@ class Classifier:
         name = _named(answer, [route.name for route in self.book.routes])
         if name is None:
             return self.silent(f"answered {answer.strip()[:40]!r}, which is no route")
-        while len(self._known) >= _REMEMBERED:
-            self._known.pop(next(iter(self._known)), None)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()  # taking out the oldest would need a lock
         self._known[hash(text)] = name
         return self._heard(name)
 

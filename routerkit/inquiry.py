@@ -34,9 +34,10 @@ class Inquiry(NamedTuple):
         if not isinstance(question, Request):
             return question
         try:
-            return self._answered(self.provider.complete(question))
+            reply = self.provider.complete(question)
         except Exception as exc:  # noqa: BLE001  whatever goes wrong here, also in foreign code, must not cost the caller the answer
             return self._failed(exc)
+        return self._answered(reply)
 
     async def aask(self) -> Heard | None:
         """Async twin of `ask`."""
@@ -44,9 +45,10 @@ class Inquiry(NamedTuple):
         if not isinstance(question, Request):
             return question
         try:
-            return self._answered(await self.provider.acomplete(question))
+            reply = await self.provider.acomplete(question)
         except Exception as exc:  # noqa: BLE001  as in `ask`
             return self._failed(exc)
+        return self._answered(reply)
 
     @property
     def _text(self) -> str:

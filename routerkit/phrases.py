@@ -100,6 +100,8 @@ class Phrases:
         for place, (alike, weight) in closest.items():
             for phrase, share in self._uses[place]:
                 scores[phrase] = scores.get(phrase, 0.0) + share * weight * alike
+        if not closest:
+            return {}
         norm, least = math.sqrt(square), math.sqrt(_MIN_WORDS) * heaviest
         return {phrase: score / max(norm, min(least, self._norms[phrase])) for phrase, score in scores.items()}
 
@@ -133,7 +135,7 @@ def _sentences(text: str) -> Iterator[tuple[str, ...]]:
     if len(text) > _HEAD_CHARS + _TAIL_CHARS:
         text = f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
     prose = _CODE.sub("\n", text) if "```" in text else text
-    for sentence in _END_OF_SENTENCE.split(prose):
+    for sentence in dict.fromkeys(_END_OF_SENTENCE.split(prose)):  # lines of code repeat
         if found := words(sentence):
             yield found
 

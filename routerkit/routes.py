@@ -24,7 +24,7 @@ class Route:
     utterances: tuple[str, ...] = ()
     """Example phrases, as people would write them."""
     description: str = ""
-    """What belongs here, for a model that is asked to choose; empty = it is not offered."""
+    """What belongs here, for a model that is asked to choose; without one, the utterances must do."""
     threshold: float = THRESHOLD
     """How much a request must sound like an utterance, 0..1."""
     kind: str | None = None
