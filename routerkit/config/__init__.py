@@ -1,13 +1,16 @@
 """Configuration: one TOML file, checked completely before anything starts, secrets only by reference."""
 
+from routerkit.config.accounts import AccountStanding, account_standings, unfit_targets
 from routerkit.config.build import build_ledger, build_state, build_targets, plan_state
 from routerkit.config.load import load, parse, read, reload
 from routerkit.config.schema import Config
 from routerkit.config.secrets import Secret, resolve, scrub
 
 __all__ = [
+    "AccountStanding",
     "Config",
     "Secret",
+    "account_standings",
     "build_ledger",
     "build_state",
     "build_targets",
@@ -18,4 +21,5 @@ __all__ = [
     "reload",
     "resolve",
     "scrub",
+    "unfit_targets",
 ]

@@ -7,10 +7,11 @@ import json
 import pytest
 
 from routerkit.cli import main
-from routerkit.config import load, parse
+from routerkit.config import account_standings, load, parse, read, unfit_targets
 from routerkit.config.state import build_store
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
+from routerkit.state.interface import Notice
 
 TOML = """
 [providers.sim]
@@ -102,3 +103,18 @@ def test_bad_question_is_one_line(here, monkeypatch, capsys, extra, arguments, t
     out, err = capsys.readouterr()
     assert ("", 1) == (out, err.count("\n"))
     assert err.startswith(text)
+
+
+def test_looking_at_budgets_makes_no_file(here):
+    config = read("routerkit.toml")
+    assert ["agent:planner", "pool:coding"] == [a.account for a in account_standings(config, here, "2026-11-26")]
+    assert not (here / "routerkit-data").exists()
+
+
+def test_what_another_process_found_unfit_is_seen_from_outside(here):
+    config = read("routerkit.toml")
+    store = build_store(config, here)
+    store.post([Notice("mini", "disabled", 200.0, "the key is refused")])
+    store.close()
+    assert ["mini"] == [n.target for n in unfit_targets(config, here, 100.0)]
+    assert () == unfit_targets(config, here, 300.0)
