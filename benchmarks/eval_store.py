@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from routerkit.store import Pace, SegmentWriter, connect_readonly, ingest
+from routerkit.store import SAMPLES, Pace, SegmentWriter, connect_readonly, ingest
 from routerkit_evals import Sample
-from routerkit_evals.sample import SAMPLES, digest
+from routerkit_evals.sample import digest
 from routerkit_evals.store import SCHEMAS
 
 KINDS = ("bug_fix", "migrate", "refactor", "explain", "translate", "test_write")

@@ -11,8 +11,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from routerkit.store import LEDGER_SCHEMAS, query
-from routerkit_evals.store import SCHEMAS
+from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, query
 
 FOLDER: Final = "ROUTERKIT_APP_FOLDER"
 """Environment variable with the store's folder, set by `routerkit app`."""
@@ -43,7 +42,7 @@ def ask(sql: str, params: Sequence[object] = ()) -> pd.DataFrame:
 
 @st.cache_data(ttl=_FRESH_S, show_spinner=False)
 def _ask(folder: str, sql: str, params: tuple[object, ...]) -> pd.DataFrame:
-    rows = query(Path(folder), sql, params, schemas=(*LEDGER_SCHEMAS, *SCHEMAS))
+    rows = query(Path(folder), sql, params, schemas=(*LEDGER_SCHEMAS, *EVAL_SCHEMAS))
     return pd.DataFrame(rows.rows, columns=list(rows.columns))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from routerkit.intervals import wilson
 from routerkit_app.data import ask
 from routerkit_app.view import head, nothing, table, usd
 from routerkit_evals.charts import Point, Tile, heat_map, pareto
-from routerkit_evals.statistics import wilson
 
 _FILL = "routerkit eval run --pool coding --tasks own"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from routerkit import Json, format_usd
-from routerkit.store import SegmentWriter, StreamSchema, query
-from routerkit_evals.statistics import wilson
+from routerkit.intervals import wilson
+from routerkit.store import CALIBRATIONS, SegmentWriter, query
 
 MIN_EACH: Final = 8
 """Fewest right and fewest wrong answers a judge must have seen: with 8 of 8 the 95 % interval begins at 0.68, with fewer it says little."""
@@ -17,27 +17,6 @@ MIN_RATE: Final = 0.8
 """Least sensitivity and specificity; below it the error of the judge is larger than most differences between models."""
 MIN_SAME: Final = 0.9
 """Least share of answers on which it must agree with itself."""
-CALIBRATIONS: Final = StreamSchema(
-    name="judges",
-    table="judges",
-    key="calibrated_at",
-    columns={
-        "calibrated_at": "VARCHAR",
-        "target": "VARCHAR",
-        "model": "VARCHAR",
-        "rubric": "VARCHAR",
-        "examples_sha256": "VARCHAR",
-        "n_right": "INTEGER",
-        "n_right_accepted": "INTEGER",
-        "n_wrong": "INTEGER",
-        "n_wrong_rejected": "INTEGER",
-        "n_unread": "INTEGER",
-        "n_repeated": "INTEGER",
-        "n_same": "INTEGER",
-        "cost_usd": "DOUBLE",
-    },
-)
-"""Table `judges`: one row per calibration."""
 _NEWEST: Final = f"SELECT {', '.join(CALIBRATIONS.columns)} FROM judges WHERE model = ? AND rubric = ? ORDER BY calibrated_at DESC LIMIT 1"  # noqa: S608  column names are ours
 
 

@@ -18,11 +18,12 @@ from routerkit import format_usd
 from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, stored_samples
 
 if TYPE_CHECKING:
+    from routerkit.intervals import Interval
     from routerkit_evals.repeats import Repeated
     from routerkit_evals.resampled import Resampled
     from routerkit_evals.runner import RunResult
     from routerkit_evals.sample import Sample
-    from routerkit_evals.statistics import Interval, Summary
+    from routerkit_evals.statistics import Summary
 
 # What reads samples brings duckdb, and intervals bring numpy, so each command imports them only when it runs.
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from routerkit import format_usd
+from routerkit.intervals import Interval
 from routerkit_evals.sample import Sample
 from routerkit_evals.sequences import mean_at_any_time
-from routerkit_evals.statistics import Interval
 from routerkit_evals.worth import Book, Worth
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from routerkit.intervals import wilson
 from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
 from routerkit.verifier import Verdict
 from routerkit_evals.sample import Sample
-from routerkit_evals.statistics import wilson
 
 
 class _Outcome(NamedTuple):

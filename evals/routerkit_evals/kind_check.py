@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from routerkit import Request, features
+from routerkit.intervals import wilson
 from routerkit_evals.prompts import build_prompt
-from routerkit_evals.statistics import wilson
 from routerkit_evals.task import Task
 
 UNKNOWN = "unknown"

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from routerkit.intervals import Interval, wilson
 from routerkit_evals.charts import NightPoint, Point, Tile
 from routerkit_evals.nightly import Night
 from routerkit_evals.publish import of_newest_models
 from routerkit_evals.sample import Sample
-from routerkit_evals.statistics import Interval, summarise, task_rates, wilson
+from routerkit_evals.statistics import summarise, task_rates
 
 
 class Scatter(NamedTuple):

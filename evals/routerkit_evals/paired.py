@@ -7,12 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from routerkit.intervals import Interval, clustered_error, sign_test, student_t95
 from routerkit_evals.sample import Sample
-from routerkit_evals.statistics import Interval
-
-_Z95: Final = 1.959963984540054
 
 
 class Joint(NamedTuple):
@@ -124,42 +122,6 @@ def compare_all(samples: Iterable[Sample]) -> tuple[Comparison, ...]:
     targets = dict.fromkeys(s.target for s in known)
     found = (compare(a, b, known) for a, b in combinations(targets, 2))
     return tuple(c for c in found if c is not None)
-
-
-def clustered_error(values: Sequence[float], clusters: Sequence[str]) -> float:
-    """Standard error of a mean whose values resemble each other within clusters; infinite for a single cluster.
-
-    With a cluster per value it is the usual standard error.
-
-    Source: Miller 2024, arXiv 2411.00640, with the factor C / (C - 1) for C clusters.
-    """
-    mean, sums = _mean(values), defaultdict[str, float](float)
-    for value, cluster in zip(values, clusters, strict=True):
-        sums[cluster] += value - mean
-    n_clusters = len(sums)
-    if n_clusters < 2:
-        return math.inf
-    return math.sqrt(n_clusters / (n_clusters - 1) * math.fsum(s * s for s in sums.values())) / len(values)
-
-
-def sign_test(n_up: int, n_down: int) -> float:
-    """Exact two-sided p-value of so uneven a split, were both sides as likely; 1 when there is nothing to split."""
-    n, most = n_up + n_down, max(n_up, n_down)
-    n_ways: int = 2**n
-    n_tail = sum(math.comb(n, k) for k in range(most, n + 1))
-    return min(1.0, 2 * n_tail / n_ways)
-
-
-def student_t95(n_degrees: int) -> float:
-    """97.5 % quantile of Student's t; infinite for no degree of freedom. Right to 1 % from 3 degrees on, too small below.
-
-    Source: Abramowitz and Stegun 26.7.5.
-    """
-    if n_degrees < 1:
-        return math.inf
-    z, v = _Z95, float(n_degrees)
-    terms = ((z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384)
-    return z + sum(term / v**power for power, term in enumerate(terms, 1))
 
 
 class _Task(NamedTuple):

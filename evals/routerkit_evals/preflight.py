@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from routerkit import Target, Usage, format_usd
+from routerkit.intervals import Interval
 from routerkit_evals.sample import Sample
 from routerkit_evals.schedule import Cell
 from routerkit_evals.spend import CHARS_PER_TOKEN
-from routerkit_evals.statistics import Interval
 
 PRIOR_OUTPUT: Final = 500.0
 """Mean answer length assumed of a target that never answered, in tokens; between a one-line explanation and a rewritten file."""

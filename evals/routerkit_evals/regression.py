@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from routerkit.intervals import Interval
 from routerkit_evals.sample import Sample
-from routerkit_evals.statistics import Interval
 
 _DRAWS: Final = 4_000
 _PRIOR: Final = (0.5, 0.5, 1.0)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from routerkit.intervals import Interval
 from routerkit_evals.sample import Sample
-from routerkit_evals.statistics import Interval
 
 if TYPE_CHECKING:
     import numpy as np

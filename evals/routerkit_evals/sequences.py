@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from routerkit_evals.statistics import Interval
+from routerkit.intervals import Interval
 
 _TUNED_FOR: Final = 60.0
 """Number of values at which intervals are narrowest: most comparisons are decided between 20 and 200."""

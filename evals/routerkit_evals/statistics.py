@@ -6,19 +6,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
 
 from routerkit import format_usd
+from routerkit.intervals import Interval, wilson
 from routerkit_evals.sample import Sample
-
-_Z95: Final = 1.959963984540054
-
-
-class Interval(NamedTuple):
-    """Lower and upper end."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +51,6 @@ class Summary:
         if self.cost_per_task_usd is None or not self.n_tasks:
             return None
         return self.cost_per_task_usd * self.n_tasks / self.solved if self.solved else math.inf
-
-
-def wilson(passed: float, n: int, *, z: float = _Z95) -> Interval:
-    """Interval for a share, right also near 0 and 1 and for small `n`; (0, 1) when `n` is 0.
-
-    Source: Wilson 1927; centre (p + z²/2n) / (1 + z²/n), half width z/(1 + z²/n) · sqrt(p(1-p)/n + z²/4n²).
-    """
-    if n == 0:
-        return Interval(0.0, 1.0)
-    p, shrink = passed / n, 1.0 + z * z / n
-    centre = (p + z * z / (2 * n)) / shrink
-    half = z / shrink * math.sqrt(p * (1.0 - p) / n + z * z / (4 * n * n))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
 def summarise(samples: Iterable[Sample], *, by_kind: bool = False) -> tuple[Summary, ...]:

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from routerkit import Scorecard
-from routerkit.store import Row, Rows, SegmentWriter, StreamSchema, query
-from routerkit_evals.calibration import CALIBRATIONS
+from routerkit.store import EVAL_SCHEMAS, OUTPUTS, RUNS, SAMPLES, SCORECARDS, TASKS, Row, Rows, SegmentWriter, StreamSchema, query
 from routerkit_evals.errors import EvalError
-from routerkit_evals.records import OUTPUTS, RUNS, SCORECARDS, TASKS, output_row, scorecard_rows, task_row
-from routerkit_evals.sample import SAMPLES, Sample
+from routerkit_evals.records import output_row, scorecard_rows, task_row
+from routerkit_evals.sample import Sample
 from routerkit_evals.task import Task
 
-SCHEMAS: Final = (SAMPLES, OUTPUTS, RUNS, TASKS, SCORECARDS, CALIBRATIONS)
-"""Everything the harness stores."""
 _FIELDS: Final = tuple(f.name for f in fields(Sample) if f.name != "answer")
 _NEWEST: Final = f"""
 SELECT {", ".join(f"s.{name}" for name in _FIELDS)}, coalesce(o.output, s.answer) AS answer
@@ -117,7 +114,7 @@ def sql(folder: Path, text: str, params: Sequence[object] = (), *, more: Sequenc
         params: Values for the parameters.
         more: Further streams to see up to their last row.
     """
-    return query(folder, text, params, schemas=(*SCHEMAS, *more))
+    return query(folder, text, params, schemas=(*EVAL_SCHEMAS, *more))
 
 
 def record_scorecard(folder: Path, card: Scorecard) -> None:

@@ -1,18 +1,27 @@
 """Stored rows: append-only segments, one ingester, short readers. Importing this does not load duckdb."""
 
 from routerkit.counterfactual import Counterfactual, LoggedCall, Setting, replay_calls
+from routerkit.store.evaluations import CALIBRATIONS, EVAL_SCHEMAS, OUTPUTS, RUNS, SCORECARDS, TASKS
 from routerkit.store.ingester import IngestResult, follow, ingest
 from routerkit.store.logged import LoggedCalls, read_logged
 from routerkit.store.production import Due, due_for_measuring, find_drift, learn, raise_alarms, read_outcomes
 from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
+from routerkit.store.samples import SAMPLES, summed_sql, task_results_sql
 from routerkit.store.schema import ALARMS, CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
 from routerkit.store.segments import Durability, Pace, SegmentWriter
 
 __all__ = [
     "ALARMS",
+    "CALIBRATIONS",
     "CALLS",
+    "EVAL_SCHEMAS",
     "LEDGER_SCHEMAS",
+    "OUTPUTS",
     "REPORTS",
+    "RUNS",
+    "SAMPLES",
+    "SCORECARDS",
+    "TASKS",
     "Counterfactual",
     "Due",
     "Durability",
@@ -37,4 +46,6 @@ __all__ = [
     "read_logged",
     "read_outcomes",
     "replay_calls",
+    "summed_sql",
+    "task_results_sql",
 ]

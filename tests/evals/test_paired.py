@@ -12,15 +12,16 @@ import pytest
 
 from routerkit import load_scorecard
 from routerkit.cli import main
+from routerkit.intervals import Interval, clustered_error, sign_test, student_t95
 from routerkit_evals import EvalError, Sample, publish, table
 from routerkit_evals.cli_compare import compare_command
 from routerkit_evals.cli_report import print_table
 from routerkit_evals.contests import Dropped
-from routerkit_evals.paired import Joint, clustered_error, compare, compare_all, sign_test, student_t95
+from routerkit_evals.paired import Joint, compare, compare_all
 from routerkit_evals.repeats import pass_all_k, pass_at_k, repeated
 from routerkit_evals.resampled import resampled
 from routerkit_evals.runner import RunResult
-from routerkit_evals.statistics import Interval, summarise
+from routerkit_evals.statistics import summarise
 from routerkit_evals.store import SampleLog
 from tests.evals.making import make_sample
 

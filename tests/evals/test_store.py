@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from routerkit import Cell, Price, Scorecard, Target
-from routerkit.store import SegmentWriter, ingest
+from routerkit.store import EVAL_SCHEMAS, SAMPLES, SegmentWriter, ingest
 from routerkit_evals import EvalError, Grader, Sample, Task, summarise
 from routerkit_evals.records import MAX_OUTPUT_CHARS
 from routerkit_evals.runner import Run
-from routerkit_evals.sample import SAMPLES
 from routerkit_evals.schedule import plan_cells
 from routerkit_evals.solver import Answer
-from routerkit_evals.store import SCHEMAS, SampleLog, read_samples, record_scorecard, sql
+from routerkit_evals.store import SampleLog, read_samples, record_scorecard, sql
 from tests.evals.making import make_sample, make_value_task
 
 
@@ -58,10 +57,10 @@ def test_answer_of_many_megabytes_is_kept_in_part_and_its_sample_in_full(tmp_pat
 def test_loading_the_same_rows_again_changes_nothing(tmp_path: Path) -> None:
     samples = [make_sample(f"t{i}", answer=f"a{i}") for i in range(3)]
     store(tmp_path, *samples)
-    ingest(tmp_path, schemas=SCHEMAS)
+    ingest(tmp_path, schemas=EVAL_SCHEMAS)
     before = sql(tmp_path, "SELECT * FROM samples ORDER BY attempt_id").rows
     store(tmp_path, *samples, *samples)
-    assert 0 == ingest(tmp_path, schemas=SCHEMAS).n_bad
+    assert 0 == ingest(tmp_path, schemas=EVAL_SCHEMAS).n_bad
     assert before == sql(tmp_path, "SELECT * FROM samples ORDER BY attempt_id").rows
 
 

@@ -1,0 +1,67 @@
+"""How sure a measured share or difference is. Pure; shared by whoever measures and whoever shows."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Final, NamedTuple
+
+Z95: Final = 1.959963984540054
+"""97.5 % point of the standard normal distribution."""
+
+
+class Interval(NamedTuple):
+    """Lower and upper end."""
+
+    low: float
+    high: float
+
+
+def wilson(passed: float, n: int, *, z: float = Z95) -> Interval:
+    """Interval for a share, right also near 0 and 1 and for small `n`; (0, 1) when `n` is 0.
+
+    Source: Wilson 1927; centre (p + z²/2n) / (1 + z²/n), half width z/(1 + z²/n) · sqrt(p(1-p)/n + z²/4n²).
+    """
+    if n == 0:
+        return Interval(0.0, 1.0)
+    p, shrink = passed / n, 1.0 + z * z / n
+    centre = (p + z * z / (2 * n)) / shrink
+    half = z / shrink * math.sqrt(p * (1.0 - p) / n + z * z / (4 * n * n))
+    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """Standard error of a mean whose values resemble each other within clusters; infinite for a single cluster.
+
+    With a cluster per value it is the usual standard error.
+
+    Source: Miller 2024, arXiv 2411.00640, with the factor C / (C - 1) for C clusters.
+    """
+    mean, sums = math.fsum(values) / len(values), defaultdict[Hashable, float](float)
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] += value - mean
+    n_clusters = len(sums)
+    if n_clusters < 2:
+        return math.inf
+    return math.sqrt(n_clusters / (n_clusters - 1) * math.fsum(s * s for s in sums.values())) / len(values)
+
+
+def sign_test(n_up: int, n_down: int) -> float:
+    """Exact two-sided p-value of so uneven a split, were both sides as likely; 1 when there is nothing to split."""
+    n, most = n_up + n_down, max(n_up, n_down)
+    n_ways: int = 2**n
+    n_tail = sum(math.comb(n, k) for k in range(most, n + 1))
+    return min(1.0, 2 * n_tail / n_ways)
+
+
+def student_t95(n_degrees: int) -> float:
+    """97.5 % quantile of Student's t; infinite for no degree of freedom. Right to 1 % from 3 degrees on, too small below.
+
+    Source: Abramowitz and Stegun 26.7.5.
+    """
+    if n_degrees < 1:
+        return math.inf
+    z, v = Z95, float(n_degrees)
+    terms = ((z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384)
+    return z + sum(term / v**power for power, term in enumerate(terms, 1))
