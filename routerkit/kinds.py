@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from routerkit.languages import framework_jump, language_of_path, named_languages, paths_in
+from routerkit.languages import framework_jump, language_of_path, lower_words, named_languages, paths_in
 
 _HEAD_CHARS: Final = 2_000
 """How much of the start of the last user message is read."""
@@ -23,20 +23,20 @@ _REST: Final = r"(?:[^.\n]|\.\w)"
 """Anything within a sentence; dots inside names do not end one."""
 _PROGRAM: Final = r"(function|class|method|script|program)"
 _CODE: Final = r"(function|class|method|script|code|module|program|query|parser|api|endpoint|library|component|command|tool|server|client)"
-_MOVES: Final = frozenset({"translate", "transpile", "port", "convert", "rewrite", "replace", "move", "switch"})
-_MOVE: Final = re.compile(r"\b(?:" + "|".join(sorted(_MOVES)) + r")\b")
+_MOVE: Final = re.compile(r"\b(?:convert|move|port|replace|rewrite|switch|translate|transpile)\b")
+_MOVES: Final = frozenset(b"convert move port replace rewrite switch translate transpile".split())
 
 
 class _Sign(NamedTuple):
     kind: str
-    words: frozenset[str]
+    words: frozenset[bytes]
     """One of them must occur: a cheap test that saves most searches."""
     pattern: re.Pattern[str] | None
     """Must then be found."""
 
 
 def _sign(kind: str, words: str, *any_of: str) -> _Sign:
-    return _Sign(kind, frozenset(words.split()), re.compile("|".join(any_of)) if any_of else None)
+    return _Sign(kind, frozenset(words.encode().split()), re.compile("|".join(any_of)) if any_of else None)
 
 
 _SIGNS: Final = (
@@ -104,7 +104,6 @@ _SIGNS: Final = (
 _ALL_SIGNS: Final = _MOVES.union(*(sign.words for sign in _SIGNS))
 _CHANGES: Final = frozenset({"migrate", "refactor", "bug_fix", "synthesize"})
 """Kinds that become `multi_file` when the instruction names many files."""
-_WORD: Final = re.compile(r"[a-z]+")
 
 
 def guess_kind(text: str) -> str | None:
@@ -125,7 +124,7 @@ def instruction(text: str) -> str:
 
 
 def _kind_of(said: str) -> str | None:
-    words = _ALL_SIGNS.intersection(_WORD.findall(said))
+    words = _ALL_SIGNS.intersection(lower_words(said))
     if not words:
         return None
     if not words.isdisjoint(_MOVES) and (moved := _moved(said)):
