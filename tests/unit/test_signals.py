@@ -103,7 +103,7 @@ def test_rule_may_look_at_language_difficulty_and_files() -> None:
     held = [When(language="cobol"), When(language="java"), When(difficulty="medium"), When(min_files=3)]
     missed = [When(language="python"), When(difficulty="low"), When(min_files=4)]
     rules = [Rule(str(i), when) for i, when in enumerate([*held, *missed])]
-    assert ("0", "1", "2", "3") == tuple(rule.name for rule in matching(rules, facts))
+    assert ("0", "1", "2", "3") == tuple(rule.name for rule in matching(rules, facts).rules)
 
 
 HOSTILE = ("\n", " ", "a.", "from ", "```", "convert ", "at x.", "make write ", "@", "'")
