@@ -46,7 +46,7 @@ def loads(text: bytes) -> Json:
     try:
         value: Json = _DECODE(text)
     except msgspec.DecodeError:
-        value = json.loads(text.decode())
+        value = json.loads(text.decode("utf-8-sig"))  # some servers begin with a byte order mark
     return value
 
 

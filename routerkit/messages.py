@@ -283,5 +283,7 @@ def text_of(content: Json) -> str:
     if not isinstance(content, Sequence):
         return ""
     return "".join(
-        str(part.get("text") or "") for part in content if isinstance(part, Mapping) and part.get("type") in {"text", "input_text", None}
+        str(part.get("text") or "")
+        for part in content
+        if isinstance(part, Mapping) and part.get("type") in ("text", "input_text", None)  # no set: a type may be anything
     )

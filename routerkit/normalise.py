@@ -23,7 +23,7 @@ _PLAIN_REASONING: Final = frozenset({"reasoning", "reasoning_content"})
 """Unsigned reasoning: wanted back inside a tool loop by some models (DeepSeek), refused by most afterwards."""
 _COMMON_CALL_FIELDS: Final = frozenset({"id", "type", "function"})
 _ANSWER_PARTS: Final = frozenset({"text", "refusal"})
-_SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+_SYSTEM_ROLES: Final = ("system", "developer")
 _PORTABLE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Taken by OpenAI (at most 40), Anthropic (these characters) and Bedrock (at most 64)."""
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")

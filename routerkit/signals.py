@@ -147,7 +147,7 @@ def _n_earlier_failures(messages: Sequence[Message]) -> int:
 def _failures(messages: Sequence[Message]) -> Iterator[frozenset[str]]:
     """Names of the files that each reported failure is about, newest first."""
     for message in reversed(messages[-_RESULTS:]):
-        if message.get("role") in {"tool", "user"}:
+        if message.get("role") in ("tool", "user"):
             text = text_of(message.get("content"))[-_RESULT_CHARS:]
             if any(sign in text for sign in _FAILURES):
                 yield frozenset(path.rpartition("/")[2] for path in paths_in(text))

@@ -15,7 +15,7 @@ _SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream"
 _KNOWN: Final = frozenset(
     {*_SAME, "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "thinking", "context_management", "output_config"}
 )
-_UNSENT: Final = frozenset({"thinking", "redacted_thinking"})
+_UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send may be unhashable
 """Signed by one model and refused by all others; the next target may be another one."""
 
 
@@ -55,7 +55,7 @@ def _system(value: Json) -> list[Object]:
 
 def _message(message: Object) -> Iterator[Object]:
     role, content = message.get("role"), message.get("content")
-    if role not in {"user", "assistant", "system"}:
+    if role not in ("user", "assistant", "system"):
         raise bad("messages[].role must be user or assistant", param="messages")
     if isinstance(content, str):
         yield {"role": role, "content": content}
@@ -71,7 +71,7 @@ def _assistant(blocks: Sequence[Object]) -> Object:
         for b in blocks
         if b.get("type") == "tool_use"
     ]
-    parts = [_part(b) for b in blocks if b.get("type") not in {"tool_use", *_UNSENT}]
+    parts = [_part(b) for b in blocks if b.get("type") not in ("tool_use", *_UNSENT)]
     said: dict[str, Any] = {"role": "assistant", "content": _plain(parts) or None}
     if calls:
         said["tool_calls"] = calls
@@ -113,7 +113,7 @@ def _part(block: Object) -> Object:
 
 
 def _tool(tool: Object) -> Object:
-    if tool.get("type") not in {None, "custom"}:
+    if tool.get("type") not in (None, "custom"):
         raise bad(f"tool type {str(tool.get('type'))[:40]!r} runs at one provider only; give tools with an input_schema", param="tools")
     function = {"name": tool.get("name"), "description": tool.get("description") or "", "parameters": tool.get("input_schema") or {}}
     return {"type": "function", "function": function}

@@ -13,7 +13,7 @@ _SAME: Final = ("model", "temperature", "top_p", "stream", "metadata", "parallel
 _KNOWN: Final = frozenset(
     {*_SAME, "input", "instructions", "tools", "tool_choice", "max_output_tokens", "text", "reasoning", "store", "include", "truncation"}
 )
-_IGNORED_ITEMS: Final = frozenset({"reasoning", "item_reference"})
+_IGNORED_ITEMS: Final = ("reasoning", "item_reference")  # no set: what callers send may be unhashable
 """Encrypted by one provider for itself."""
 
 
@@ -62,7 +62,7 @@ def _message(item: Object) -> Object:
     if item.get("type") == "function_call_output":
         output = item.get("output")
         return {"role": "tool", "tool_call_id": item.get("call_id"), "content": output if isinstance(output, str) else _content(output)}
-    if item.get("type") not in {None, "message"}:
+    if item.get("type") not in (None, "message"):
         raise bad(f"an input item of type {str(item.get('type'))[:40]!r} cannot be routed", param="input")
     return {"role": item.get("role"), "content": _content(item.get("content"))}
 

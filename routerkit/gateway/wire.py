@@ -57,7 +57,7 @@ _PASSED: Final = frozenset(
 )
 """Fields that reach a provider as they are. Anything else is refused, so that no caller can name an endpoint or a key."""
 _KNOWN: Final = _OWN | _PASSED
-_ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
 _HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
 _HINT_HEADERS: Final = tuple((f"x-routerkit-{name}", name) for name in _HINTS)
 

@@ -59,6 +59,8 @@ def _is_faithful(parsed: Json, reply: Reply) -> bool:
     if not isinstance(choices, list) or len(choices) != 1 or choices[0].get("finish_reason") != reply.finish_reason:
         return False
     calls = choices[0]["message"].get("tool_calls") or ()
+    if not isinstance(calls, list | tuple):
+        return False
     return len(calls) == len(reply.tool_calls) and all(isinstance(call, dict) and call.get("id") for call in calls)
 
 

@@ -159,10 +159,11 @@ class Exchange:
             self._n_head += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as exc:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:  # the latter is no kind of the former
             # Bytes after a complete answer are ignored, and the connection is not used again.
             if not self.is_complete:
-                raise ProviderError(f"answer is not HTTP/1.1: {exc}", code="malformed", maybe_billed=True) from exc
+                why = exc.__context__ if isinstance(exc, httptools.HttpParserCallbackError) else exc
+                raise ProviderError(f"answer is not HTTP/1.1 as we read it: {why}", code="malformed", maybe_billed=True) from exc
             self.is_keep_alive = False
         if not self.status and self._n_head > MAX_HEADER_BYTES:
             raise _too_large("head", MAX_HEADER_BYTES)
@@ -194,6 +195,11 @@ class Exchange:
 
     # Called by the parser.
 
+    def on_message_begin(self) -> None:
+        """Refuse a second answer behind the first, which would overwrite it; `feed` then ignores the rest."""
+        if self.is_complete:
+            raise ValueError("bytes after the answer")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep one header."""
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -207,8 +213,11 @@ class Exchange:
         self.status = status
         has_length = "content-length" in self.headers or "transfer-encoding" in self.headers
         self._is_eof_framed = not has_length and status not in _NO_BODY_STATUS
-        if self.headers.get("content-encoding", "identity").lower() in {"gzip", "x-gzip", "deflate"}:
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        if coding in {"gzip", "x-gzip", "deflate"}:
             self._inflate = _Inflate(self._max_body)
+        elif status < 300 and coding not in {"identity", ""}:  # a failure is named by its status, whatever its body
+            raise ValueError(f"content-encoding {coding[:20]!r}, though none was asked for")
 
     def on_body(self, piece: bytes) -> None:
         """Keep one piece of the body."""

@@ -96,14 +96,24 @@ class StreamDecoder:
     def _end(self, *, is_marked: bool) -> Chunk:
         self.is_done = True
         if not self._finish:
-            if self._sse.is_foreign and not self._has_events:
-                raise openai_format.malformed("not an event stream")
+            if self._sse.foreign and not self._has_events:
+                raise self._foreign(self._sse.foreign)
             if is_marked and self._has_events and not self._has_choices:
                 raise openai_format.empty_answer("its stream has no choices")
             raise self._truncated()
         openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
         used = self._usage or openai_format.estimated_usage(self._request, self._n_chars)
         return Chunk(usage=used, model=self._model)
+
+    def _foreign(self, line: bytes) -> ProviderError:
+        """What a body is that holds no events: an error in plain JSON, or nothing we understand."""
+        try:
+            parsed = openai_format.decode(line)
+        except ProviderError:
+            parsed = None
+        if isinstance(parsed, Mapping) and parsed.get("error"):
+            return error_event(self._upstream, parsed)
+        return openai_format.malformed("not an event stream")
 
     def _truncated(self) -> ProviderError:
         return ProviderError(f"{self._upstream.name}: the stream ended without a finish_reason", code="truncated", maybe_billed=True)

@@ -18,7 +18,7 @@ class SseDecoder:
     Works on bytes, so characters may be split anywhere; lines may end in LF, CR or CRLF.
     """
 
-    __slots__ = ("_data", "_is_after_cr", "_is_first_line", "_max_bytes", "_n_pending", "_tail", "is_foreign")
+    __slots__ = ("_data", "_is_after_cr", "_is_first_line", "_max_bytes", "_n_pending", "_tail", "foreign")
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_bytes = max_event_bytes
@@ -27,8 +27,8 @@ class SseDecoder:
         self._n_pending = 0
         self._is_after_cr = False
         self._is_first_line = True
-        self.is_foreign = False
-        """Whether a line was seen that no event stream contains: the body is something else (HTML, JSON)."""
+        self.foreign = b""
+        """First line that no event stream contains; then the body is something else (HTML, JSON)."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Data of the events completed by these bytes.
@@ -90,4 +90,4 @@ class SseDecoder:
         elif line == b"data":
             self._data.append(b"")
         elif line[:1] != b":" and line.partition(b":")[0] not in _FIELDS:
-            self.is_foreign = True
+            self.foreign = self.foreign or line

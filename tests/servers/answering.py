@@ -35,6 +35,8 @@ class Answering:
             await asyncio.Event().wait()
         if fault.reset or fault.hang_up:
             return self._cut("rst" if fault.reset else "fin")
+        if fault.raw is not None:
+            return await self._raw(fault.raw)
         if fault.body is not None or fault.status != 200:
             return await self._send(fault.status, fault.body or b"")
         return await self._healthy(start, headers, raw)
@@ -134,6 +136,13 @@ class Answering:
             self._writer.write(data[i : i + 1])
             await self._writer.drain()
             await asyncio.sleep(self._fault.trickle_s)
+
+    async def _raw(self, data: bytes) -> None:
+        await self._body(data)
+        if self._fault.raw_end == "stall":
+            await asyncio.Event().wait()
+        if self._fault.raw_end != "keep":
+            self._cut(self._fault.raw_end)
 
     async def _break_off(self) -> None:
         await self._writer.drain()

@@ -35,6 +35,10 @@ class Fault:
     body: bytes | None = None
     """Sent instead of the answer, with `status`."""
     gzip: Literal["gzip", "deflate", "raw_deflate"] | None = None
+    raw: bytes | None = None
+    """Sent instead of everything, head included, byte by byte if it trickles."""
+    raw_end: Literal["keep", "fin", "rst", "stall"] = "fin"
+    """What happens to the connection after `raw`."""
 
     # What goes wrong on the way.
     delay_s: float = 0.0

@@ -248,7 +248,7 @@ class TestSse:
         raw, decoder = text.encode(), SseDecoder()
         events = [e for i in range(0, len(raw), size) for e in decoder.feed(raw[i : i + size])]
         assert ["é1", "2"] == [e.decode() for e in events]
-        assert not decoder.is_foreign
+        assert not decoder.foreign
 
     def test_lines_of_one_event_are_joined(self) -> None:
         assert [b"a\n\nb"] == SseDecoder().feed(b"data: a\ndata\ndata: b\n\n")
