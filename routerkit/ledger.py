@@ -124,6 +124,7 @@ def call_row(record: Record) -> Row:
         "scorecard_revision": decision.scorecard_revision,
         "config_revision": decision.config_revision,
         "worker_pid": os.getpid(),
+        "cached_from": record.cached_from,
         "decision": decision.to_dict(),
         "attempts": [_attempt_json(a) for a in record.attempts],
     }

@@ -97,6 +97,8 @@ class Request:
     """Accounts that pay besides those of the configuration; the gateway adds its caller's key. Not passed on to targets."""
     key: str | None = None
     """Id of the gateway's key that asked; set by the gateway, never by a caller. Not passed on to targets."""
+    cache_control: str = ""
+    """What the caller allows a cache, as in HTTP: `no-store`, `no-cache`, `max-age=60`. Not passed on to targets."""
     written: Written | None = field(default=None, compare=False, repr=False)
     """The body this was read from, if it may be sent on as it is."""
 
@@ -229,6 +231,8 @@ class Reply:
     """Whether the checks of a cascade accepted this answer; None = it was not checked, or a check could not look."""
     written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
     """The body this was read from; only for requests that have a written body of their own."""
+    cached_from: str | None = None
+    """Record whose answer this repeats; None = it was made for this call."""
 
     def as_written(self) -> bytes | None:
         """The body this was read from, if it still says the same."""
@@ -240,7 +244,8 @@ class Reply:
 class Chunk:
     """A piece of a streamed answer.
 
-    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts`, `reason` and `verified`.
+    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts`, `reason`, `verified` and
+    `cached_from`.
     """
 
     text: str = ""
@@ -260,6 +265,7 @@ class Chunk:
     verified: bool | None = None
     written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
     """The events this was read from; only for requests that have a written body of their own."""
+    cached_from: str | None = None
 
     def as_written(self) -> bytes | None:
         """The events this was read from, if they still say the same."""

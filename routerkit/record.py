@@ -98,6 +98,8 @@ class Record:
     output_chars: int = 0
     output_text: str | None = None
     """Answer text of whole calls; the ledger stores it only when text storage is switched on."""
+    cached_from: str | None = None
+    """Record whose answer was repeated, at no cost; None = a target was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from routerkit.config.build import build_ledger, build_report_watch, build_state, build_watch
+from routerkit.config.cache import build_router
 from routerkit.config.checks import cross_problems
 from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
@@ -61,7 +62,7 @@ def load(path: str | PathLike[str], *, observers: Sequence[Observer] = ()) -> Ro
     watches = [watch for watch in (build_watch(config, base), build_report_watch(config, base)) if watch is not None]
     ledger = build_ledger(config, base)
     state = build_state(config, base, loading=(Path(path).resolve(),))
-    router = Router(state, observers=[*observers, *([] if ledger is None else [ledger]), *watches])
+    router = build_router(config, base, state, [*observers, *([] if ledger is None else [ledger]), *watches])
     for watch in watches:
         watch.start(router)
     if (store := build_store(config, base)) is not None:
@@ -79,7 +80,7 @@ def load_nested(path: Path, loading: tuple[Path, ...]) -> Router:
 
 
 def reload(router: Router, path: str | PathLike[str]) -> None:
-    """Put the file's new contents in force; calls under way finish on the old ones. Ledger and state settings need a restart.
+    """Put the file's new contents in force; calls under way finish on the old ones. Ledger, state and cache settings need a restart.
 
     Raises:
         ConfigError: anything is wrong; the router keeps what it had.

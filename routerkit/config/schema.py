@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import ConfigDict, Discriminator, Field, JsonValue, PrivateAttr, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from routerkit.config.cache_section import CacheSection
 from routerkit.config.learning import OnlineSection
 from routerkit.config.problems import Source
 from routerkit.config.routing import ClassifierSection, ExperimentSection, RouteSection
@@ -262,6 +263,7 @@ class Config(Section):
     ledger: LedgerSection | None = None
     online: OnlineSection | None = None
     state: StateSection | None = None
+    cache: CacheSection | None = None
     timeouts: TimeoutsSection = TimeoutsSection()
 
     _source: Source = PrivateAttr(default_factory=Source)

@@ -40,13 +40,16 @@ def facts(reply: Reply) -> Headers:
     named = {"record": reply.record_id, "target": reply.target, "attempts": str(reply.attempts), "cost-usd": usd(reply.cost_usd)}
     if reply.verified is not None:
         named["verified"] = str(reply.verified).lower()
+    if reply.cached_from is not None:
+        named["cached-from"] = reply.cached_from
     return [(f"x-routerkit-{name}".encode(), value.encode("latin-1", "replace")) for name, value in named.items()]
 
 
 def comment(last: Chunk) -> bytes:
     """The same facts at the end of a stream, as a comment that no parser minds."""
     verified = "" if last.verified is None else f" verified={str(last.verified).lower()}"
-    facts = f"record={last.record_id} target={last.target} attempts={last.attempts} cost-usd={usd(last.cost_usd)}{verified}"
+    cached = "" if last.cached_from is None else f" cached-from={last.cached_from}"
+    facts = f"record={last.record_id} target={last.target} attempts={last.attempts} cost-usd={usd(last.cost_usd)}{verified}{cached}"
     return f": routerkit {facts}\n\n".encode()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -13,12 +15,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from routerkit.budget import MICROS_PER_USD
+from routerkit.errors import StateError
 from routerkit.record import Record, Report
 from routerkit.router import Router
 
+_OVERHEAD_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25)
+"""Upper ends of the buckets of our own share of a call."""
 _SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper ends of the buckets of durations."""
-_BOUNDS: Final = (*(f"{s:g}" if s % 1 else f"{s:.1f}" for s in _SECONDS), "+Inf")
 
 
 class _Place(NamedTuple):
@@ -34,6 +39,7 @@ class _Sums:
     calls: int = 0
     usd: float = 0.0
     unpriced: int = 0
+    cached: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
@@ -50,6 +56,7 @@ class Metrics(Collector):
         self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._refusals: defaultdict[int, int] = defaultdict(int)
         self._fallbacks = 0
+        self._overhead, self._overhead_s = [0] * (len(_OVERHEAD_S) + 1), 0.0
         self._router: Router | None = None
 
     def observe(self, event: Record | Report) -> None:
@@ -67,10 +74,17 @@ class Metrics(Collector):
             sums.unpriced += 1
         else:
             sums.usd += event.cost_usd
+        sums.cached += event.cached_from is not None
         for attempt in event.attempts:
             self._attempts[attempt.target, attempt.error_code or "ok"] += 1
+        if len(event.attempts) == 1:  # with more, pauses between them are part of the difference
+            self._own(event.latency_s - event.attempts[0].latency_s)
         if target is not None and target != decision.picked:
             self._fallbacks += 1
+
+    def _own(self, seconds: float) -> None:
+        self._overhead[bisect_left(_OVERHEAD_S, seconds)] += 1
+        self._overhead_s += seconds
 
     def refused(self, status: int) -> None:
         """Count an error answer."""
@@ -99,10 +113,16 @@ class Metrics(Collector):
         yield _counter("routerkit_tokens", "Tokens used.", ["target", "direction"], tokens)
         refusals = [((str(status),), n) for status, n in list(self._refusals.items())]
         yield _counter("routerkit_refusals", "Requests answered with an error.", ["status"], refusals)
+        cached = [((p.pool,), s.cached) for p, s in sums if s.cached]
+        yield _counter("routerkit_cache_hits", "Calls answered from the cache.", ["pool"], cached)
         yield _seconds(sums)
+        overhead = HistogramMetricFamily("routerkit_overhead_seconds", "Our own share of calls that took one attempt.")
+        overhead.add_metric([], _running(_OVERHEAD_S, self._overhead), self._overhead_s)
+        yield overhead
         if self._router is not None:
             yield _unfit(self._router)
             yield _drift(self._router)
+            yield from _budgets(self._router)
             is_away = self._router.store.trouble() is not None
             yield GaugeMetricFamily("routerkit_state_away", "1 = budgets and limits are kept by this process alone.", float(is_away))
 
@@ -112,6 +132,18 @@ def _unfit(router: Router) -> Metric:
     for target, ailment in router.health.snapshot().items():
         unfit.add_metric([target, ailment.state], 1)
     return unfit
+
+
+def _budgets(router: Router) -> Iterator[Metric]:
+    """Accounts of today; none while the store is away, which `routerkit_state_away` tells."""
+    spent = GaugeMetricFamily("routerkit_budget_spent_usd", "Dollars spent today (UTC).", labels=["account"])
+    limits = GaugeMetricFamily("routerkit_budget_limit_usd", "Dollars that may be spent today (UTC).", labels=["account"])
+    with suppress(StateError):
+        for line in router.store.accounts(datetime.now(UTC).date().isoformat()):
+            spent.add_metric([line.account.name], line.spent / MICROS_PER_USD)
+            limits.add_metric([line.account.name], line.limit / MICROS_PER_USD)
+    yield spent
+    yield limits
 
 
 def _drift(router: Router) -> Metric:
@@ -139,6 +171,11 @@ def _seconds(sums: list[tuple[_Place, _Sums]]) -> Metric:
     for pool in dict.fromkeys(place.pool for place, _ in sums):
         mine = [s for place, s in sums if place.pool == pool]
         counts = [sum(n) for n in zip(*(s.buckets for s in mine), strict=True)]
-        running = [(bound, sum(counts[: i + 1])) for i, bound in enumerate(_BOUNDS)]
-        family.add_metric([pool], running, sum(s.seconds for s in mine))
+        family.add_metric([pool], _running(_SECONDS, counts), sum(s.seconds for s in mine))
     return family
+
+
+def _running(ends: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    """Buckets as Prometheus counts them, each with all those below it."""
+    bounds = (*(f"{s:g}" if s % 1 else f"{s:.1f}" for s in ends), "+Inf")
+    return [(bound, float(sum(counts[: i + 1]))) for i, bound in enumerate(bounds)]

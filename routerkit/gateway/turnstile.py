@@ -26,7 +26,7 @@ class Turnstile:
         """Where paces are counted."""
         self._alone = MemoryStore()
         self._used: dict[int, int] = {}
-        """Tokens of requests under way, by identity of the request."""
+        """Tokens of requests under way, by identity of their messages, which a copy with a shorter deadline shares."""
 
     def passage(self, key_id: str, request: Request, pace: Pace) -> Passage | None:
         """What a request passes through; None when its key has no pace to keep."""
@@ -34,8 +34,8 @@ class Turnstile:
 
     def observe(self, event: Record | Report) -> None:
         """Note what a request used."""
-        if isinstance(event, Record) and id(event.request) in self._used:
-            self._used[id(event.request)] += event.usage.input_tokens + event.usage.output_tokens
+        if isinstance(event, Record) and id(event.request.messages) in self._used:
+            self._used[id(event.request.messages)] += event.usage.input_tokens + event.usage.output_tokens
 
     def enter(self, entry: Entry, pace: Pace, request: Request) -> StateStore:
         """Let a request in; returns the store it was counted in.
@@ -51,12 +51,12 @@ class Turnstile:
             slow_down = store.enter(entry, pace)
         if slow_down is not None:
             raise _refused(slow_down, entry, pace)
-        self._used[id(request)] = 0
+        self._used[id(request.messages)] = 0
         return store
 
     def leave(self, store: StateStore, entry: Entry, pace: Pace, request: Request) -> None:
         """A request has ended."""
-        used = self._used.pop(id(request))
+        used = self._used.pop(id(request.messages))
         try:
             store.leave(entry, pace, used)
         except StateError:

@@ -88,6 +88,7 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         session=hints.get("session"),
         tags=tuple(tag.strip() for tag in hints.get("tags", "").split(",") if tag.strip()),
         timeout_s=_deadline(hints.get("deadline"), limits),
+        cache_control=headers.get("cache-control", ""),
     )
 
 

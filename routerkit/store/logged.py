@@ -21,7 +21,7 @@ SAMPLE: Final = 20_000
 _SAMPLED: Final = """
     WITH chosen AS (
         SELECT record_id FROM calls WHERE called_at >= ? AND (? IS NULL OR pool = ?) ORDER BY hash(record_id), record_id LIMIT ?)
-    SELECT c.decision, c.status, c.cost_usd, c.session, r.success
+    SELECT c.decision, c.status, c.cost_usd, c.session, r.success, c.cached_from
     FROM calls AS c LEFT JOIN latest_reports AS r USING (record_id)
     WHERE c.record_id IN (SELECT record_id FROM chosen) ORDER BY c.called_at, c.record_id"""
 _COUNT: Final = "SELECT count(*) FROM calls WHERE called_at >= ? AND (? IS NULL OR pool = ?)"
@@ -48,7 +48,10 @@ def read_logged(folder: Path, *, since: datetime | None = None, pool: str | None
     ((n_stored,),) = query(folder, _COUNT, [start, pool, pool]).rows
     calls: list[LoggedCall] = []
     left_out: Counter[str] = Counter()
-    for decision, status, cost_usd, session, success in query(folder, _SAMPLED, [start, pool, pool, sample]).rows:
+    for decision, status, cost_usd, session, success, cached_from in query(folder, _SAMPLED, [start, pool, pool, sample]).rows:
+        if cached_from is not None:
+            left_out["answered from the cache"] += 1
+            continue
         try:
             stored = Decision.from_dict(json.loads(str(decision)))
         except ValueError:

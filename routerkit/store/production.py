@@ -25,7 +25,7 @@ _FORGOTTEN: Final = 8
 _OUTCOMES: Final = """
     SELECT c.target, c.kind, r.reported_at, r.success
     FROM latest_reports AS r JOIN calls AS c USING (record_id)
-    WHERE c.target IS NOT NULL AND c.called_at >= ?
+    WHERE c.target IS NOT NULL AND c.cached_from IS NULL AND c.called_at >= ?
     ORDER BY r.reported_at, r.record_id"""
 
 _RESIDUALS: Final = """
@@ -33,7 +33,7 @@ _RESIDUALS: Final = """
         SELECT target, kind, called_at, cost_usd / nullif(expected_usd, 0) AS cost, latency_s,
                row_number() OVER (PARTITION BY target, kind ORDER BY called_at, record_id) AS nth,
                count(*) OVER (PARTITION BY target, kind) AS n
-        FROM calls WHERE status = 'ok' AND target IS NOT NULL AND called_at >= ?)
+        FROM calls WHERE status = 'ok' AND target IS NOT NULL AND cached_from IS NULL AND called_at >= ?)
     SELECT target, kind, called_at, cost, latency_s FROM good WHERE nth <= ? OR nth > n - ? ORDER BY target, kind, nth"""
 
 

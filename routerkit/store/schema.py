@@ -87,6 +87,7 @@ CALLS: Final = StreamSchema(
         "scorecard_revision": "VARCHAR",
         "config_revision": "VARCHAR",
         "worker_pid": "BIGINT",
+        "cached_from": "VARCHAR",
         "decision": "JSON",
         "attempts": "JSON",
         "prompt": "VARCHAR",

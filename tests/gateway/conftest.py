@@ -94,6 +94,7 @@ class Served:
         self._loop.call_soon_threadsafe(self._told.set)
         self._thread.join(20)
         assert not self._thread.is_alive()
+        self._loop = None
 
 
 @contextmanager

@@ -1,0 +1,199 @@
+"""The exact cache: finds answers, lets one of several equal requests ask, stores what may be stored."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeAlias
+
+from routerkit.cache.entry import Entry, from_bytes, to_bytes
+from routerkit.cache.flights import Flight, Flights, Landing
+from routerkit.cache.memory import Memory
+from routerkit.cache.shelf import ShelfThread
+from routerkit.cache.wish import Wish
+from routerkit.messages import Reply, Request
+
+_FETCH_S: Final = 0.25
+"""Longest wait for a stored answer; what takes longer is asked for."""
+_JITTER: Final = 0.1
+"""Share by which lifetimes differ, so that answers made together do not expire together."""
+_MAX_FAILURES: Final = 2
+"""So often one of the waiting asks for all; then each asks for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """What is stored, and for how long."""
+
+    ttl_s: float = 3_600.0
+    """Lifetime of an answer, in seconds, give or take a tenth."""
+    sampled: bool = False
+    """Whether to store answers to requests whose temperature is not 0, which would be another one each time."""
+    tool_calls: bool = False
+    """Whether to store answers that call tools."""
+    memory_bytes: int = 64 * 1024 * 1024
+    """Size of what is kept in this process."""
+
+
+class Wait(NamedTuple):
+    """Something to wait for, at most so many seconds."""
+
+    future: Future[Any]
+    timeout_s: float
+
+
+Search: TypeAlias = "Generator[Wait, Any, Entry | Turn]"
+"""Sent the result of each Wait, or None when it took too long; returns the answer, or the turn to ask for one."""
+
+
+class AnswerCache:
+    """Answers by key, in this process and perhaps on a shelf behind it. Thread-safe."""
+
+    def __init__(
+        self,
+        settings: CacheSettings | None = None,
+        shelf: ShelfThread | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        """Begin, with what the shelf holds.
+
+        Args:
+            settings: What is stored.
+            shelf: Where answers outlive this process; None = nowhere.
+            now: Unix time.
+            clock: Monotonic seconds.
+            rng: Dice for lifetimes.
+        """
+        self._settings, self._shelf = settings or CacheSettings(), shelf
+        self._now, self._clock = now, clock
+        self._rng = rng or random.Random()
+        self._memory = Memory(self._settings.memory_bytes)
+        self._flights = Flights()
+
+    def takes(self, request: Request) -> bool:
+        """Whether answers to such requests may be stored at all."""
+        return self._settings.sampled or request.temperature == 0
+
+    def search(self, wish: Wish, timeout_s: float) -> Search:
+        """Look for an answer, or wait for the one that an equal request is about to bring, for at most half of `timeout_s`."""
+        if wish.is_for_new:
+            return Turn(self, wish.key)
+        if entry := self._known(wish):
+            return entry
+        started, n_failed = self._clock(), 0
+        while n_failed < _MAX_FAILURES:
+            flight, is_leader = self._flights.join(wish.key, n_failed)
+            waited_s = self._clock() - started
+            if is_leader:
+                return (yield from self._look(wish, Turn(self, wish.key, flight, waited_s)))
+            landed = yield Wait(flight.future, timeout_s / 2 - waited_s)
+            if isinstance(landed, Entry):
+                return landed
+            if landed is None or landed is Landing.UNSHARED:
+                break
+            n_failed = flight.n_failed + (landed is Landing.FAILED)
+        return Turn(self, wish.key, waited_s=self._clock() - started)
+
+    def keep(self, key: str, reply: Reply) -> Entry | None:
+        """Store an answer; None when it is of a kind that is not stored."""
+        if not self._is_worth_keeping(reply):
+            return None
+        made_at = self._now()
+        ttl_s = self._settings.ttl_s * self._rng.uniform(1 - _JITTER, 1 + _JITTER)
+        # What a provider wrote is in one caller's format; the next one may speak another.
+        entry = Entry(replace(reply, written=None), made_at, made_at + ttl_s)
+        data = to_bytes(entry)
+        self._memory.put(key, entry, len(data))
+        if self._shelf is not None:
+            self._shelf.store(key, data, entry.expires_at)
+        return entry
+
+    def age_s(self, entry: Entry) -> float:
+        """Seconds since the answer was made."""
+        return max(0.0, self._now() - entry.made_at)
+
+    def close(self) -> None:
+        """Write what waits to be stored."""
+        if self._shelf is not None:
+            self._shelf.close()
+
+    def _look(self, wish: Wish, turn: Turn) -> Search:
+        """What was stored before or just now, else the turn."""
+        try:
+            found = self._known(wish) or (yield from self._stored(wish))
+        except BaseException:  # also a caller that goes away here
+            turn.give_up()
+            raise
+        if found is None:
+            return turn
+        turn.share(found)
+        return found
+
+    def _stored(self, wish: Wish) -> Generator[Wait, Any, Entry | None]:
+        if self._shelf is None:
+            return None
+        data = yield Wait(self._shelf.fetch(wish.key), _FETCH_S)
+        entry = None if data is None else self._read(wish.key, data)
+        if entry is None or self.age_s(entry) > wish.max_age_s:
+            return None
+        self._memory.put(wish.key, entry, len(data))
+        return entry
+
+    def _known(self, wish: Wish) -> Entry | None:
+        entry = self._memory.get(wish.key, self._now())
+        return None if entry is None or self.age_s(entry) > wish.max_age_s else entry
+
+    def _read(self, key: str, data: bytes) -> Entry | None:
+        try:
+            entry = from_bytes(data)
+        except ValueError:
+            if self._shelf is not None:
+                self._shelf.drop(key)
+            return None
+        return entry if entry.expires_at > self._now() else None
+
+    def _is_worth_keeping(self, reply: Reply) -> bool:
+        if reply.refusal or reply.verified is False:
+            return False
+        if reply.tool_calls or reply.finish_reason == "tool_calls":
+            return self._settings.tool_calls and bool(reply.tool_calls)
+        return reply.finish_reason == "stop" and bool(reply.text.strip())
+
+
+class Turn:
+    """Whose turn it is to ask. To be held while asking: those who wait learn how it ends, whatever happens."""
+
+    def __init__(self, cache: AnswerCache, key: str, flight: Flight | None = None, waited_s: float = 0.0) -> None:
+        self._cache, self._key, self._flight = cache, key, flight
+        self.waited_s = waited_s
+        """Seconds that were lost waiting for others."""
+
+    def keep(self, reply: Reply) -> None:
+        """Store the answer, if it is of a kind that is stored, and share it with those who wait."""
+        entry = self._cache.keep(self._key, reply)
+        self._land(entry or Landing.UNSHARED)
+
+    def share(self, entry: Entry) -> None:
+        """Hand a stored answer to those who wait."""
+        self._land(entry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._land(Landing.FAILED if isinstance(exc, Exception) else Landing.CANCELLED)
+
+    def give_up(self) -> None:
+        """Let another one ask."""
+        self._land(Landing.CANCELLED)
+
+    def _land(self, result: Entry | Landing) -> None:
+        if self._flight is not None:
+            self._flight.land(result)

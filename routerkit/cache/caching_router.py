@@ -1,0 +1,159 @@
+"""A router that remembers answers. Hits are calls like others: each has its Record, which says whose answer it repeats and cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from dataclasses import replace
+
+from routerkit.cache.answers import AnswerCache, Search, Turn, Wait
+from routerkit.cache.entry import Entry
+from routerkit.cache.hit import Hit, hit_of, pieces
+from routerkit.cache.listening import Heard
+from routerkit.cache.wish import Wish, wish_of
+from routerkit.messages import Chunk, Reply, Request
+from routerkit.observe import notify
+from routerkit.router import Router
+
+
+class CachingRouter(Router):
+    """A Router in every other respect, which is why it is derived from one: whoever takes a Router takes it, too."""
+
+    def remember(self, cache: AnswerCache) -> None:
+        """Use this cache, closed with the router. To be called before the first request."""
+        self._cache = cache
+
+    def complete(self, request: Request) -> Reply:
+        """As `Router.complete`; an answer that is known is not asked for again."""
+        wish = self._wish(request)
+        if wish is None:
+            return super().complete(request)
+        started = self._clock()
+        found = _searched(self._cache.search(wish, request.timeout_s))
+        if isinstance(found, Entry):
+            return self._hit(request, found, started, is_stream=False)
+        with found:
+            reply = super().complete(_on_time(request, found))
+            found.keep(reply)
+            return reply
+
+    async def acomplete(self, request: Request) -> Reply:
+        """Async twin of `complete`."""
+        wish = self._wish(request)
+        if wish is None:
+            return await super().acomplete(request)
+        started = self._clock()
+        found = await _asearched(self._cache.search(wish, request.timeout_s))
+        if isinstance(found, Entry):
+            return self._hit(request, found, started, is_stream=False)
+        with found:
+            reply = await super().acomplete(_on_time(request, found))
+            found.keep(reply)
+            return reply
+
+    def stream(self, request: Request) -> Iterator[Chunk]:
+        """As `Router.stream`; an answer that is known comes in few pieces."""
+        wish = self._wish(request)
+        if wish is None:
+            yield from super().stream(request)
+            return
+        started = self._clock()
+        found = _searched(self._cache.search(wish, request.timeout_s))
+        if isinstance(found, Entry):
+            yield from pieces(self._hit(request, found, started, is_stream=True))
+            return
+        heard = Heard()
+        with found, closing(super().stream(_on_time(request, found))) as chunks:  # type: ignore[type-var]  # a generator in truth
+            for chunk in chunks:
+                if heard.ends_with(chunk):
+                    found.keep(heard.reply())
+                yield chunk
+
+    async def astream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Async twin of `stream`."""
+        wish = self._wish(request)
+        if wish is None:
+            async with aclosing(super().astream(request)) as chunks:  # type: ignore[type-var]  # an async generator in truth
+                async for chunk in chunks:
+                    yield chunk
+            return
+        started = self._clock()
+        found = await _asearched(self._cache.search(wish, request.timeout_s))
+        if isinstance(found, Entry):
+            for chunk in pieces(self._hit(request, found, started, is_stream=True)):
+                yield chunk
+            return
+        heard = Heard()
+        with found:
+            async with aclosing(super().astream(_on_time(request, found))) as chunks:  # type: ignore[type-var]  # as above
+                async for chunk in chunks:
+                    if heard.ends_with(chunk):
+                        found.keep(heard.reply())
+                    yield chunk
+
+    def close(self) -> None:
+        """As `Router.close`."""
+        super().close()
+        self._cache.close()
+
+    def _wish(self, request: Request) -> Wish | None:
+        return wish_of(request, self.state) if self._cache.takes(request) else None
+
+    def _hit(self, request: Request, entry: Entry, started: float, *, is_stream: bool) -> Reply:
+        hit = Hit(self._now(), self._clock() - started, self._cache.age_s(entry), is_stream)
+        record = hit_of(request, entry, self.state, hit)
+        notify(self._observers, record)
+        return replace(
+            entry.reply, record_id=record.id, cost_usd=0.0, attempts=0, reason=record.decision.notes[0], cached_from=record.cached_from
+        )
+
+
+def _on_time(request: Request, turn: Turn) -> Request:
+    """The request with what waiting for others has left of its time."""
+    return request if not turn.waited_s else replace(request, timeout_s=request.timeout_s - turn.waited_s)
+
+
+def _searched(search: Search) -> Entry | Turn:
+    """Carry out a search, blocking."""
+    heard: object = None
+    while True:
+        try:
+            wait = search.send(heard)
+        except StopIteration as stop:
+            return _found(stop)
+        heard = _result(wait)
+
+
+async def _asearched(search: Search) -> Entry | Turn:
+    """Async twin of `_searched`."""
+    heard: object = None
+    try:
+        while True:
+            try:
+                wait = search.send(heard)
+            except StopIteration as stop:
+                return _found(stop)
+            heard = await _aresult(wait)
+    finally:
+        search.close()
+
+
+def _result(wait: Wait) -> object:
+    try:
+        return wait.future.result(max(0.0, wait.timeout_s))
+    except TimeoutError:
+        return None
+
+
+async def _aresult(wait: Wait) -> object:
+    from asyncio import wait as wait_for_any  # asyncio is a third of our import time, and sync callers never need it
+    from asyncio import wrap_future
+
+    future = wrap_future(wait.future)
+    await wait_for_any((future,), timeout=max(0.0, wait.timeout_s))
+    return future.result() if future.done() else None
+
+
+def _found(stop: StopIteration) -> Entry | Turn:
+    assert isinstance(stop.value, Entry | Turn)
+    return stop.value

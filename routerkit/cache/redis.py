@@ -1,0 +1,66 @@
+"""Answers of many machines, in Redis or Valkey, which forgets them by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from routerkit.cache.shelf import Shelf
+from routerkit.errors import ConfigError, StateError
+
+_ANSWER_S: Final = 0.25
+_AGAIN_S: Final = 1.0
+"""After a failure it is not asked for so long, so that requests do not queue up behind a dead server."""
+_PREFIX: Final = "routerkit:answer:"
+
+
+class RedisShelf(Shelf):
+    """A shelf in Redis 6 or newer, or Valkey. Give the server a `maxmemory` with an `allkeys-lru` policy of its own."""
+
+    def __init__(self, url: str, *, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic) -> None:
+        """Prepare; the server is first asked when it is needed.
+
+        Raises:
+            ConfigError: the URL cannot be understood; never with its password.
+        """
+        self._now, self._clock, self._again_at = now, clock, float("-inf")
+        try:
+            self._redis = Redis.from_url(url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S, retry=Retry(NoBackoff(), 0))
+        except ValueError:
+            raise ConfigError("not a Redis URL; write e.g. redis://127.0.0.1:6379/0") from None
+
+    def get(self, key: str) -> bytes | None:
+        """As `Shelf.get`."""
+        with self._asked() as redis:
+            found: Any = redis.get(_PREFIX + key)  # its type covers the async client, too
+        return found if isinstance(found, bytes) else None
+
+    def put(self, key: str, data: bytes, expires_at: float) -> None:
+        """As `Shelf.put`."""
+        with self._asked() as redis:
+            redis.set(_PREFIX + key, data, px=max(1, int(1000 * (expires_at - self._now()))))
+
+    def drop(self, key: str) -> None:
+        """As `Shelf.drop`."""
+        with self._asked() as redis:
+            redis.delete(_PREFIX + key)
+
+    def close(self) -> None:
+        """As `Shelf.close`."""
+        self._redis.close()
+
+    @contextmanager
+    def _asked(self) -> Iterator[Redis]:
+        if self._clock() < self._again_at:
+            raise StateError("Redis is away")
+        try:
+            yield self._redis
+        except (RedisError, OSError) as exc:
+            self._again_at = self._clock() + _AGAIN_S
+            raise StateError("Redis is away") from exc

@@ -1,0 +1,69 @@
+"""From `[cache]` to a router that remembers answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from routerkit.config.cache_section import CacheSection
+from routerkit.config.problems import Problem
+from routerkit.config.schema import Config
+from routerkit.config.secrets import is_reference, resolve
+from routerkit.config.state import DEFAULT_FOLDER
+from routerkit.errors import ConfigError
+from routerkit.observe import Observer
+from routerkit.router import Router
+from routerkit.router_state import RouterState
+
+if TYPE_CHECKING:
+    from routerkit.cache.shelf import Shelf, ShelfThread
+
+
+def build_router(config: Config, base: Path, state: RouterState, observers: Sequence[Observer]) -> Router:
+    """A router over this state; one that remembers answers if the configuration says so.
+
+    Raises:
+        ConfigError: answers cannot be kept where it says.
+    """
+    section = config.cache
+    if section is None:
+        return Router(state, observers=observers)
+    # Brings concurrent.futures and msgspec, which routers without a cache need not load.
+    from routerkit.cache import AnswerCache, CacheSettings, CachingRouter
+
+    settings = CacheSettings(section.ttl_s, section.sampled, section.tool_calls, section.memory_mb * 1024 * 1024)
+    try:
+        shelf = _shelf(section, config, base)
+    except ConfigError as exc:
+        raise config.source.error([Problem(("cache", "url"), str(exc))]) from exc
+    router = CachingRouter(state, observers=observers)
+    router.remember(AnswerCache(settings, shelf))
+    return router
+
+
+def _shelf(section: CacheSection, config: Config, base: Path) -> ShelfThread | None:
+    folder = config.ledger.path if config.ledger is not None else DEFAULT_FOLDER
+    url = section.url or f"sqlite:{folder}/cache.sqlite"
+    if is_reference(url):
+        url = resolve(url, base).reveal()
+    if url == "memory:":
+        return None
+    from routerkit.cache.shelf import ShelfThread
+
+    return ShelfThread(_opener(url, base))
+
+
+def _opener(url: str, base: Path) -> Callable[[], Shelf]:
+    if url.startswith("sqlite:"):
+        from routerkit.cache.sqlite import SqliteShelf, check_place  # sqlite3 takes 5 ms, which only those who need it should wait for
+
+        path = base / Path(url.removeprefix("sqlite:")).expanduser()
+        check_place(path)
+        return lambda: SqliteShelf(path)
+    try:
+        from routerkit.cache.redis import RedisShelf  # an optional extra
+    except ModuleNotFoundError as exc:
+        raise ConfigError(f"needs {exc.name}, which is not installed; run pip install 'routerkit[redis]'") from exc
+    shelf = RedisShelf(url)
+    return lambda: shelf
