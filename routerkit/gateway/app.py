@@ -11,6 +11,7 @@ from routerkit.features import features
 from routerkit.gateway import chat
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
+from routerkit.gateway.browsers import check_local
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Format
 from routerkit.gateway.keys import Gate, Scope
@@ -47,7 +48,7 @@ class Gateway:
 
         Args:
             router: Decides, attempts, records.
-            gate: Checks keys; None = every caller may do everything.
+            gate: Checks keys; None = every caller on this machine may do everything, pages in its browser excepted.
             limits: What one caller may send.
             memory: Recent calls, for `/v1/decisions/{id}`.
             metrics: For `/metrics`.
@@ -94,6 +95,8 @@ class Gateway:
             return found
         if self._gate is not None:
             self._gate.check(exchange)
+        else:
+            check_local(exchange.headers)
         if found := self._routes.get(place):
             return found
         if exchange.method == "GET" and exchange.path.startswith("/v1/decisions/"):

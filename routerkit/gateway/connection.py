@@ -21,6 +21,12 @@ _MAX_AHEAD_BYTES: Final = 256 * 1024
 """How much of a body is read before anybody asks for it, so that callers without a key cannot fill our memory."""
 _MAX_QUEUED: Final = 8
 """Requests of one connection that wait for their turn before no more are read."""
+_KEEP_ALIVE_S: Final = 65.0
+"""Longer than the 60 s of common load balancers, so that they close first. It bounds an unread body, too."""
+_HEAD_S: Final = 10.0
+"""Longest wait for the rest of a head: callers that send it byte by byte would otherwise hold connections for nothing (Slowloris)."""
+_STALL_S: Final = 30.0
+"""Longest wait for a caller to read on, while its answer's upstream is held open and paid for."""
 _NO_HTTP: Final = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 _OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
@@ -33,6 +39,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_drain",
+        "_head_at",
         "_headers",
         "_is_deaf",
         "_is_paused",
@@ -42,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_queue",
         "_reading",
         "_serve",
+        "_stall_s",
         "_task",
         "_transport",
         "_url",
@@ -49,16 +57,19 @@ class Connection(asyncio.Protocol):
         "is_closing",
     )
 
-    def __init__(self, serve: Serve, on_end: Callable[[Connection], None]) -> None:
+    def __init__(self, serve: Serve, on_end: Callable[[Connection], None], *, stall_s: float = _STALL_S) -> None:
         """Prepare.
 
         Args:
             serve: Answers one exchange; must not raise but when it is cancelled.
             on_end: Called when the connection is lost.
+            stall_s: Longest wait for the caller to read on.
         """
-        self._serve, self._on_end = serve, on_end
+        self._serve, self._on_end, self._stall_s = serve, on_end, stall_s
         self._parser = httptools.HttpRequestParser(self)
         self._url, self._n_head = b"", 0
+        self._head_at: float | None = None
+        """When a head began that is not complete."""
         self._headers: Headers = []
         self._reading: HttpExchange | None = None
         """The request whose body is arriving."""
@@ -72,10 +83,11 @@ class Connection(asyncio.Protocol):
         self.idle_at = asyncio.get_running_loop().time()
         """When the last answer ended."""
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody waits for an answer."""
-        return self._task is None
+    def is_overdue(self, now: float) -> bool:
+        """Whether nothing was asked for long, or the rest of a head does not come."""
+        if self._task is not None:
+            return False
+        return now - self.idle_at > _KEEP_ALIVE_S or (self._head_at is not None and now - self._head_at > _HEAD_S)
 
     def shut(self) -> None:
         """Close, after the answer that is under way."""
@@ -107,6 +119,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse_all()
             return
+        if self._n_head and self._head_at is None:
+            self._head_at = asyncio.get_running_loop().time()
         if self._n_head > _MAX_HEAD_BYTES and self._reading is None and self._task is None:
             self._refuse_all()
         elif len(self._queue) > _MAX_QUEUED:
@@ -158,7 +172,7 @@ class Connection(asyncio.Protocol):
             is_keep_alive=parser.should_keep_alive() and is_current,
             is_chunked=is_current,
         )
-        self._n_head = 0
+        self._n_head, self._head_at = 0, None
         self._queue.append(exchange)
         if self._task is None:
             self._next()
@@ -193,9 +207,14 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     async def drained(self) -> None:
-        """Wait until the caller has read enough of what was written."""
-        if self._drain is not None:
-            await asyncio.shield(self._drain)
+        """Wait until the caller has read enough of what was written; one that reads nothing for too long is cut off."""
+        if self._drain is None:
+            return
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await asyncio.shield(self._drain)
+        except TimeoutError:
+            self.abort()  # and with the connection our task ends
 
     def _next(self) -> None:
         """Begin with the next request, once the last one is both answered and read to its end."""

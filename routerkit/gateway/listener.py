@@ -10,10 +10,8 @@ from typing import Final
 
 from routerkit.gateway.connection import Connection, Serve
 
-_KEEP_ALIVE_S: Final = 65.0
-"""Longer than the 60 s of common load balancers, so that they close first. It bounds a slow head and an unread body, too."""
 _SWEEP_S: Final = 5.0
-"""How often idle connections are looked for: one timer for all costs a request nothing."""
+"""How often overdue connections are looked for: one timer for all costs a request nothing."""
 
 _BACKLOG: Final = 2048
 """Connections that wait to be accepted; with Python's 100 a burst of callers waits for seconds, because the system drops what is beyond."""
@@ -33,12 +31,15 @@ class Listener:
         self._server = await asyncio.get_running_loop().create_server(self._accept, sock=sock, backlog=_BACKLOG)
 
     async def sweep(self) -> None:
-        """Close connections on which nothing was asked for long, for ever."""
+        """Close overdue connections, for ever."""
         while True:
             await asyncio.sleep(_SWEEP_S)
-            oldest = asyncio.get_running_loop().time() - _KEEP_ALIVE_S
-            for connection in [c for c in self._connections if c.is_idle and c.idle_at < oldest]:
-                connection.abort()
+            self.close_overdue(asyncio.get_running_loop().time())
+
+    def close_overdue(self, now: float) -> None:
+        """Close connections on which nothing was asked for long, or too slowly."""
+        for connection in [c for c in self._connections if c.is_overdue(now)]:
+            connection.abort()
 
     async def drain(self, longest_s: float, insisted: asyncio.Event) -> None:
         """Accept nothing new and wait until the answers under way are given, or until somebody insists; then end what is left."""

@@ -13,6 +13,7 @@ from select import POLLIN, poll
 from typing import TYPE_CHECKING, cast
 
 from routerkit.errors import ProviderError
+from routerkit.providers.dial import dial
 from routerkit.providers.http1 import Exchange, Origin
 from routerkit.providers.reuse import IDLE_S, cut, is_stale, tls_context, unreachable
 from routerkit.providers.timers import Timers, Watch
@@ -259,16 +260,13 @@ class Connections:
         if self._guard is None:
             self._guard = self._close_with_loop()
             await anext(self._guard)
-        loop = asyncio.get_running_loop()
-        tls = self._context() if self._origin.is_tls else None
         try:
             async with asyncio.timeout(watch.remaining_s()):
-                _, connection = await loop.create_connection(lambda: Connection(self), self._origin.host, self._origin.port, ssl=tls)
+                return await dial(self._origin, lambda: Connection(self), self._context() if self._origin.is_tls else None)
         except TimeoutError as exc:
             raise watch.error(self.where) from exc
         except OSError as exc:
             raise unreachable(self.where, exc) from exc
-        return connection
 
     def _context(self) -> ssl.SSLContext:
         self._tls = self._tls or tls_context()

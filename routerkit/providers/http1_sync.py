@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from routerkit.errors import ProviderError
 from routerkit.providers.http1 import Exchange, Origin
+from routerkit.providers.reach import check_reach, is_literal
 from routerkit.providers.reuse import IDLE_S, RECV_BYTES, cut, is_stale, tls_context, unreachable
 from routerkit.providers.timers import Watch
 
@@ -181,7 +182,10 @@ class Connections:
         watch.connecting()
         failure: OSError | None = None
         addresses = self._resolve(watch)
+        is_named = not is_literal(self._origin.host)
         for n, (family, kind, protocol, _, address) in enumerate(addresses):
+            if is_named:
+                check_reach(self.where, str(address[0]))
             sock = socket.socket(family, kind, protocol)
             try:
                 return self._dial(sock, address, watch, share=1 / (len(addresses) - n))

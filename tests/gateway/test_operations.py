@@ -36,7 +36,7 @@ def test_caller_that_goes_away_ends_the_upstream_call(served, fault, stream):
     place = urlsplit(served.url)
     body = json.dumps({**OK, "stream": stream}).encode()
     with socket.create_connection((place.hostname, place.port), 10) as sock:
-        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
         wait_until(lambda: served.first.live == 1)
     wait_until(lambda: served.first.live == 0)
     assert 200 == post(served, json.dumps(OK).encode())[0]
