@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from routerkit.store import SAMPLES, Pace, SegmentWriter, connect_readonly, ingest
+from routerkit.store import EVAL_SCHEMAS, SAMPLES, Pace, SegmentWriter, connect_readonly, ingest
 from routerkit_evals import Sample
 from routerkit_evals.sample import digest
-from routerkit_evals.store import SCHEMAS
 
 KINDS = ("bug_fix", "migrate", "refactor", "explain", "translate", "test_write")
 QUERIES = {
@@ -80,7 +79,7 @@ def load(folder: Path, n: int, *, first: int = 0) -> str:
     """Wall and processor seconds: on a busy machine only the latter say something about us."""
     write(folder, n, first=first)
     start, cpu = time.perf_counter(), time.process_time()
-    done = ingest(folder, schemas=SCHEMAS)
+    done = ingest(folder, schemas=EVAL_SCHEMAS)
     assert (n, 0) == (done.n_rows, done.n_bad), done
     return f"{time.perf_counter() - start:5.2f} s, {time.process_time() - cpu:5.2f} s of processor time"
 
@@ -103,7 +102,7 @@ def main(rows: int) -> None:
         fill(folder, rows // 100_000 - 2)
         print(f"load 100,000 rows beside {rows - 100_000:,} others: {load(folder, 100_000, first=100_000)}", flush=True)
         write(folder, 10_000, first=0)
-        again = ingest(folder, schemas=SCHEMAS)
+        again = ingest(folder, schemas=EVAL_SCHEMAS)
         print(f"load 10,000 rows that are there already: {again.n_rows} new, {again.n_bad} bad")
         size = (folder / "routerkit.duckdb").stat().st_size / 2**20
         print(f"{rows:,} attempts, {size:.0f} MiB; per query min and median of 5, and least processor time:")
@@ -115,7 +114,7 @@ def main(rows: int) -> None:
 def timed(folder: Path, text: str) -> tuple[float, float]:
     """Wall and processor seconds, opening the file included."""
     start, cpu = time.perf_counter(), time.process_time()
-    with connect_readonly(folder, schemas=SCHEMAS) as snapshot:
+    with connect_readonly(folder, schemas=EVAL_SCHEMAS) as snapshot:
         snapshot.query(text)
     return time.perf_counter() - start, time.process_time() - cpu
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import streamlit as st
 
-from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, query
+from routerkit.errors import StoreError
+from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, connect_readonly, ingest
 
 FOLDER: Final = "ROUTERKIT_APP_FOLDER"
 """Environment variable with the store's folder, set by `routerkit app`."""
 DEMO: Final = "ROUTERKIT_APP_DEMO"
 """Environment variable that is set when the data are generated."""
-_FRESH_S: Final = 15
+FRESH_S: Final = 15
 """How old a shown number may be; a question over a million rows takes up to a second."""
+_ANSWERS: Final = 256
+"""Answers kept for all viewers together; pages ask for sums and for at most some hundred rows, so this is a few megabytes."""
+_SCHEMAS: Final = (*LEDGER_SCHEMAS, *EVAL_SCHEMAS)
 
 
 def folder() -> Path:
@@ -32,7 +35,7 @@ def is_demo() -> bool:
 
 
 def ask(sql: str, params: Sequence[object] = ()) -> pd.DataFrame:
-    """Answer one SELECT over ledger and evaluations.
+    """Answer one SELECT over ledger (docs/ledger.md) and evaluations (docs/eval-sql.md), at most `FRESH_S` seconds old.
 
     Raises:
         StoreError: the store cannot be read, or the SQL is wrong.
@@ -40,38 +43,17 @@ def ask(sql: str, params: Sequence[object] = ()) -> pd.DataFrame:
     return _ask(str(folder()), sql, tuple(params))
 
 
-@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+@st.cache_data(ttl=FRESH_S, max_entries=_ANSWERS, show_spinner=False)
 def _ask(folder: str, sql: str, params: tuple[object, ...]) -> pd.DataFrame:
-    rows = query(Path(folder), sql, params, schemas=(*LEDGER_SCHEMAS, *EVAL_SCHEMAS))
+    with connect_readonly(Path(folder), schemas=_SCHEMAS, live=_is_waiting(folder)) as snapshot:
+        rows = snapshot.query(sql, params)
     return pd.DataFrame(rows.rows, columns=list(rows.columns))
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Condition of a WHERE clause and its parameters."""
-
-    sql: str
-    params: tuple[object, ...]
-
-
-def where(chosen: dict[str, str], *, days: int | None, instant: str) -> Where:
-    """Rows of the last `days` days with these values; None = of all times.
-
-    Args:
-        chosen: Value by column; columns are ours, values are bound.
-        days: How far back.
-        instant: Column of the instant.
-    """
-    parts = [f"{instant} >= now()::TIMESTAMP - INTERVAL {int(days)} DAY"] if days else []
-    parts += [f"{column} = ?" for column in chosen]
-    return Where(" AND ".join(parts) or "true", tuple(chosen.values()))
-
-
-def spreadsheet_safe(frame: pd.DataFrame) -> bytes:
-    """CSV in which no cell starts a formula when a spreadsheet opens it."""
-
-    def tame(value: object) -> object:
-        return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
-
-    text: str = frame.map(tame).to_csv(index=False)
-    return text.encode()
+@st.cache_data(ttl=FRESH_S, max_entries=8, show_spinner="Loading what was written since …")
+def _is_waiting(folder: str) -> bool:
+    """Load closed segments into the database, once for all questions of a page; whether some had to stay and must be read in place."""
+    try:
+        return ingest(Path(folder), schemas=_SCHEMAS, wait_s=0.1).note is not None
+    except StoreError:
+        return True  # a folder or disk that cannot be written can still be read

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import routerkit_app
 from routerkit import Request
 from routerkit.ledger import Ledger
 from routerkit.testing import ScriptedProvider, make_reply, make_router
@@ -13,21 +14,22 @@ from routerkit.testing import ScriptedProvider, make_reply, make_router
 streamlit_testing = pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's and altair's own
 
+MAIN = Path(routerkit_app.__file__).with_name("main.py")
 PAGES = ["overview", "decisions", "agents", "health", "models", "kinds", "compare", "runs"]
 HOSTILE = "=cmd|' /C calc'!A0<script>alert(1)</script>\x00\u202e"
 
 
-def script(page: str, module: str) -> str:
-    return f"import streamlit as st\nfrom routerkit_app import {module}\n{module}.{page}()\n"
-
-
-def show(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = False):
+def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = False):
     monkeypatch.setenv("ROUTERKIT_APP_FOLDER", str(folder))
     monkeypatch.delenv("ROUTERKIT_APP_DEMO", raising=False)
     if is_demo:
         monkeypatch.setenv("ROUTERKIT_APP_DEMO", "1")
-    module = "routing" if page in PAGES[:4] else "measured"
-    shown = streamlit_testing.AppTest.from_string(script(page, module), default_timeout=60).run()
+    return streamlit_testing.AppTest.from_file(str(MAIN), default_timeout=60)
+
+
+def show(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = False):
+    at = prepared(folder, monkeypatch, is_demo=is_demo).run()
+    shown = at if page == "overview" else at.switch_page(f"pages/{page}.py").run()
     assert not shown.exception, shown.exception
     return shown
 
@@ -60,11 +62,18 @@ def test_overview_counts_what_the_ledger_holds(generated, monkeypatch):
     assert ("calls", "60") == (shown.metric[0].label, shown.metric[0].value)
 
 
-def test_filter_narrows_and_is_kept_in_the_address(generated, monkeypatch):
-    shown = show("overview", generated, monkeypatch)
-    shown.sidebar.selectbox(key="filter-agent").set_value("ci").run()
+def test_filter_in_the_address_narrows(generated, monkeypatch):
+    at = prepared(generated, monkeypatch)
+    at.query_params["agent"] = "ci"
+    shown = at.run()
     assert int(shown.metric[0].value) < 60
-    assert shown.query_params["agent"] in ("ci", ["ci"])
+    assert ["ci"] == shown.sidebar.multiselect(key="agent").value
+
+
+def test_shared_view_of_unknown_value_shows_nothing_rather_than_everything(generated, monkeypatch):
+    at = prepared(generated, monkeypatch)
+    at.query_params["agent"] = "gone"
+    assert "60 are stored" in at.run().info[0].value
 
 
 def test_decision_explains_a_call(generated, monkeypatch):
@@ -83,9 +92,9 @@ def test_hostile_names_are_shown_as_text(tmp_path, monkeypatch):
 def test_exported_cells_start_no_formula():
     import pandas as pd
 
-    from routerkit_app.data import spreadsheet_safe
+    from routerkit_app.export import as_csv
 
-    assert b"'=1+1" in spreadsheet_safe(pd.DataFrame({"a": ["=1+1", "plain"], "n": [1, -2]}))
+    assert b"'=1+1" in as_csv(pd.DataFrame({"a": ["=1+1", "plain"], "n": [1, -2]}))
 
 
 def test_app_is_served_on_loopback_without_telemetry():

@@ -1,0 +1,1 @@
+"""Pure functions from data frames to charts, one file per topic."""

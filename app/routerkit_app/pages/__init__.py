@@ -1,0 +1,1 @@
+"""One file per page; Streamlit runs it from top to bottom."""

@@ -1,0 +1,32 @@
+"""A password, asked for when the app is served beyond this machine."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from typing import Final
+
+import streamlit as st
+
+PASSWORD: Final = "ROUTERKIT_APP_PASSWORD"  # noqa: S105  name of the variable
+"""Environment variable with the password; without it nobody is asked."""
+LEAST_CHARS: Final = 12
+"""Shortest password accepted; with the pause below, guessing even a careless one takes years."""
+_PAUSE_S: Final = 1.0
+"""How long a wrong password takes to be refused."""
+
+
+def admit() -> None:
+    """Go on only for who knows the password; stops the page otherwise."""
+    wanted = os.environ.get(PASSWORD)
+    if not wanted or st.session_state.get("is_admitted"):
+        return
+    given = st.text_input("Password", type="password", key="password")
+    if given and hmac.compare_digest(given.encode(), wanted.encode()):
+        st.session_state["is_admitted"] = True
+        st.rerun()
+    if given:
+        time.sleep(_PAUSE_S)
+        st.error("This is not the password.")
+    st.stop()
