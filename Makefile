@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c '
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check static format bench newest lock clean help
+.PHONY: demo test check static format bench newest lake lock clean help
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -40,6 +40,11 @@ newest: ## the integrations on the newest releases there are, beside the pinned 
 	.venv/newest/bin/python -m pytest -q -n 2 --dist loadfile tests/integrations $(ARGS)
 	.venv/newest/bin/python -m pytest -q -n 2 tests/integrations/langchain/matrix_formats.py $(ARGS)
 	.venv/newest/bin/python -m pytest -q -n 2 tests/integrations/llamaindex/matrix_formats.py $(ARGS)
+
+lake: ## the store on DuckDB 1.5, alone and as a lake on a real PostgreSQL (needs uv, and a PostgreSQL server for the lake)
+	uv venv -q --allow-existing --python $(PYTHON) .venv/lake
+	uv pip install -q --python .venv/lake -e '.[lake]' 'moto[server]' hypothesis pytest pytest-asyncio pytest-timeout pytest-xdist
+	.venv/lake/bin/python -m pytest -q -n 2 --dist loadfile tests/store tests/lake $(ARGS)
 
 lock: ## resolve the pinned set anew (needs uv)
 	uv pip compile pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

@@ -60,8 +60,10 @@ def data_folder(config: Path, data: Path | None) -> Path:
     """Folder of stored samples: the one given, else the ledger's, else a default."""
     if data is not None:
         return data
+    from routerkit.config import ledger_folder
+
     ledger = read_config(config).ledger if config.exists() else None
-    return config.parent / Path(ledger.path).expanduser() if ledger is not None else _DEFAULT_DATA
+    return ledger_folder(ledger, config.parent) if ledger is not None else _DEFAULT_DATA
 
 
 def scorecard_path(config: Path) -> Path:

@@ -26,7 +26,7 @@ def app_command(
 
 
 def _folder(config: Path) -> Path:
-    from routerkit.config import read
+    from routerkit.config import ledger_folder, read
 
     ledger = read(config).ledger if config.exists() else None
-    return config.parent / (ledger.path if ledger is not None else "routerkit-data")
+    return config.parent / "routerkit-data" if ledger is None else ledger_folder(ledger, config.parent)

@@ -40,11 +40,11 @@ def experiment(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the variants of a running experiment. Look as often as you like: the intervals hold at every look."""
-    from routerkit.config import plan_state, read  # pydantic, which `routerkit --help` should not pay for
+    from routerkit.config import ledger_folder, plan_state, read  # pydantic, which `routerkit --help` should not pay for
 
     settings = read(config)
     name, section = _chosen(settings, pool)
-    place = folder or config.parent / (settings.ledger.path if settings.ledger else "routerkit-data")
+    place = folder or (ledger_folder(settings.ledger, config.parent) if settings.ledger else config.parent / "routerkit-data")
     rows = query(place, _CALLS, [name, section.name]).rows
     calls = [Call(str(v), str(u), None if s is None else bool(s), None if c is None else float(str(c))) for v, u, s, c in rows]
     found = results(calls, list(section.variants), alpha=alpha)

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
 from routerkit.ledger import remark
 from routerkit.store import IngestResult, Rows, follow, ingest, query
+from routerkit.store.destination import Lake, settle
 
 DEFAULT_CONFIG: Final = "routerkit.toml"
 DEFAULT_FOLDER: Final = "routerkit-data"
@@ -139,6 +140,7 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
 
     Raises:
         ConfigError: the configuration cannot be read.
+        StoreError: the folder's rows go elsewhere than the configuration says.
     """
     if folder is not None:
         return folder
@@ -154,7 +156,16 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
     path = ledger.get("path", DEFAULT_FOLDER) if isinstance(ledger, dict) else None
     if not isinstance(path, str):
         raise ConfigError(f"{config}: [ledger] path must be a string, the folder of the ledger")
-    return config.parent / path
+    place = config.parent / Path(path).expanduser()
+    _settle(place, ledger, config)
+    return place
+
+
+def _settle(place: Path, ledger: Mapping[str, object], config: Path) -> None:
+    try:
+        settle(place, Lake(str(ledger["store"]), str(ledger.get("files", ""))) if "store" in ledger else None)
+    except (ValueError, OSError) as exc:
+        raise ConfigError(f"{config}: [ledger] {exc}") from exc
 
 
 def _inherit(context: typer.Context, folder: Path | None, config: Path | None) -> tuple[Path | None, Path | None]:

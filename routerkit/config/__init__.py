@@ -2,6 +2,7 @@
 
 from routerkit.config.accounts import AccountStanding, account_standings, unfit_targets
 from routerkit.config.build import build_ledger, build_state, build_targets, plan_state
+from routerkit.config.ledger_section import ledger_folder
 from routerkit.config.load import load, parse, read, reload
 from routerkit.config.schema import Config
 from routerkit.config.secrets import Secret, resolve, scrub
@@ -14,6 +15,7 @@ __all__ = [
     "build_ledger",
     "build_state",
     "build_targets",
+    "ledger_folder",
     "load",
     "parse",
     "plan_state",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from routerkit.catalog import Pool, Target
 from routerkit.classifier import Classifier
 from routerkit.config.learning import ReportWatch
+from routerkit.config.ledger_section import ledger_folder
 from routerkit.config.prices import find_facts
 from routerkit.config.problems import KeyPath, Problem
 from routerkit.config.providers import build_provider, references
@@ -23,7 +24,7 @@ from routerkit.config.secrets import Secret, resolve
 from routerkit.config.targets import build_target, wanted
 from routerkit.config.verifying import build_verifiers
 from routerkit.config.watch import ScorecardWatch
-from routerkit.errors import ConfigError
+from routerkit.errors import ConfigError, StoreError
 from routerkit.experiment import Experiment, Ramp
 from routerkit.policy import Policy
 from routerkit.posterior import Prior
@@ -104,20 +105,22 @@ def build_ledger(config: Config, base: Path) -> Ledger | None:
     """The ledger the configuration names; None when it names none.
 
     Raises:
-        ConfigError: the folder cannot be used.
+        ConfigError: the folder cannot be used, or its rows go elsewhere so far.
     """
     if config.ledger is None:
         return None
     # The ledger starts a thread and pulls in its file handling; configurations without one need neither.
     from routerkit.ledger import Ledger
 
-    folder = base / Path(config.ledger.path).expanduser()
     try:
+        folder = ledger_folder(config.ledger, base)
         # Made here already: the ledger itself only counts what it cannot write, which somebody would notice much later.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Ledger(folder, store_text=config.ledger.store_text)
     except OSError as exc:
         raise _placed(config, ("ledger", "path"), f"cannot be used ({exc.strerror or exc}); make it a writable folder") from exc
+    except StoreError as exc:
+        raise _placed(config, ("ledger", "store"), str(exc)) from exc
 
 
 def build_report_watch(config: Config, base: Path) -> ReportWatch | None:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from routerkit.config.cache_section import CacheSection
 from routerkit.config.learning import OnlineSection
+from routerkit.config.ledger_section import LedgerSection
 from routerkit.config.problems import Source
 from routerkit.config.routing import ClassifierSection, ExperimentSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
@@ -238,13 +239,6 @@ class ScorecardSection(Section):
     """How often a running router looks for a newer one; 0 = never."""
     predictor: str | None = None
     """File written by `routerkit scores fit`."""
-
-
-class LedgerSection(Section):
-    """Where calls are recorded."""
-
-    path: str
-    store_text: bool = False
 
 
 class Config(Section):

@@ -1,4 +1,4 @@
-"""Moving closed segments into the DuckDB file, exactly once, whoever is killed when.
+"""Moving closed segments into the store, exactly once, whoever is killed when.
 
 The rows of some segments and their names are committed in one transaction, and only then are the files removed. Killed before the commit:
 nothing happened. Killed between commit and removal: the next run finds the names and only removes the files.
@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from routerkit.errors import StoreError
-from routerkit.store.database import RETRY_S, StoreBusyError, database_path, one_line, open_writing
+from routerkit.store.database import RETRY_S, StoreBusyError, one_line
+from routerkit.store.place import ingest_every_s, is_shared, open_writing, refused
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
 from routerkit.store.segment_file import close_orphans, list_closed, quarantine, segment_id, stream_of
-from routerkit.store.tables import insert_segments, prepare_table
+from routerkit.store.tables import insert_segments, prepare_table, prepare_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,12 +53,13 @@ class _Closed(NamedTuple):
 
 
 def ingest(folder: Path, *, schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS, wait_s: float = 2.0) -> IngestResult:
-    """Move every closed segment of these streams into the database file.
+    """Move every closed segment of these streams into the database file, or into the lake that the folder shares.
 
     Args:
         folder: Folder of the store; a missing one holds nothing.
         schemas: Streams to move; segments of other streams stay.
-        wait_s: How long to wait for readers of the file, in seconds; then the segments stay and `note` says so.
+        wait_s: How long to wait for readers of the file, in seconds; then the segments stay and `note` says so, as it does when a lake
+            cannot be reached.
 
     Raises:
         StoreError: the folder cannot be written, the disk is full, or the file is not ours.
@@ -76,10 +78,12 @@ def follow(
     wait: Callable[[float], bool],
     *,
     schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS,
-    interval_s: float = 1.0,
+    interval_s: float | None = None,
     on_result: Callable[[IngestResult], object] = lambda _: None,
 ) -> None:
     """Ingest again and again, until `wait(interval_s)` answers True; `threading.Event().wait` fits.
+
+    Without an interval, every second into a file, every half minute into a lake.
 
     Raises:
         StoreError: as `ingest`.
@@ -87,7 +91,7 @@ def follow(
     is_over = False
     while not is_over:
         on_result(ingest(folder, schemas=schemas))
-        is_over = wait(interval_s)
+        is_over = wait(ingest_every_s(folder) if interval_s is None else interval_s)
 
 
 @contextmanager
@@ -124,11 +128,14 @@ def _ingest_some(folder: Path, waiting: Sequence[_Closed], wait_s: float) -> tup
     import duckdb  # loaded here, see database.open_memory
 
     result = IngestResult()
-    connection = open_writing(database_path(folder), wait_s=wait_s)
+    connection = open_writing(folder, wait_s=wait_s)
     try:
         until = time.monotonic() + _HOLD_S
         for schema in {c.schema.name: c.schema for c in waiting}.values():
             prepare_table(connection, schema)
+            if not is_shared(folder):
+                # In a lake this would be a commit each time; readers make their own.
+                prepare_views(connection, schema)
         n_done = 0
         for batch in _batches(waiting):
             result = _plus(result, _ingest_batch(connection, batch))
@@ -137,7 +144,7 @@ def _ingest_some(folder: Path, waiting: Sequence[_Closed], wait_s: float) -> tup
                 break
         return result, waiting[n_done:]
     except duckdb.Error as exc:
-        raise StoreError(f"cannot write {database_path(folder)}: {one_line(exc)}") from exc
+        raise refused(folder, exc) from exc
     finally:
         connection.close()
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from routerkit.errors import StoreError
-from routerkit.store.database import CATALOG, database_path, one_line, open_memory, open_reading
+from routerkit.store.database import CATALOG, one_line, open_memory
 from routerkit.store.ingester import ingest
+from routerkit.store.lake_guard import refuse_reaching_out
+from routerkit.store.place import has_rows, is_shared, open_reading, restrict
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
 from routerkit.store.segment_file import list_segments, segment_id, stream_of
 from routerkit.store.tables import escape_glob, fresh_rows, known_segments
@@ -40,8 +42,8 @@ class Rows:
 class Snapshot:
     """The store as it was when the snapshot was opened."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, is_shared: bool = False) -> None:
+        self._connection, self._is_shared = connection, is_shared
 
     def query(self, sql: str, params: Sequence[object] = ()) -> Rows:
         """Run one SELECT and fetch all of it. Nothing else is allowed: no writing, no other files, no network.
@@ -55,6 +57,8 @@ class Snapshot:
         cursor = self._connection.cursor()
         try:
             _refuse_all_but_select(sql)
+            if self._is_shared:
+                refuse_reaching_out(cursor, sql)
             cursor.execute(sql, list(params))
             rows = cursor.fetchall()
             return Rows(tuple(d[0] for d in cursor.description or ()), tuple(rows))
@@ -83,7 +87,7 @@ def connect_readonly(
     """
     connection = _open(folder, schemas, live=live, wait_s=wait_s)
     try:
-        yield Snapshot(connection)
+        yield Snapshot(connection, is_shared=is_shared(folder))
     finally:
         connection.close()
 
@@ -103,8 +107,9 @@ def query(
     Raises:
         StoreError: as `Snapshot.query` and `connect_readonly`; one line.
     """
-    if live:
-        # Ingesting is a courtesy here: on a read-only or full disk, or while somebody holds the file, segments are read in place.
+    if live and not is_shared(folder):
+        # Ingesting is a courtesy here (in a lake, it would be a small file for good): on a read-only or full disk, or while somebody
+        # holds the file, segments are read in place.
         with suppress(StoreError):
             ingest(folder, schemas=schemas, wait_s=0.1)
     with connect_readonly(folder, schemas=schemas, live=live) as snapshot:
@@ -124,30 +129,24 @@ def _try_open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait
     """A connection with all views made; None when the store moved on meanwhile."""
     import duckdb  # loaded here, see database.open_memory
 
-    path = database_path(folder)
-    has_file = path.exists()
-    connection = open_reading(path, wait_s=wait_s) if has_file else open_memory()
+    is_stored = has_rows(folder)
+    # Listed first: what is committed from here to the opening is found in the store, and what is committed after it is not seen in there.
+    segments = list_segments(folder) if live else []
+    connection = open_reading(folder, wait_s=wait_s) if is_stored else open_memory()
     try:
-        # From here on nobody can write the file. Segments may still appear, be renamed, or be removed if they are in the file.
-        _make_views(connection, schemas, _pending(connection, folder, has_file=has_file) if live else [])
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        known = known_segments(connection, [segment_id(p) for p in segments]) if is_stored else set()
+        _make_views(connection, schemas, [p for p in segments if segment_id(p) not in known])
+        restrict(connection, folder)
     except duckdb.Error as exc:
         connection.close()
         if isinstance(exc, duckdb.IOException) and live:
             return None
         raise StoreError(f"cannot read {folder}: {one_line(exc)}") from exc
-    if not has_file and path.exists():
+    if not is_stored and has_rows(folder):
         # Made since, perhaps from the very segments that we did not find any more.
         connection.close()
         return None
     return connection
-
-
-def _pending(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_file: bool) -> list[Path]:
-    segments = list_segments(folder)
-    known = known_segments(connection, [segment_id(p) for p in segments]) if has_file and segments else set()
-    return [p for p in segments if segment_id(p) not in known]
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamSchema], pending: Sequence[Path]) -> None:

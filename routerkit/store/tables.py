@@ -34,6 +34,10 @@ def prepare_table(connection: duckdb.DuckDBPyConnection, schema: StreamSchema) -
     for name, type_ in schema.columns.items():
         if name not in present:
             connection.execute(f'ALTER TABLE {CATALOG}."{schema.table}" ADD COLUMN "{name}" {type_}')
+
+
+def prepare_views(connection: duckdb.DuckDBPyConnection, schema: StreamSchema) -> None:
+    """Make the stream's views, for those who open the file without us."""
     for name, select in schema.views.items():
         connection.execute(f'CREATE OR REPLACE VIEW {CATALOG}."{name}" AS {select}')
 
@@ -61,8 +65,10 @@ def insert_segments(connection: duckdb.DuckDBPyConnection, schema: StreamSchema,
     connection.execute(f'INSERT INTO {CATALOG}."{schema.table}" BY NAME SELECT * EXCLUDE {_FILE} FROM {_STAGED}')
     connection.execute(f"DROP TABLE {_STAGED}")
     loaded = {name: Loaded(n_new.get(str(p), 0), _count_lines(p) - n_good.get(str(p), 0)) for name, p in paths.items()}
-    rows = [[name, n_rows, n_bad] for name, (n_rows, n_bad) in loaded.items()]
-    connection.executemany(f"INSERT INTO {CATALOG}.ingested VALUES (?, ?, ?, now()::TIMESTAMPTZ AT TIME ZONE 'UTC')", rows)
+    columns = [list(loaded), [s.n_rows for s in loaded.values()], [s.n_bad for s in loaded.values()]]
+    connection.execute(
+        f"INSERT INTO {CATALOG}.ingested SELECT unnest(?), unnest(?), unnest(?), now()::TIMESTAMPTZ AT TIME ZONE 'UTC'", columns
+    )
     return loaded
 
 
@@ -86,9 +92,12 @@ def fresh_rows(schema: StreamSchema, *, has_table: bool) -> str:
 
 
 def known_segments(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> set[str]:
-    """Those of the names whose rows are in the file already."""
-    rows = connection.execute(f"SELECT segment FROM {CATALOG}.ingested WHERE list_contains(?, segment)", [list(names)]).fetchall()
-    return {row[0] for row in rows}
+    """Those of the names whose rows are in the store already."""
+    if not names:
+        return set()
+    # The range lets DuckDB skip what is older or newer: names of a stream begin with their instant.
+    known = f"SELECT segment FROM {CATALOG}.ingested WHERE segment BETWEEN ? AND ? AND list_contains(?, segment)"
+    return {row[0] for row in connection.execute(known, [min(names), max(names), list(names)]).fetchall()}
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
