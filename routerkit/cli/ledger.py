@@ -22,7 +22,7 @@ from routerkit.cli.tables import cell, print_table
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
 from routerkit.ledger import remark
-from routerkit.store import IngestResult, Rows, follow, ingest, query
+from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, IngestResult, Rows, follow, ingest, query
 from routerkit.store.destination import Lake, settle
 
 DEFAULT_CONFIG: Final = "routerkit.toml"
@@ -36,6 +36,8 @@ ledger_app: Final = typer.Typer(
     help="Look at recorded calls.", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
 )
 
+_STREAMS: Final = (*LEDGER_SCHEMAS, *EVAL_SCHEMAS)
+"""Everything that is written into a ledger's folder."""
 _LAST_CALLS: Final = """
     SELECT called_at, record_id, kind, target, n_attempts, input_tokens, output_tokens, cost_usd, latency_s, status, error_code
     FROM calls ORDER BY called_at DESC, record_id LIMIT ?"""
@@ -116,10 +118,10 @@ def ingest_segments(
     """Move written rows into the database file, where queries are fast."""
     place = find_folder(*_inherit(context, folder, config))
     if not is_following:
-        _print_result(ingest(place))
+        _print_result(ingest(place, schemas=_STREAMS))
         return
     with _wait_for_signal() as wait:
-        follow(place, wait, on_result=_Teller())
+        follow(place, wait, schemas=_STREAMS, on_result=_Teller())
 
 
 @ledger_app.command("reconcile")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from routerkit.config.section import Section
 
@@ -26,8 +27,11 @@ class LedgerSection(Section):
     @model_validator(mode="after")
     def _names_a_lake(self) -> Self:
         if (self.store is None) != (self.files is None):
-            raise ValueError("store and files go together: ducklake:postgres://user@host/database, and where its Parquet files are")
-        self.lake()
+            raise _problem("store and files go together: ducklake:postgres://user@host/database, and where its Parquet files are")
+        try:
+            self.lake()
+        except ValueError as exc:
+            raise _problem(str(exc)) from exc
         return self
 
     def lake(self) -> Lake | None:
@@ -59,3 +63,8 @@ def ledger_folder(section: LedgerSection, base: Path) -> Path:
 
     settle(folder, section.lake())
     return folder
+
+
+def _problem(text: str) -> PydanticCustomError:
+    # Of the sort whose value is not shown: a mistyped URL may hold a password.
+    return PydanticCustomError("literal_secret", "{text}", {"text": text})
