@@ -11,7 +11,7 @@ from typing import Final
 from routerkit.budget import Purse
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
-from routerkit.errors import ProviderError
+from routerkit.errors import AllAttemptsFailedError, ProviderError
 from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
@@ -134,6 +134,11 @@ class Call:
         self.status = "error"
         if self._open is not None:
             self.failed(ProviderError(f"the provider raised {type(exc).__name__}, a bug in it", code="server", maybe_billed=True))
+
+    def gave_up(self, last: ProviderError) -> AllAttemptsFailedError:
+        """The error of a call that no target answered."""
+        self.status = "error"
+        return AllAttemptsFailedError(self.record(), last)
 
     def left_s(self, at_most_s: float) -> float:
         """Seconds until the deadline, but not more than so many."""

@@ -32,14 +32,19 @@ class AOpened(NamedTuple):
 
 def drive(
     steps: Generator[Step, ProviderError | None, ProviderError | None], call: Call, send: Send[T], sleep: Callable[[float], None]
-) -> T | ProviderError:
-    """Carry out steps until one attempt succeeds; returns its result, or the failure to report."""
+) -> T:
+    """Carry out steps until one attempt succeeds; returns its result.
+
+    Raises:
+        AllAttemptsFailedError: none did.
+    """
     error: ProviderError | None = None
     while True:
         try:
             step = steps.send(error)
         except StopIteration as stop:
-            return _failure(stop)
+            error = _failure(stop)
+            raise call.gave_up(error) from error
         error = None
         if not isinstance(step, Open):
             sleep(step.seconds)
@@ -56,14 +61,15 @@ async def adrive(
     call: Call,
     send: Send[Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]],
-) -> T | ProviderError:
+) -> T:
     """Async twin of `drive`."""
     error: ProviderError | None = None
     while True:
         try:
             step = steps.send(error)
         except StopIteration as stop:
-            return _failure(stop)
+            error = _failure(stop)
+            raise call.gave_up(error) from error
         error = None
         if not isinstance(step, Open):
             await sleep(step.seconds)

@@ -12,6 +12,7 @@ from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score, format_usd
 from routerkit.errors import ConfigError, nearest
+from routerkit.experiment import Arm
 from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, exploration
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
@@ -32,6 +33,8 @@ class Ticket(NamedTuple):
     at: datetime
     seed: int
     config_revision: str = ""
+    arm: Arm | None = None
+    """What the request was assigned in an experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Policy:
             + ((f"the table alone: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
             + explored.notes(ranked[0][1] if is_exploring else ""),
             steps=steps_taken(plan, order) if plan else (),
+            arm=ticket.arm,
         )
 
     def _warning(self, case: Case, order: Sequence[str], plan: Plan | None, *, best: str) -> tuple[str, ...]:

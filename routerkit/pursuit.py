@@ -17,14 +17,18 @@ Ask: TypeAlias = Callable[[Target, Request], Reply]
 AAsk: TypeAlias = Callable[[Target, Request], Awaitable[Reply]]
 
 
-def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None]) -> Reply | ProviderError:
-    """Carry out a verified call to its end; returns the answer to deliver, or the failure to report."""
+def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None]) -> Reply:
+    """Carry out a verified call to its end; returns the answer to deliver.
+
+    Raises:
+        AllAttemptsFailedError: none came.
+    """
     outcome: Outcome = None
     while True:
         try:
             action = course.send(outcome)
         except StopIteration as stop:
-            return _end(stop)
+            return _end(stop, call)
         outcome = None
         if isinstance(action, Sleep):
             sleep(action.seconds)
@@ -39,7 +43,7 @@ def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None])
                 outcome = exc
 
 
-async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float], Awaitable[None]]) -> Reply | ProviderError:
+async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float], Awaitable[None]]) -> Reply:
     """Async twin of `pursue`. Checks run in a thread, because they may block; one that is abandoned runs to its end there."""
     from asyncio import to_thread  # asyncio is a third of our import time, and sync callers never need it
 
@@ -48,7 +52,7 @@ async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float]
         try:
             action = course.send(outcome)
         except StopIteration as stop:
-            return _end(stop)
+            return _end(stop, call)
         outcome = None
         if isinstance(action, Sleep):
             await sleep(action.seconds)
@@ -75,6 +79,8 @@ def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:
     yield call.signature()
 
 
-def _end(stop: StopIteration) -> Reply | ProviderError:
-    assert isinstance(stop.value, Reply | ProviderError)
+def _end(stop: StopIteration, call: Call) -> Reply:
+    if isinstance(stop.value, ProviderError):
+        raise call.gave_up(stop.value) from stop.value
+    assert isinstance(stop.value, Reply)
     return stop.value

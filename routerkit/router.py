@@ -6,7 +6,6 @@ import random
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
@@ -33,7 +32,7 @@ from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
 from routerkit.router_state import RouterState
-from routerkit.running import Running, broke, gave_up
+from routerkit.running import Running, broke
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
@@ -143,8 +142,8 @@ class Router:
             self._ask(call, state)
             if call.decision.steps:
                 return self._verified(call, state)
-            result = drive(self._steps(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep)
-            return self._replied(call, result)
+            reply = drive(self._steps(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep)
+            return self._replied(call, reply)
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
@@ -152,8 +151,8 @@ class Router:
             await self._aask(call, state)
             if call.decision.steps:
                 return await self._averified(call, state)
-            result = await adrive(self._steps(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep)
-            return self._replied(call, result)
+            reply = await adrive(self._steps(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep)
+            return self._replied(call, reply)
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces; the last chunk carries record id, target and cost.
@@ -169,8 +168,6 @@ class Router:
                 yield from pieces(self._verified(call, state), call)
                 return
             opened = drive(self._steps(call, state), call, lambda t, r: prime(state.provider(t).stream(r), call), self._sleep)
-            if isinstance(opened, ProviderError):
-                raise gave_up(call, opened) from opened
             try:
                 yield from opened.head
                 for chunk in opened.rest:
@@ -192,8 +189,6 @@ class Router:
                     yield chunk
                 return
             opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(state.provider(t).astream(r), call), self._asleep)
-            if isinstance(opened, ProviderError):
-                raise gave_up(call, opened) from opened
             try:
                 for chunk in opened.head:
                     yield chunk
@@ -245,10 +240,9 @@ class Router:
             self._warmth.prefixes(request),
             self._listener.hear(state.predictor, request.messages, facts.kind),
         )
-        ticket = new_ticket(at, self._rng.getrandbits(32), state.revision)
+        ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
         decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules), ticket=ticket)
-        decision = reading.sign(decision) if reading else decision
-        return decision if arm is None else replace(decision, arm=arm)
+        return reading.sign(decision) if reading else decision
 
     def _ask(self, call: Call, state: RouterState) -> None:
         if state.classifier is not None and (heard := self._inquiry(call, state, state.classifier).ask()):
@@ -276,22 +270,18 @@ class Router:
         return attempts(state.targets(decision), deadline=call.deadline, retry=self._retry, around=self._around.paid_by(call.purse))
 
     def _verified(self, call: Call, state: RouterState) -> Reply:
-        return self._replied(call, pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))
+        return call.signed(pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))
 
     async def _averified(self, call: Call, state: RouterState) -> Reply:
-        course = self._course(call, state)
-        return self._replied(call, await apursue(course, call, lambda t, r: state.provider(t).acomplete(r), self._asleep))
+        return call.signed(await apursue(self._course(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep))
 
     def _course(self, call: Call, state: RouterState) -> Course:
         return verified_course(call, state, lambda question: self._decide(question, state), self._retry, self._around.paid_by(call.purse))
 
-    def _replied(self, call: Call, result: Reply | ProviderError) -> Reply:
-        if isinstance(result, ProviderError):
-            raise gave_up(call, result) from result
-        if not call.decision.steps:  # else every answer was noted when it came
-            call.replied(result)
-            self._health.succeeded(call.attempts[-1].target, call.latency_s)
-        return call.signed(result)
+    def _replied(self, call: Call, reply: Reply) -> Reply:
+        call.replied(reply)
+        self._health.succeeded(call.attempts[-1].target, call.latency_s)
+        return call.signed(reply)
 
     def _streamed(self, call: Call) -> Chunk:
         call.streamed()

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from routerkit.call import Call
-from routerkit.errors import AllAttemptsFailedError, ProviderError, StreamBrokenError
+from routerkit.errors import ProviderError, StreamBrokenError
 from routerkit.health import HealthBoard
 from routerkit.reign import HasProviders, Reign
 
@@ -31,12 +31,6 @@ class Running(Generic[S]):
             self._call.crashed(exc)
         self._finish(self._call)
         self._reign.leave()
-
-
-def gave_up(call: Call, last: ProviderError) -> AllAttemptsFailedError:
-    """The error of a call that no target answered."""
-    call.status = "error"
-    return AllAttemptsFailedError(call.record(), last)
 
 
 def broke(call: Call, error: ProviderError, health: HealthBoard) -> StreamBrokenError:

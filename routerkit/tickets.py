@@ -6,6 +6,7 @@ import os
 import random
 from datetime import datetime
 
+from routerkit.experiment import Arm
 from routerkit.policy import Ticket
 
 _IDS = random.Random()
@@ -14,6 +15,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IDS.seed)
 
 
-def new_ticket(at: datetime, seed: int, config_revision: str) -> Ticket:
+def new_ticket(at: datetime, seed: int, config_revision: str, arm: Arm | None = None) -> Ticket:
     """Ticket of a decision made at this instant, with an id nobody else has."""
-    return Ticket(f"{int(at.timestamp() * 1000):011x}{_IDS.getrandbits(48):012x}", at, seed, config_revision)
+    return Ticket(f"{int(at.timestamp() * 1000):011x}{_IDS.getrandbits(48):012x}", at, seed, config_revision, arm)
