@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -31,6 +32,7 @@ from routerkit_evals.cli_shared import (
 from routerkit_evals.errors import EvalError
 
 if TYPE_CHECKING:
+    from routerkit.store import Due
     from routerkit_evals.nightly import Night
     from routerkit_evals.patch import AnswerFormat
     from routerkit_evals.runner import RunResult
@@ -144,13 +146,13 @@ def _run_night(
     from routerkit_evals.nightly import Watchers, plan_night
     from routerkit_evals.progress import checking, showing
 
-    folder = data_folder(config, data)
+    folder, ledger = data_folder(config, data), data_folder(config, None)
     with (
         routerkit.load(config) as router,
-        plan_night(router, file, folder, scorecard=scorecard_path(config), night=_date(label), is_unsafe=is_unsafe) as plan,
+        plan_night(router, file, folder, scorecard=scorecard_path(config), ledger=ledger, night=_date(label), is_unsafe=is_unsafe) as plan,
     ):
         print(f"night of {plan.night.isoformat()}: {len(plan.suite.tasks)} tasks, {len(plan.suite.targets)} targets", file=sys.stderr)
-        _print_preflight(plan.suite, to_json=as_json and is_dry)
+        _print_preflight(plan.suite, to_json=as_json and is_dry, due=plan.due)
         if is_dry:
             return
         with showing() as show:
@@ -189,6 +191,7 @@ def _night_dict(night: Night, page: Path) -> dict[str, object]:
         "spent_usd": result.spent_usd,
         "dropped": [d._asdict() for d in result.dropped],
         "decided": sorted(night.decided),
+        "due_for_measuring": [cell._asdict() for cell in night.due],
         "invalid_tasks": {p.task_id: p.why for p in night.invalid},
         "regressions": [v.target for v in night.verdicts if v.is_regression],
         "comparisons": [
@@ -215,10 +218,14 @@ def _print_run(result: RunResult, *, as_json: bool) -> None:
     exit_as(result)
 
 
-def _print_preflight(suite: Suite, *, to_json: bool) -> None:
+def _print_preflight(suite: Suite, *, to_json: bool, due: Sequence[Due] = ()) -> None:
+    from routerkit_evals.due import due_lines
+
     preflight = suite.preflight()
     if not to_json:
         print("\n".join(preflight.lines()), file=sys.stderr)
+        for line in due_lines(due):
+            print(f"  asked first: {line}", file=sys.stderr)
         if suite.options.allocate != "uniform":
             print("  that is the most: targets that fall behind are asked less", file=sys.stderr)
         return
@@ -230,6 +237,7 @@ def _print_preflight(suite: Suite, *, to_json: bool) -> None:
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
         "answering_s": preflight.seconds,
+        "due_for_measuring": [cell._asdict() for cell in due],
         "targets": [{"target": f.target, "n_calls": f.n_calls, "cost_usd": f.cost_usd, "n_known": f.n_known} for f in preflight.forecasts],
     }
     print(json.dumps(body, indent=2))

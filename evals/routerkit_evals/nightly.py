@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import Router
+from routerkit.store import Due
 from routerkit_evals.baselines import Proof
+from routerkit_evals.due import due_cells, without_due
 from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
 from routerkit_evals.picking import pick_targets, pick_tasks
@@ -64,6 +66,8 @@ class Night:
     """Why the scorecard stayed as it was; empty when it did not."""
     decided: frozenset[str] = frozenset()
     """Kinds that got no further tasks, because what is stored decides them."""
+    due: tuple[Due, ...] = ()
+    """Cells that drifted in production, whose kinds were asked about first."""
 
     @property
     def has_regression(self) -> bool:
@@ -85,12 +89,11 @@ class NightPlan:
     scorecard: Path
     night: date
     suite: Suite
+    anchor_ids: frozenset[str]
+    """Tasks that every target is asked every night."""
     decided: frozenset[str] = frozenset()
-
-    @property
-    def anchor_ids(self) -> frozenset[str]:
-        """Tasks that every target is asked every night."""
-        return self.suite.always
+    due: tuple[Due, ...] = ()
+    """Cells that drifted in production."""
 
     def run(self, watchers: Watchers = Watchers()) -> Night:
         """Run it to its end and publish what it may. The same night again goes on where it stopped.
@@ -126,6 +129,7 @@ class NightPlan:
             published=published,
             unpublished=why,
             decided=self.decided,
+            due=self.due,
         )
 
     def _history(self, result: RunResult) -> tuple[Sample, ...]:
@@ -140,7 +144,14 @@ class NightPlan:
 
 @contextmanager
 def plan_night(
-    router: Router, file: SuiteFile, folder: Path, *, scorecard: Path, night: date | None = None, is_unsafe: bool = False
+    router: Router,
+    file: SuiteFile,
+    folder: Path,
+    *,
+    scorecard: Path,
+    ledger: Path | None = None,
+    night: date | None = None,
+    is_unsafe: bool = False,
 ) -> Iterator[NightPlan]:
     """Choose the tasks of a night; nothing is asked and nothing is written yet.
 
@@ -149,6 +160,7 @@ def plan_night(
         file: The suite.
         folder: Where samples are stored.
         scorecard: What the router reads.
+        ledger: Where production's drift alarms are stored; None = in `folder`.
         night: Its date; None = today in UTC, or the night that broke off less than 20 hours ago.
         is_unsafe: Run answers without a sandbox.
 
@@ -163,15 +175,20 @@ def plan_night(
     is_race = file.suite.allocate == "race"
     # Without tonight's: a night that is gone on with must choose the tasks it chose before.
     past = (s for s in evidence(folder, file, targets) if s.model == targets[s.target].model and s.epoch not in tonight) if is_race else ()
-    history = tuple(past)
-    kinds = {task.category for task in tasks} if is_race else ()
+    due = due_cells(folder, file.suite.name, chosen, ledger=ledger or folder, revision=router.state.scorecard.revision)
+    doubted = {cell.kind for cell in due if cell.target in targets}
+    history = tuple(without_due(past, due))
+    kinds = {task.category for task in tasks} - doubted if is_race else ()
     decided = decided_kinds(kinds, targets, worth=file.suite.worth, history=history)
-    anchors, fresh = choose_tasks(tasks, file, _last_asked(folder, tonight), decided)
+    anchors, fresh = choose_tasks(tasks, file, _last_asked(folder, tonight), decided, doubted)
     options = file.options(first_epoch=tonight[0], is_unsafe=is_unsafe)
     with open_suite(router, pool, (*anchors, *fresh), folder=folder, options=options) as suite:
         suite.note = {"suite": file.suite.name, "night": chosen.isoformat(), "n_anchors": len(anchors), "n_fresh": len(fresh)}
-        suite.always, suite.history = frozenset(task.id for task in anchors), history
-        yield NightPlan(file, folder, scorecard, chosen, suite, decided)
+        suite.note = {**suite.note, "due": [list(cell) for cell in due]}
+        suite.tasks = tuple(sorted(suite.tasks, key=lambda task: task.category not in doubted))
+        anchor_ids = frozenset(task.id for task in anchors)
+        suite.always, suite.history = anchor_ids | {task.id for task in fresh if task.category in doubted}, history
+        yield NightPlan(file, folder, scorecard, chosen, suite, anchor_ids, decided, due)
 
 
 def evidence(folder: Path, file: SuiteFile, targets: Container[str]) -> tuple[Sample, ...]:
@@ -212,17 +229,19 @@ def tasks_of_suite(file: SuiteFile) -> tuple[Task, ...]:
 
 
 def choose_tasks(
-    tasks: Sequence[Task], file: SuiteFile, asked: dict[str, datetime], decided: Container[str] = ()
+    tasks: Sequence[Task], file: SuiteFile, asked: dict[str, datetime], decided: Container[str] = (), doubted: Container[str | None] = ()
 ) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
     """Anchors and fresh tasks of a night.
 
-    Anchors are the same every night as long as the tasks are; the rest comes in turn, those first that were asked longest ago or never.
+    Anchors are the same every night as long as the tasks are; the rest comes in turn, those first that were asked longest ago or never, and
+    before them those of kinds in doubt.
 
     Args:
         tasks: All tasks.
         file: How many of each.
         asked: When a task version was last asked before this night.
         decided: Kinds that get no further tasks.
+        doubted: Kinds of which some target has drifted.
     """
     order = list(tasks)
     random.Random(file.suite.name).shuffle(order)
@@ -230,7 +249,8 @@ def choose_tasks(
     anchors, rest = ranked[: file.suite.anchors], ranked[file.suite.anchors :]
     never = datetime.min.replace(tzinfo=UTC)
     rest = tuple(task for task in rest if task.category not in decided)
-    return anchors, tuple(sorted(rest, key=lambda task: asked.get(task.version, never))[: file.suite.fresh])
+    rest = tuple(sorted(rest, key=lambda task: (task.category not in doubted, asked.get(task.version, never))))
+    return anchors, rest[: file.suite.fresh]
 
 
 def _last_asked(folder: Path, tonight: range) -> dict[str, datetime]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from routerkit import format_usd
 from routerkit_evals import charts
+from routerkit_evals.due import due_lines
 from routerkit_evals.durable import write_atomically
 from routerkit_evals.errors import EvalError
 from routerkit_evals.guardrails import Change
@@ -43,6 +44,7 @@ def render(night: Night, pictures: Sequence[str] = ()) -> str:
         *(f"![{_ALT[name]}]({name}.png)" for name in pictures),
         _table(summarise(night.result.rows)),
         *_section("Worse than before?", _comparison(night.verdicts)),
+        *_section("Asked about first", (f"- {_cell(line)}" for line in due_lines(night.due, night.result.rows))),
         *_section("What the scorecard took over", _changes(night)),
         *_section("Not asked further", _spared(night)),
         *_section("Not scored", _not_scored(night)),

@@ -15,6 +15,8 @@ import pytest
 
 import routerkit as rk
 from routerkit.cli import main
+from routerkit.drift import Drift
+from routerkit.store import due_for_measuring, raise_alarms
 from routerkit_evals import EvalError, Options, Sample, read_samples
 from routerkit_evals.nightly import choose_tasks, epochs_of, night_of, tasks_of_suite
 from routerkit_evals.regression import regressions
@@ -76,6 +78,7 @@ min_tasks = 3
 max_move = 0.3
 """
 N_TASKS, N_ASKED = 12, 6
+KINDS = ("bug_fix", "explain")
 
 
 @pytest.fixture
@@ -267,6 +270,44 @@ def test_decided_kind_gets_anchors_and_no_further_tasks(project: Path) -> None:
     anchors, fresh = choose_tasks(tasks, file, {}, {"bug_fix"})
     assert {"bug_fix", "explain"} == {task.category for task in anchors}
     assert ["explain", "explain"] == [task.category for task in fresh]
+
+
+def test_kind_with_a_drifted_cell_is_asked_about_before_all_others(project: Path) -> None:
+    file = read_suite(project / "small.toml")
+    tasks = [make_value_task(f"t{i}", kind=kind) for i in range(6) for kind in ("bug_fix", "explain")]
+    asked = {task.version: datetime(2026, 11, 24, tzinfo=UTC) for task in tasks if task.category == "explain"}
+    _, fresh = choose_tasks(tasks, file, asked, doubted={"explain"})
+    assert ["explain", "explain"] == [task.category for task in fresh]
+
+
+@pytest.mark.slow
+def test_night_asks_first_where_production_drifted_and_the_same_night_again_keeps_to_that(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alarm is shown in forecast and report, overrides what races decided, and is gone with the scorecard it was raised against."""
+    row = json.loads((project / "tasks.jsonl").read_text().splitlines()[0])
+    numbered = [{**row, "id": f"t{i}", "prompt": f"Task {i}. Answer LINE n.", "category": kind} for kind in KINDS for i in range(20)]
+    (project / "tasks.jsonl").write_text("".join(json.dumps({**task, "id": f"t{i}"}) + "\n" for i, task in enumerate(numbered)))
+    monkeypatch.setenv("RIGHT", "cheap-1")
+    assert 0 == night(monkeypatch, "2026-11-24")
+    card = rk.load_scorecard(project / "scores.json")
+    drifted = Drift("cheap", "explain", "success", 90, 1.0, 0.5, 40, datetime(2026, 11, 24, tzinfo=UTC), 2.0)
+    raise_alarms(project / "data", [drifted], card, now=datetime(2026, 11, 25, tzinfo=UTC))
+    capsys.readouterr()
+    assert 0 == night(monkeypatch, "2026-11-25", "--dry-run")
+    assert "asked first: cheap on explain drifted in production (success)" in capsys.readouterr().err
+    n_paid = len(paid(project))
+    assert 0 == night(monkeypatch, "2026-11-25", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert [{"target": "cheap", "kind": "explain", "why": "success"}] == found["due_for_measuring"]
+    assert "cheap on explain drifted in production (success): 4 of 4 answers of this night are right" in Path(found["report"]).read_text()
+    tonight = sorted((s for s in read_samples(project / "data") if s.epoch in epochs_of(date(2026, 11, 25))), key=lambda s: s.started_at)
+    assert ["explain"] * 8 + ["bug_fix"] * 4 == [s.kind for s in tonight]
+    n_asked = len(paid(project)) - n_paid
+    assert 0 == night(monkeypatch, "2026-11-25")
+    assert n_paid + n_asked == len(paid(project))
+    assert found["scorecard"] != card.revision
+    assert [] == due_for_measuring(project / "data", found["scorecard"])
 
 
 def test_night_without_a_past_is_todays(tmp_path: Path) -> None:
