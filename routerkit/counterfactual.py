@@ -1,53 +1,17 @@
-"""Deciding logged calls again under other settings: which calls would move where, and what that would cost and achieve. Pure.
-
-What was a fact at the time stays one: the request's features, who was ill, limited or over budget, how fast each target was, which
-target the caller asked for, and which conversations had an open tool loop. Prompts are not needed, and none are stored.
-"""
+"""Deciding logged calls again under other settings: which calls would move where, and what that would cost and achieve. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
-from zlib import crc32
 
-from routerkit.case import Snapshot
-from routerkit.catalog import Pool
-from routerkit.decision import Candidate, Decision, Drop
-from routerkit.experience import NO_EXPERIENCE, Experience
-from routerkit.health import Ailment
+from routerkit.decision import Decision
 from routerkit.offpolicy import Evaluation, Logged, evaluate
 from routerkit.pickers import chances
-from routerkit.policy import Policy, Ticket
-from routerkit.rules import Rule, When
-from routerkit.scorecard import Scorecard
-
-_OF_THE_MOMENT: Final = frozenset({"health", "limited", "disabled", "budget"})
-"""Reasons to drop a target that no policy could have changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedCall:
-    """What the ledger knows of one call."""
-
-    decision: Decision
-    cost_usd: float | None
-    """All attempts; None = unknown."""
-    success: bool | None
-    """As last reported; None = nobody said, which is not a failure."""
-    session: str | None = None
-
-
-class Setting(NamedTuple):
-    """What a pool is routed by."""
-
-    pool: Pool
-    policy: Policy
-    scorecard: Scorecard
-    rules: tuple[Rule, ...] = ()
-    experience: Experience = NO_EXPERIENCE
+from routerkit.redecision import LoggedCall, Setting, Untold, redecide
+from routerkit.steps import plan_behind, planned_steps
 
 
 class Move(NamedTuple):
@@ -75,6 +39,8 @@ class Counterfactual:
     """Dollars per call as the new decisions expect; None when a price is unknown."""
     predicted_success: float | None
     """Share of successes as the scorecard predicts; None without any call."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Calls that cannot be decided again, by reason; they are in no other number here."""
 
     @property
     def n_moved(self) -> int:
@@ -91,16 +57,17 @@ class _Sums:
     successes: list[Logged] = field(default_factory=list)
     usd: list[float | None] = field(default_factory=list)
     success: list[float | None] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
-def redecide(decision: Decision, setting: Setting) -> Decision:
-    """The decision that this setting would have made about the same request at the same moment."""
-    ailments = {c.target: _ailment(c.drop) for c in decision.candidates if c.drop and c.drop.by in _OF_THE_MOMENT}
-    latencies_s = {c.target: c.latency_s for c in decision.candidates if c.latency_s is not None}
-    snapshot = Snapshot(setting.scorecard, ailments, latencies_s, experience=setting.experience)
-    seed = crc32(decision.id.encode()) if decision.seed is None else decision.seed
-    ticket = Ticket(decision.id, decision.at, seed, decision.config_revision)
-    return setting.policy.decide(decision.features, setting.pool, snapshot, rules=(*setting.rules, *_asked_for(decision)), ticket=ticket)
+class _Worth(NamedTuple):
+    """What a deed is expected to cost and achieve; None = unknown."""
+
+    usd: float | None
+    success: float | None
+
+
+_UNKNOWN: Final = _Worth(None, None)
 
 
 def replay_calls(calls: Iterable[LoggedCall], settings: Mapping[str, Setting]) -> Counterfactual:
@@ -114,58 +81,66 @@ def replay_calls(calls: Iterable[LoggedCall], settings: Mapping[str, Setting]) -
     """
     sums = _Sums()
     for call in calls:
-        _add(sums, call, redecide(call.decision, settings[call.decision.pool]))
+        setting = settings[call.decision.pool]
+        new = redecide(call, setting)
+        if isinstance(new, Untold):
+            sums.left_out[new.why] += 1
+        else:
+            _add(sums, call, new, setting)
     moves = sorted((Move(*move, n) for move, n in sums.moves.items()), key=lambda m: (-m.n, m.kind or "", m.before, m.after))
     return Counterfactual(
-        len(sums.usd), tuple(moves), evaluate(sums.costs), evaluate(sums.successes), _mean_or_none(sums.usd), _mean_or_none(sums.success)
+        len(sums.usd),
+        tuple(moves),
+        evaluate(sums.costs),
+        evaluate(sums.successes),
+        _mean_or_none(sums.usd),
+        _mean_or_none(sums.success),
+        sums.left_out,
     )
 
 
-def _ailment(drop: Drop) -> Ailment:
-    # The panic rule readmits the ill, but nobody whose call the budget cannot pay.
-    return Ailment("disabled" if drop.by == "budget" else drop.by, math.inf, drop.why)
-
-
-def _add(sums: _Sums, call: LoggedCall, new: Decision) -> None:
-    old, picked = call.decision, call.decision.picked
-    assert picked is not None
-    before, after = chances(old), chances(new)
-    rows = {c.target: c for c in new.candidates}
-    usd, success = _expected(after, rows, _cost), _expected(after, rows, _quality)
+def _add(sums: _Sums, call: LoggedCall, new: Decision, setting: Setting) -> None:
+    old = call.decision
+    before, after = _deeds(old), _deeds(new, "" if setting.checks_alike else " (other checks)")
+    did, worth = " → ".join(old.steps) or str(old.picked), _worth(new, setting)
+    usd, success = (_expected(after, {deed: w[i] for deed, w in worth.items()}) for i in (0, 1))
     sums.usd.append(usd)
     sums.success.append(success)
     stays, goes = max(before, key=before.__getitem__), max(after, key=after.__getitem__, default="nothing")
     if stays != goes:
         sums.moves[old.features.kind, stays, goes] += 1
-    weight, supported = after.get(picked, 0.0) / old.propensity, sum(p for name, p in after.items() if before.get(name))
-    cluster = call.session or old.id
-    known = rows.get(picked)
+    weight, supported = after.get(did, 0.0) / old.propensity, sum(p for name, p in after.items() if before.get(name))
+    cluster, known = call.session or old.id, worth.get(did, _UNKNOWN)
     if call.cost_usd is not None:
-        sums.costs.append(Logged(weight, call.cost_usd, known and _cost(known), usd, supported, cluster))
+        sums.costs.append(Logged(weight, call.cost_usd, known.usd, usd, supported, cluster))
     if call.success is not None:
-        sums.successes.append(Logged(weight, float(call.success), known and _quality(known), success, supported, cluster))
+        sums.successes.append(Logged(weight, float(call.success), known.success, success, supported, cluster))
 
 
-def _expected(after: Mapping[str, float], rows: Mapping[str, Candidate], value: Callable[[Candidate], float | None]) -> float | None:
-    """Mean over the picks; None when any that may be picked is unknown, or nothing can be."""
-    parts = [(p, value(rows[name])) for name, p in after.items() if p]
+def _deeds(decision: Decision, mark: str = "") -> dict[str, float]:
+    """Probability of everything such a decision may do: ask one target, or run the planned cascade, which is more than its first step."""
+    steps = planned_steps(decision)
+    whole = " → ".join(steps) + mark
+    return {whole if steps and name == steps[0] else name: p for name, p in chances(decision).items()}
+
+
+def _worth(new: Decision, setting: Setting) -> dict[str, _Worth]:
+    """What each deed is expected to cost and achieve: a target for this request, a cascade on average."""
+    found = {c.target: _Worth(c.cost_usd, c.quality) for c in new.candidates}
+    steps = planned_steps(new)
+    if steps:
+        settings = (setting.policy if new.arm is None else setting.variants[new.arm.variant]).settings
+        plan = plan_behind(new, setting.scorecard, settings)
+        found[" → ".join(steps) + ("" if setting.checks_alike else " (other checks)")] = _Worth(plan.cost_usd, plan.quality)
+    return found
+
+
+def _expected(after: Mapping[str, float], values: Mapping[str, float | None]) -> float | None:
+    """Mean over the deeds; None when any that may be done is unknown, or nothing can be."""
+    parts = [(p, values[deed]) for deed, p in after.items() if p]
     return None if not parts or any(v is None for _, v in parts) else sum(p * v for p, v in parts if v is not None)
-
-
-def _cost(candidate: Candidate) -> float | None:
-    return candidate.cost_usd
-
-
-def _quality(candidate: Candidate) -> float | None:
-    return candidate.quality
 
 
 def _mean_or_none(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def _asked_for(decision: Decision) -> tuple[Rule, ...]:
-    """The caller named a target (`pool/target`): any other setting has to keep to it, too."""
-    names = [c.target for c in decision.candidates if f"{c.target} was asked for" in (decision.rule or "").split(", ")]
-    return tuple(Rule(f"{name} was asked for", When(), only=(name,)) for name in names)

@@ -70,6 +70,11 @@ class Experiment:
 def unit_of(request: Request) -> str:
     """What is assigned as one: the session, else the conversation, known by its first message from the user."""
     if request.session is not None:
-        return f"session {request.session}"
+        return session_unit(request.session)
     first = next((m.get("content") for m in request.messages if m.get("role") == "user"), "")
     return f"conversation {text_of(first)[:_KEY_CHARS]}"
+
+
+def session_unit(session: str) -> str:
+    """What is assigned as one for all requests of a session."""
+    return f"session {session}"

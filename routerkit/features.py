@@ -34,7 +34,7 @@ class Features:
     kind: str | None
     """Task kind; None = unknown."""
     kind_source: str
-    """`hint` (the caller said so), `guess` (from the last user message) or `unknown`."""
+    """`hint` (the caller said so), `route NAME` (it sounds like that route), `guess` (from the last user message) or `unknown`."""
     n_messages: int
     is_tool_loop_open: bool
     """Whether the last assistant turn called tools whose results are being returned now."""

@@ -56,8 +56,12 @@ class RouterState:
 
     def policy(self, pool: Pool, arm: Arm | None = None) -> Policy:
         """The policy a pool names, or that of the variant."""
-        name = pool.policy if arm is None else self.experiments[pool.name].policies[arm.variant]
-        return self.policies.get(name) or _plain_policy(name)
+        return self._named(pool.policy if arm is None else self.experiments[pool.name].policies[arm.variant])
+
+    def variants(self, pool: Pool) -> dict[str, Policy]:
+        """Policies of the pool's experiment by variant; none without one."""
+        experiment = self.experiments.get(pool.name)
+        return {} if experiment is None else {v: self._named(name) for v, name in experiment.policies.items()}
 
     def provider(self, target: Target) -> Provider:
         """What answers for a target, fenced off so that nothing but a `ProviderError` comes out of it."""
@@ -67,6 +71,9 @@ class RouterState:
         """Kept targets of a decision in the order they are tried."""
         by_name = self.pools[decision.pool].by_name
         return [by_name[name] for name in decision.ranked]
+
+    def _named(self, policy: str) -> Policy:
+        return self.policies.get(policy) or _plain_policy(policy)
 
 
 @lru_cache(maxsize=64)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from routerkit.decision import Decision
 from routerkit.features import Features
-from routerkit.routes import Match, RouteBook
+from routerkit.routes import Match, Route, RouteBook
 from routerkit.rules import Rule, When
 
 
@@ -46,7 +47,17 @@ def read(book: RouteBook, text: str, features: Features, *, heard: Heard | None 
     notes: tuple[str, ...] = ()
     if heard is not None and not (matches and matches[0].is_met):
         matches, notes = (*((heard.match,) if heard.match else ()), *matches), heard.notes
-    route = book.route(matches[0].route) if matches and matches[0].is_met else None
+    return applied(book, matches, features, notes)
+
+
+def met(book: RouteBook, matches: Sequence[Match]) -> Route | None:
+    """The route that applies: that of the first match, if it is one."""
+    return book.route(matches[0].route) if matches and matches[0].is_met else None
+
+
+def applied(book: RouteBook, matches: tuple[Match, ...], features: Features, notes: tuple[str, ...] = ()) -> Reading:
+    """What the route that applies makes of a request."""
+    route = met(book, matches)
     if route is None:
         return Reading(features, (), matches, notes)
     if route.kind and features.kind_source != "hint":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from operator import itemgetter
 
 from routerkit.cascade import Aim, Plan, planned
 from routerkit.case import Case
-from routerkit.decision import format_usd
+from routerkit.decision import Decision, format_usd
 from routerkit.joint import verifier_name
+from routerkit.scorecard import Scorecard
 from routerkit.scorers import Column, Columns
+from routerkit.settings import PolicySettings
 
 
 def plan_case(case: Case, dropped: Collection[int], ruled: Columns) -> Plan:
@@ -16,10 +19,30 @@ def plan_case(case: Case, dropped: Collection[int], ruled: Columns) -> Plan:
     liking = ruled[0].values if ruled else [0.0] * len(case.panel.names)
     kept = [i for i in range(len(liking)) if i not in dropped]
     most = max((liking[i] for i in kept), default=0.0)
-    names = tuple(sorted(case.panel.names[i] for i in kept if liking[i] == most))
-    settings = case.settings
+    names = (case.panel.names[i] for i in kept if liking[i] == most)
+    return _plan(case.snapshot.scorecard, case.features.kind, names, case.settings)
+
+
+def plan_behind(decision: Decision, scorecard: Scorecard, settings: PolicySettings) -> Plan:
+    """The plan that a decision on this scorecard followed or passed over; looked up, for it is kept."""
+    liking = {c.target: sum(s.value for s in c.scores if s.by == "rule") for c in decision.candidates if c.drop is None}
+    most = max(liking.values(), default=0.0)
+    return _plan(scorecard, decision.features.kind, (name for name, value in liking.items() if value == most), settings)
+
+
+def planned_steps(decision: Decision) -> tuple[str, ...]:
+    """The cascade that begins wherever its first step is the pick; empty when there is none."""
+    if not decision.steps:
+        return ()
+    kept = sorted((-c.total, c.target, sum(s.value for s in c.scores if s.by == "cascade")) for c in decision.candidates if c.drop is None)
+    steps = sorted(((-value, name) for _, name, value in kept if value), key=itemgetter(0))
+    names = tuple(name for _, name in steps)
+    return names if len(names) > 1 and names == tuple(name for _, name, _ in kept[: len(names)]) else ()
+
+
+def _plan(scorecard: Scorecard, kind: str | None, names: Iterable[str], settings: PolicySettings) -> Plan:
     aim = Aim(settings.quality_floor, settings.confidence, settings.max_steps)
-    return planned(case.snapshot.scorecard, case.features.kind, names, verifier_name(settings.verify), aim)
+    return planned(scorecard, kind, tuple(sorted(names)), verifier_name(settings.verify), aim)
 
 
 def step_column(case: Case, plan: Plan) -> Columns:

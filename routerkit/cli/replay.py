@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,10 +15,11 @@ import typer
 
 from routerkit.cli.ledger import DEFAULT_CONFIG, AsJson, Folder, find_folder
 from routerkit.cli.tables import cell, print_table
-from routerkit.counterfactual import Counterfactual, Setting, replay_calls
+from routerkit.counterfactual import Counterfactual, replay_calls
 from routerkit.decision import format_usd
 from routerkit.errors import ConfigError
 from routerkit.offpolicy import Evaluation, Interval
+from routerkit.redecision import Setting
 from routerkit.scorecard import now_utc
 from routerkit.store import LoggedCalls, read_logged
 from routerkit.store.logged import SAMPLE
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _SINCE: Final = re.compile(r"(\d+)([mhdw])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SHOWN_MOVES: Final = 12
+_ROUTES_ACT_BY: Final = (".kind", ".only", ".prefer", ".avoid", ".threshold")
+"""What of a route acts on a request that it was found for."""
 
 
 def replay(
@@ -54,10 +57,10 @@ def replay(
     if pool is not None and pool not in new.pools:
         raise ConfigError(f"{policy}: no pool {pool!r}; it has {', '.join(new.pools)}")
     read_calls = read_logged(find_folder(folder, config), since=_start(since, now_utc()), pool=pool, sample=sample)
-    settings = _settings(new, policy.parent)
+    settings = _compared(_settings(new, policy.parent), _settings(old, config.parent), checks_alike=old.verifiers == new.verifiers)
     calls = [call for call in read_calls.calls if call.decision.pool in settings]
     found = replay_calls(calls, settings)
-    left_out = dict(read_calls.left_out)
+    left_out = {**read_calls.left_out, **found.left_out}
     if len(calls) < len(read_calls.calls):
         left_out["their pool is not in the new configuration"] = len(read_calls.calls) - len(calls)
     if as_json:
@@ -72,11 +75,38 @@ def _changes(old: Config, new: Config) -> list[str]:
     return differences(old, new)
 
 
+def _unseen(changes: list[str]) -> list[str]:
+    """Changes to what is made of prompts: routes that are new or sound different, and who is asked for them."""
+    places = [change.partition(": ")[0] for change in changes]
+    return [p for p in places if p.startswith(("routes", "classifier", "scorecard.predictor")) and not p.endswith(_ROUTES_ACT_BY)]
+
+
 def _settings(config: Config, base: Path) -> dict[str, Setting]:
     from routerkit.config import plan_state
 
     state = plan_state(config, base)
-    return {name: Setting(pool, state.policy(pool), state.scorecard, state.rules) for name, pool in state.pools.items()}
+    return {
+        name: Setting(
+            pool,
+            state.policy(pool),
+            state.scorecard,
+            state.rules,
+            routes=state.routes,
+            experiment=state.experiments.get(name),
+            variants=state.variants(pool),
+        )
+        for name, pool in state.pools.items()
+    }
+
+
+def _compared(new: Mapping[str, Setting], old: Mapping[str, Setting], *, checks_alike: bool) -> dict[str, Setting]:
+    """Settings that know whether their pools' answers were checked as they would be."""
+    return {name: replace(s, checks_alike=checks_alike and name in old and _checks(s) <= _checks(old[name])) for name, s in new.items()}
+
+
+def _checks(setting: Setting) -> set[tuple[str, ...]]:
+    """What the pool's cascades check answers by."""
+    return {policy.settings.verify for policy in (setting.policy, *setting.variants.values())}
 
 
 def _start(since: str | None, now: datetime) -> datetime | None:
@@ -94,6 +124,7 @@ def _start(since: str | None, now: datetime) -> datetime | None:
 def _facts(found: Counterfactual, read_calls: LoggedCalls, left_out: dict[str, int], changes: list[str]) -> dict[str, object]:
     return {
         "changes": changes,
+        "not_replayed": _unseen(changes),
         "calls_stored": read_calls.n_stored,
         "calls": found.n_calls,
         "left_out": left_out,
@@ -115,6 +146,8 @@ def _interval(found: tuple[float, ...]) -> dict[str, float | None]:
 def _print(found: Counterfactual, read_calls: LoggedCalls, left_out: dict[str, int], changes: list[str]) -> None:
     for line in changes or ["both configurations route alike"]:
         print(cell(line))
+    if unseen := _unseen(changes):
+        print(f"not replayed: {cell(', '.join(unseen))}; prompts are not stored, so routes stay found as they were")
     sampled = f", a sample of {read_calls.n_stored:,}" if read_calls.n_stored > found.n_calls + sum(left_out.values()) else ""
     print(f"{found.n_calls:,} calls decided again{sampled}; {found.n_moved:,} move ({found.n_moved / max(found.n_calls, 1):.0%})")
     for why, n in left_out.items():

@@ -1,6 +1,7 @@
 """Stored rows: append-only segments, one ingester, short readers. Importing this does not load duckdb."""
 
-from routerkit.counterfactual import Counterfactual, LoggedCall, Setting, replay_calls
+from routerkit.counterfactual import Counterfactual, replay_calls
+from routerkit.redecision import LoggedCall, Setting
 from routerkit.store.evaluations import CALIBRATIONS, EVAL_SCHEMAS, OUTPUTS, RUNS, SCORECARDS, TASKS
 from routerkit.store.ingester import IngestResult, follow, ingest
 from routerkit.store.logged import LoggedCalls, read_logged

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from routerkit.counterfactual import LoggedCall
 from routerkit.decision import Decision
+from routerkit.redecision import LoggedCall
 from routerkit.store.readers import query
 
 SAMPLE: Final = 20_000

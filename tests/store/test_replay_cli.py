@@ -134,3 +134,21 @@ def test_differences_name_rules_and_pools():
     assert any(line.startswith("rules.legacy stays here: ") and line.endswith(" is gone") for line in lines)
     assert any(line.startswith("rules.old stays here: ") and line.endswith(" is new") for line in lines)
     assert 3 == len(lines)
+
+
+def test_what_prompts_would_be_needed_for_is_named(place):
+    """A route that sounds different cannot be looked for; one that acts differently can."""
+    route = '[[routes]]\nname = "legal"\nutterances = ["check the licence"]\n'
+    (place / "rk.toml").write_text(CONFIG + route + 'prefer = ["mini"]\n')
+    (place / "new.toml").write_text(CONFIG + route.replace("check", "read") + 'prefer = ["sonnet"]\n')
+    shown = run("--policy", place / "new.toml", "--config", place / "rk.toml")
+    assert "not replayed: routes.legal.utterances; prompts are not stored" in shown
+
+
+def test_calls_without_a_session_are_left_out_of_a_new_experiment(place):
+    """Which variant they would get hangs on words that are not stored."""
+    trial = '[pools.pool.experiment]\nname = "floor"\nvariants = { control = "careful", high = "high" }\nshares = { high = 0.5 }\n'
+    (place / "new.toml").write_text(CONFIG + trial + '[policies.high]\nkind = "best"\n')
+    shown = run("--policy", place / "new.toml", "--config", place / "rk.toml")
+    assert "0 calls decided again" in shown
+    assert "left out: 200 (without a session, nobody can say which variant of 'floor' they get)" in shown
