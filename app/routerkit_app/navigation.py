@@ -16,7 +16,7 @@ class Entry(NamedTuple):
     """One page."""
 
     name: str
-    """Of its file in `pages/`, and of its address."""
+    """Of its file in `screens/`, and of its address."""
     title: str
     filters: tuple[str, ...]
 
@@ -46,4 +46,4 @@ def navigate() -> tuple[StreamlitPage, Entry]:
 
 
 def _page(entry: Entry) -> StreamlitPage:
-    return st.Page(f"pages/{entry.name}.py", title=entry.title, url_path=entry.name, default=entry.name == "overview")
+    return st.Page(f"screens/{entry.name}.py", title=entry.title, url_path=entry.name, default=entry.name == "overview")

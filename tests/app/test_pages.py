@@ -29,7 +29,7 @@ def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = F
 
 def show(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = False):
     at = prepared(folder, monkeypatch, is_demo=is_demo).run()
-    shown = at if page == "overview" else at.switch_page(f"pages/{page}.py").run()
+    shown = at if page == "overview" else at.switch_page(f"screens/{page}.py").run()
     assert not shown.exception, shown.exception
     return shown
 
@@ -104,3 +104,8 @@ def test_app_is_served_on_loopback_without_telemetry():
     assert "--server.address=127.0.0.1" in flags
     assert "--browser.gatherUsageStats=false" in flags
     assert "--client.showErrorDetails=none" in flags
+
+
+def test_streamlit_finds_no_pages_beside_the_entry_point():
+    """It would serve a folder `pages` by itself, past the password and the filters of `main.py`."""
+    assert not MAIN.with_name("pages").exists()
