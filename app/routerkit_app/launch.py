@@ -12,6 +12,7 @@ from typing import Final
 
 from routerkit_app.data import DEMO, FOLDER
 from routerkit_app.password import LEAST_CHARS, PASSWORD
+from routerkit_app.setup import CONFIG
 from routerkit_app.theme import DARK, LIGHT, PALETTE
 
 _FLAGS: Final = {
@@ -24,6 +25,7 @@ _FLAGS: Final = {
     "server.enableAgentApi": "false",
     "server.maxUploadSize": "1",
     "server.fileWatcherType": "none",
+    "runner.magicEnabled": "false",  # it would print the docstrings of a page's constants
     **{f"theme.light.{name}": value for name, value in LIGHT.items()},
     **{f"theme.dark.{name}": value for name, value in DARK.items()},
     "theme.chartCategoricalColors": str(list(PALETTE)).replace("'", '"'),
@@ -56,7 +58,7 @@ def check_address(host: str) -> None:
     )
 
 
-def run(folder: Path, port: int, *, host: str = "127.0.0.1", is_demo: bool) -> int:
+def run(folder: Path, port: int, *, host: str = "127.0.0.1", config: Path | None = None, is_demo: bool) -> int:
     """Serve until interrupted; the exit code.
 
     Raises:
@@ -68,8 +70,8 @@ def run(folder: Path, port: int, *, host: str = "127.0.0.1", is_demo: bool) -> i
             from routerkit_app.demo import generate
 
             folder = Path(scratch)
-            generate(folder)
-        shown = {FOLDER: str(folder.resolve()), **({DEMO: "1"} if is_demo else {})}
+            config = generate(folder)
+        shown = {FOLDER: str(folder.resolve()), **({DEMO: "1"} if is_demo else {}), **({CONFIG: str(config.resolve())} if config else {})}
         try:
             return subprocess.call(command(port, host), env=os.environ | shown)  # noqa: S603 - our own command
         except KeyboardInterrupt:

@@ -22,7 +22,7 @@ def app_command(
 
     shown = folder or _folder(config)
     print(f"routerkit app on http://127.0.0.1:{port} shows {'generated data' if demo else shown} (Ctrl-C stops it)", file=sys.stderr)
-    raise typer.Exit(run(shown, port, is_demo=demo))
+    raise typer.Exit(run(shown, port, config=config if config.exists() else None, is_demo=demo))
 
 
 def _folder(config: Path) -> Path:
