@@ -1,68 +1,96 @@
-"""Why calls went where they went."""
+"""Why a call went where it went."""
 
 from __future__ import annotations
 
-import json
+from typing import Final
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
-from routerkit import Decision
+from routerkit_app import columns
 from routerkit_app.data import ask
 from routerkit_app.filters import Where, chosen
-from routerkit_app.theme import PALETTE
-from routerkit_app.view import head, nothing, table
+from routerkit_app.one_call import show_call
+from routerkit_app.traffic import FILL_CALLS, n_calls
+from routerkit_app.view import head, nothing
 
-_FILL = "routerkit serve --config routerkit.toml"
+_COLUMNS: Final = """called_at, record_id, pool, kind, agent, session, target, status, error_code, n_attempts, latency_s, cost_usd,
+    expected_usd, is_exploring"""
+_SHOWN: Final = {
+    "all calls": "true",
+    "failed": "status = 'error'",
+    "more than one attempt": "n_attempts > 1",
+    "explored": "is_exploring",
+    "dearer than twice expected": "cost_usd > 2 * expected_usd",
+    "cost unknown": "cost_usd IS NULL",
+    "reported as failed": "record_id IN (SELECT record_id FROM latest_reports WHERE NOT success)",
+}
+_SEARCHED: Final = ("agent", "session", "target", "model", "rule", "error_code")
+_SHOWN_CALLS: Final = 200
 
 
 def show() -> None:
     """Search calls and see one in full."""
-    head("Decisions", "Why a call went where it went: pick a row, or paste a record id.")
+    head("Decisions", "Why a call went where it went: pick a row, or paste a record id. The address then leads to that call.")
     where = chosen().calls()
-    wanted = st.text_input("record id", value=st.query_params.get("record", ""), key="record")
-    found = _recent(where, wanted.strip())
-    if found.empty:
-        nothing("such calls" if wanted else "calls", _FILL)
-        return
-    shown = st.dataframe(found, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key="calls")
-    picked = shown["selection"]["rows"]
-    record_id = str(found.iloc[picked[0] if picked else 0]["record_id"])
-    if wanted or picked:
-        st.query_params["record"] = record_id
-    _one(record_id)
-
-
-def _recent(where: Where, record_id: str) -> pd.DataFrame:
-    columns = "called_at, record_id, pool, kind, agent, target, status, error_code, n_attempts, latency_s, cost_usd"
-    if record_id:
-        return ask(f"SELECT {columns} FROM calls WHERE record_id = ?", [record_id])  # noqa: S608
-    return ask(f"SELECT {columns} FROM calls WHERE {where.sql} ORDER BY called_at DESC LIMIT 200", where.params)  # noqa: S608
-
-
-def _one(record_id: str) -> None:
-    row = ask("SELECT decision, attempts FROM calls WHERE record_id = ?", [record_id]).iloc[0]
-    st.subheader(f"Call {record_id}")
-    st.code(Decision.from_dict(json.loads(str(row["decision"]))).explain(), language=None)
-    tried = pd.DataFrame(json.loads(str(row["attempts"])))
-    if tried.empty:
-        st.info("Nothing was sent.")
-        return
-    tried["end_s"] = tried["offset_s"] + tried["latency_s"]
-    tried["outcome"] = tried["error_code"].fillna("ok") if "error_code" in tried else "ok"
-    bars = (
-        alt.Chart(tried)
-        .mark_bar(height=14)
-        .encode(
-            x=alt.X("offset_s:Q", title="seconds after the start"),
-            x2="end_s:Q",
-            y=alt.Y("target:N", title=None, sort=alt.SortField("offset_s")),
-            color=alt.Color("outcome:N", scale=alt.Scale(range=list(PALETTE)), legend=alt.Legend(orient="top", title=None)),
-        )
+    left, right = st.columns([2, 1])
+    wanted = left.text_input(
+        "Search", placeholder="record id, agent, session, target, model, rule or error", key="search", bind="query-params"
     )
-    st.altair_chart(bars.properties(title="Attempts on a time line", height=40 + 30 * tried["target"].nunique()), width="stretch")
-    table(tried.drop(columns=["end_s"]), "attempts")
+    only = right.selectbox("Show", list(_SHOWN), key="only", bind="query-params")
+    found = _found(where, wanted.strip(), _SHOWN[only])
+    linked = st.query_params.get("record", "")
+    if found.empty and not linked:
+        nothing("calls", FILL_CALLS, n_elsewhere=n_calls())
+        return
+    if not found.empty:
+        _list(found)
+    record_id = linked or str(found.iloc[0]["record_id"])
+    show_call(record_id)
+
+
+def _list(found: pd.DataFrame) -> None:
+    st.session_state["listed"] = list(found["record_id"])
+    if len(found) == _SHOWN_CALLS:
+        st.caption(f"The newest {_SHOWN_CALLS}; narrow the filters to see older ones.")
+    st.dataframe(
+        found,
+        hide_index=True,
+        width="stretch",
+        height=min(36 + 35 * len(found), 330),
+        on_select=_link_to_selected,
+        selection_mode="single-row",
+        key="calls",
+        column_config={
+            "called_at": columns.instant("called"),
+            "latency_s": columns.seconds("took"),
+            "cost_usd": columns.dollars("cost"),
+            "expected_usd": columns.dollars("expected"),
+            "n_attempts": columns.count("attempts"),
+            "is_exploring": st.column_config.CheckboxColumn("explored"),
+        },
+    )
+
+
+def _link_to_selected() -> None:
+    """By id and not by place: the list may have moved on when the page is drawn again."""
+    rows = st.session_state["calls"]["selection"]["rows"]
+    if rows:
+        st.query_params["record"] = st.session_state["listed"][rows[0]]
+    else:
+        st.query_params.pop("record", None)
+
+
+def _found(where: Where, wanted: str, condition: str) -> pd.DataFrame:
+    sought, params = where.sql, [*where.params]
+    if wanted:
+        parts = ["starts_with(record_id, ?)", *(f"contains(lower({column}), ?)" for column in _SEARCHED)]
+        sought += f" AND ({' OR '.join(parts)})"
+        params += [wanted, *[wanted.lower()] * len(_SEARCHED)]
+    return ask(
+        f"SELECT {_COLUMNS} FROM calls WHERE {sought} AND {condition} ORDER BY called_at DESC LIMIT {_SHOWN_CALLS}",  # noqa: S608
+        params,
+    )
 
 
 if __name__ == "__main__":
