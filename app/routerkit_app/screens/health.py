@@ -1,43 +1,126 @@
-"""Which targets fail, and how."""
+"""Which targets fail, how, how slow they are, and which of them are kept away from."""
 
 from __future__ import annotations
 
-import altair as alt
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+import pandas as pd
 import streamlit as st
 
+from routerkit import RouterKitError
+from routerkit.config import unfit_targets
+from routerkit_app import columns
+from routerkit_app.charts import health as charts
 from routerkit_app.data import ask
-from routerkit_app.filters import chosen
-from routerkit_app.theme import PALETTE
-from routerkit_app.view import head, nothing, table
+from routerkit_app.filters import Where, chosen
+from routerkit_app.setup import Setup, setup
+from routerkit_app.traffic import FILL_CALLS, n_calls
+from routerkit_app.view import draw, head, nothing, table
 
-_FILL = "routerkit serve --config routerkit.toml"
+_DECISIONS: Final = 2_000
+"""Newest decisions that are read for how they saw the targets; each holds kilobytes of JSON."""
+
+# Most calls are answered at the first attempt, and then the row itself says all there is to know: only the others' JSON is read.
+_TRIED: Final = """
+    WITH chosen AS (SELECT * FROM calls WHERE {where}),
+    tried AS (
+        SELECT called_at, target, 'ok' AS outcome, latency_s FROM chosen WHERE status = 'ok' AND n_attempts = 1
+        UNION ALL
+        SELECT called_at, a->>'target', coalesce(a->>'error_code', 'ok'), (a->>'latency_s')::DOUBLE
+        FROM (SELECT called_at, unnest(CAST(attempts AS JSON[])) AS a FROM chosen WHERE status <> 'ok' OR n_attempts > 1))
+    {select}"""
+_BY_TARGET: Final = """
+    SELECT target, outcome, count(*) AS attempts, avg(latency_s) AS mean_s, max(called_at) AS last FROM tried
+    GROUP BY 1, 2 ORDER BY 1, 3 DESC"""
+_FAILURES: Final = """
+    SELECT *, attempts / sum(attempts) OVER (PARTITION BY day) AS share
+    FROM (SELECT date_trunc('day', called_at) AS day, outcome, count(*) AS attempts FROM tried GROUP BY 1, 2)
+    QUALIFY outcome <> 'ok' ORDER BY day, outcome"""
+_LATENCIES: Final = """
+    SELECT target, count(*) AS answers, quantile_cont(latency_s, [0.5, 0.95, 0.99]) AS q, quantile_cont(first_token_s, 0.5) AS first_token_s
+    FROM calls WHERE status = 'ok' AND n_attempts = 1 AND {where} GROUP BY target ORDER BY target"""
+_FITNESS: Final = """
+    WITH newest AS (SELECT called_at, decision FROM calls WHERE {where} ORDER BY called_at DESC LIMIT {n}),
+    seen AS (SELECT called_at, unnest(CAST(decision->'$.candidates' AS JSON[])) AS c FROM newest)
+    SELECT c->>'$.target' AS target,
+        CASE WHEN c->>'$.drop.by' IN ('health', 'limited', 'disabled', 'budget') THEN c->>'$.drop.by' ELSE 'fit' END AS outcome,
+        count(*) AS decisions, max(called_at) AS last, arg_max(c->>'$.drop.why', called_at) AS why
+    FROM seen GROUP BY 1, 2 ORDER BY 1, 2"""
+_COLUMNS: Final = {
+    "mean_s": columns.seconds("mean"),
+    "p50_s": columns.seconds("median"),
+    "p95_s": columns.seconds("95 %"),
+    "p99_s": columns.seconds("99 %"),
+    "first_token_s": columns.seconds("first token", "Median."),
+    "last": columns.instant("last"),
+    "called_at": columns.instant("called"),
+}
+_LAST_FAILURES: Final = """
+    SELECT called_at, record_id, pool, agent, target, error_code, n_attempts, attempts->>'$[#-1].error' AS error
+    FROM calls WHERE status = 'error' AND {where} ORDER BY called_at DESC LIMIT 50"""
 
 
 def show() -> None:
-    """Failures by target and class."""
-    head("Health", "Which targets fail, and how. What breakers do right now is at the gateway's /metrics.")
+    """Failures by target and class, latencies, breakers."""
+    head("Health", "Which targets fail, how, and how slow they are; above, those that are kept away from right now.")
     where = chosen().calls()
-    tried = ask(
-        f"""SELECT a->>'target' AS target, coalesce(a->>'error_code', 'ok') AS outcome, count(*) AS attempts,
-            avg((a->>'latency_s')::DOUBLE) AS mean_s
-        FROM (SELECT unnest(CAST(attempts AS JSON[])) AS a FROM calls WHERE {where.sql}) GROUP BY 1, 2 ORDER BY 1, 3 DESC""",  # noqa: S608
-        where.params,
-    )
+    tried = _ask(_TRIED, where, _BY_TARGET)
     if tried.empty:
-        nothing("attempts", _FILL)
+        nothing("attempts", FILL_CALLS, n_elsewhere=n_calls())
         return
-    bars = (
-        alt.Chart(tried)
-        .mark_bar()
-        .encode(
-            x=alt.X("attempts:Q", stack="normalize", axis=alt.Axis(format="%"), title="share of attempts"),
-            y=alt.Y("target:N", title=None),
-            color=alt.Color("outcome:N", scale=alt.Scale(range=list(PALETTE)), legend=alt.Legend(orient="top", title=None)),
-            tooltip=["target", "outcome", "attempts", "mean_s"],
+    _unfit_now(setup())
+    draw(charts.endings(tried), key="endings")
+    failures = _ask(_TRIED, where, _FAILURES)
+    if not failures.empty:
+        draw(charts.failures_by_day(failures), key="failures_by_day")
+    timed = latencies(where)
+    if not timed.empty:
+        draw(charts.latencies(timed), key="latencies")
+    seen = _ask(_FITNESS, where)
+    if not seen.empty:
+        draw(charts.fitness(seen), key="fitness")
+    _tables(tried, timed, seen, _ask(_LAST_FAILURES, where))
+
+
+def latencies(where: Where) -> pd.DataFrame:
+    """How long each target's answers took where the first attempt gave one, so that no other target's failure is in it."""
+    found = _ask(_LATENCIES, where)
+    quantiles = pd.DataFrame(list(found.pop("q")), columns=["p50_s", "p95_s", "p99_s"], index=found.index)
+    return pd.concat([found, quantiles], axis=1)
+
+
+def _ask(sql: str, where: Where, select: str = "") -> pd.DataFrame:
+    return ask(sql.format(where=where.sql, select=select, n=_DECISIONS), where.params)
+
+
+def _unfit_now(found: Setup | None) -> None:
+    """What processes on one machine or one Redis tell each other."""
+    try:
+        notices = () if found is None else unfit_targets(found.config, found.base, time.time())
+    except RouterKitError as exc:
+        st.caption("What breakers do right now cannot be shown here:")
+        st.code(str(exc), language=None, wrap_lines=True)
+        return
+    if not notices:
+        st.caption(
+            "No process says that a target is unfit right now. Those without a shared `[state]` say so only in their gateway's `/metrics`."
         )
-    )
-    st.altair_chart(bars.properties(title="How attempts end: anything but one colour is worth a look"), width="stretch")
-    table(tried, "health")
+        return
+    st.error(f"Kept away from right now: {len(notices)}")
+    lines = [f"{n.target}: {n.state} until {datetime.fromtimestamp(n.until, UTC):%H:%M:%S} UTC ({n.why})" for n in notices]
+    st.code("\n".join(lines), language=None, wrap_lines=True)
+
+
+def _tables(tried: pd.DataFrame, timed: pd.DataFrame, seen: pd.DataFrame, failed: pd.DataFrame) -> None:
+    table(tried, "health", _COLUMNS)
+    table(timed, "latencies", _COLUMNS)
+    table(seen, "fitness", _COLUMNS)
+    if not failed.empty:
+        st.subheader("Calls that nobody could answer")
+        st.caption("The newest 50; a record id leads further on the page Decisions.")
+        table(failed, "failed", _COLUMNS)
 
 
 if __name__ == "__main__":
