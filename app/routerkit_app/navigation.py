@@ -25,6 +25,8 @@ ENTRIES: Final[Mapping[str, tuple[Entry, ...]]] = {
     "Routing": (
         Entry("overview", "Overview", _CALLS),
         Entry("decisions", "Decisions", _CALLS),
+        Entry("whatif", "What if", ()),
+        Entry("drift", "Drift", ()),
         Entry("agents", "Agents", _CALLS),
         Entry("health", "Health", _CALLS),
     ),

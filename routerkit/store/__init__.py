@@ -1,6 +1,8 @@
 """Stored rows: append-only segments, one ingester, short readers. Importing this does not load duckdb."""
 
 from routerkit.counterfactual import Counterfactual, replay_calls
+from routerkit.drift import Drift
+from routerkit.offpolicy import Evaluation, Interval
 from routerkit.redecision import LoggedCall, Setting
 from routerkit.store.evaluations import CALIBRATIONS, EVAL_SCHEMAS, OUTPUTS, RUNS, SCORECARDS, TASKS
 from routerkit.store.ingester import IngestResult, follow, ingest
@@ -24,9 +26,12 @@ __all__ = [
     "SCORECARDS",
     "TASKS",
     "Counterfactual",
+    "Drift",
     "Due",
     "Durability",
+    "Evaluation",
     "IngestResult",
+    "Interval",
     "LoggedCall",
     "LoggedCalls",
     "Pace",
