@@ -218,7 +218,7 @@ def _describe(c: Candidate) -> str:
 def _candidate_dict(c: Candidate) -> dict[str, Json]:
     if c.drop:
         return {"target": c.target, "drop": {"by": c.drop.by, "why": c.drop.why}}
-    scores: Json = [{"by": s.by, "value": s.value, "weight": s.weight} for s in c.scores]
+    scores: Json = [{"by": by, "value": value, "weight": weight} for by, value, weight in c.scores]
     # Spelled out, because rows of the ledger are made for every call, and _asdict takes twice as long.
     return {
         "target": c.target,

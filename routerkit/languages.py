@@ -64,20 +64,20 @@ class Look(NamedTuple):
 
     marks: tuple[str, ...]
     """One of them must occur: a cheap test that saves most searches."""
-    pattern: re.Pattern[str]
-    """Must then be found."""
+    pattern: re.Pattern[str] | None
+    """Must then be found; None = a mark says enough."""
 
     def is_in(self, text: str) -> bool:
         """Whether a text shows it."""
         for mark in self.marks:  # not any(): making its generator takes longer than most of these tests
             if mark in text:
-                return self.pattern.search(text) is not None
+                return self.pattern is None or self.pattern.search(text) is not None
         return False
 
 
-def look(marks: str, pattern: str) -> Look:
+def look(marks: str, pattern: str | None = None) -> Look:
     """A look whose marks are separated by `|`; `^` in its pattern stands for the start of a line."""
-    return Look(tuple(marks.split("|")), re.compile(pattern, re.MULTILINE))
+    return Look(tuple(marks.split("|")), None if pattern is None else re.compile(pattern, re.MULTILINE))
 
 
 _HABITS: Final = (
@@ -92,7 +92,7 @@ _HABITS: Final = (
     ("c#", look("using System|namespace ", r"^[ \t]*(?:using System|namespace [\w.]+\s*\{?$)")),
     ("go", look("package |func ", r"^(?:package \w+$|func (?:\(\w+ \*?\w+\) )?\w+\()")),
     ("rust", look("fn |impl|use ", r"^[ \t]*(?:pub )?(?:fn \w+|impl\b|use \w+::)")),
-    ("php", look("<?php", r"<\?php")),
+    ("php", look("<?php")),
     ("c", look("#include <", r"^#include <")),
     (
         "sql",

@@ -13,11 +13,12 @@ from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score, format_usd
 from routerkit.errors import ConfigError, nearest
 from routerkit.experiment import Arm
-from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, exploration
+from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exploration
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
 from routerkit.pickers import pick
+from routerkit.posterior import Estimate
 from routerkit.rules import Applied, Rule, matching, reconciled
 from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
@@ -89,7 +90,7 @@ class Policy:
             pool=pool.name,
             policy=self.name,
             features=features,
-            rows=lambda: _candidates(case, columns, drops, dict(zip(ranking, explored.spread, strict=False))),
+            rows=lambda: _candidates(case, columns, drops, ranking, explored),
             ranked=order,
             propensity=propensity,
             seed=seed,
@@ -124,12 +125,6 @@ class Policy:
             return ()
         floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
-
-
-def _cache_note(usd: float) -> tuple[str, ...]:
-    if not usd:
-        return ()
-    return (f"warm: saves {format_usd(-usd)}",) if usd < 0 else (f"cold: writing its cache adds {format_usd(usd)}",)
 
 
 def _applied(rules: Sequence[Rule], features: Features, pool: Pool) -> Applied:
@@ -172,34 +167,41 @@ def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: di
     return {**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes
 
 
-def _candidates(case: Case, columns: Columns, drops: Mapping[int, Drop], spread: Mapping[int, float]) -> tuple[Candidate, ...]:
+def _candidates(
+    case: Case, columns: Columns, drops: Mapping[int, Drop], ranking: Sequence[int], explored: Exploration
+) -> tuple[Candidate, ...]:
     """Every target once: the kept ones in rank order, then the dropped ones by name."""
-    latencies = case.latencies_s()
-    places = [i for i in range(len(case.panel.names)) if i not in drops]
-    kept = [_candidate(case, i, columns, latency_s=latencies[i], explored_rate=spread.get(i, 0.0)) for i in places]
+    latencies, spread = case.latencies_s(), explored.spread or [0.0] * len(ranking)
+    kept = [_candidate(case, i, columns, latency_s=latencies[i], explored_rate=rate) for i, rate in zip(ranking, spread, strict=True)]
     dropped = [Candidate(case.panel.names[i], drop) for i, drop in drops.items()]
-    return (*sorted(kept, key=lambda c: (-c.total, c.target)), *sorted(dropped))
+    return (*kept, *sorted(dropped))
 
 
 def _candidate(case: Case, i: int, columns: Columns, *, latency_s: float | None, explored_rate: float) -> Candidate:
-    e, cost = case.panel.estimates[i], case.costs_usd[i]
-    unmeasured = () if e.n_samples else (f"unmeasured, quality from {e.source}",)
-    unpriced = () if cost is not None else ("price unknown",)
-    ailment = case.snapshot.ailments.get(case.panel.names[i])
-    learned = (e.note,) if e.note else ()
-    cached = _cache_note(case.cache_usd[i]) if case.cache_usd else ()
-    readmitted = (f"readmitted although {ailment.why}",) if ailment else ()
-    scores = tuple(Score(c.by, c.values[i], c.weight) for c in columns)
+    name, e, cost = case.panel.names[i], case.panel.estimates[i], case.costs_usd[i]
     return Candidate(
-        case.panel.names[i],
+        name,
         None,
-        scores,
+        tuple([Score(c.by, c.values[i], c.weight) for c in columns]),
         cost,
         e.mean,
         e.low,
         e.high,
         e.n_samples,
         latency_s,
-        "; ".join(unmeasured + learned + unpriced + cached + readmitted),
+        "; ".join(_remarks(e, cost, case.cache_usd[i] if case.cache_usd else 0.0, case.snapshot.ailments.get(name))),
         explored_rate,
     )
+
+
+def _remarks(e: Estimate, cost_usd: float | None, cache_usd: float, ailment: Ailment | None) -> list[str]:
+    said = [] if e.n_samples else [f"unmeasured, quality from {e.source}"]
+    if e.note:
+        said.append(e.note)
+    if cost_usd is None:
+        said.append("price unknown")
+    if cache_usd:
+        said.append(f"warm: saves {format_usd(-cache_usd)}" if cache_usd < 0 else f"cold: writing its cache adds {format_usd(cache_usd)}")
+    if ailment:
+        said.append(f"readmitted although {ailment.why}")
+    return said

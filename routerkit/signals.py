@@ -42,7 +42,7 @@ _TEST: Final = look(
     "def test_|@Test|unittest|pytest|describe(|assert ",
     r"\bdef test_|@Test\b|\bunittest\b|\bpytest\b|\bdescribe\(|^[ \t]*assert ",
 )
-_FAILURES: Final = ("FAILED", "Traceback", "Error", "Exception", "error:", " failed", "exit code 1", "exit status 1")
+_FAILURE: Final = look("FAILED|Traceback|Error|Exception|error:| failed|exit code 1|exit status 1")
 _TAG: Final = re.compile(r"```([\w+#-]+)")
 
 
@@ -86,7 +86,8 @@ class Signals:
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form, as stored in the ledger: facts about the text, never the text."""
         facts: dict[str, Json] = {name: getattr(self, name) for name in self.__slots__}  # asdict takes ten times as long
-        return facts | {"jump": list(self.jump) if self.jump else None, "difficulty": self.difficulty}
+        facts["jump"], facts["difficulty"] = list(self.jump) if self.jump else None, self.difficulty
+        return facts
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
@@ -149,7 +150,7 @@ def _failures(messages: Sequence[Message]) -> Iterator[frozenset[str]]:
     for message in reversed(messages[-_RESULTS:]):
         if message.get("role") in ("tool", "user"):
             text = text_of(message.get("content"))[-_RESULT_CHARS:]
-            if any(sign in text for sign in _FAILURES):
+            if _FAILURE.is_in(text):
                 yield frozenset(path.rpartition("/")[2] for path in paths_in(text))
 
 
