@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from routerkit.catalog import Price, Target
@@ -19,6 +20,9 @@ from routerkit.state.memory import MemoryStore
 MICROS_PER_USD: Final = 1_000_000
 LONGEST_ANSWER_TOKENS: Final = 128_000
 """Assumed when neither the caller nor the target limits the answer: the longest that any large model gives (2026-11)."""
+
+_NOISE_MICROS: Final = 1e-6
+"""What floating point may add to an amount; without it, 0.1 + 0.2 dollars would cost one micro-dollar more."""
 
 
 class Left(NamedTuple):
@@ -57,7 +61,7 @@ class Budgets:
         if not claims:
             return None
         day = self._day()
-        tightest, claim = min((self.leases.left(claim, day), claim) for claim in claims)
+        tightest, claim = min([(self.leases.left(claim, day), claim) for claim in claims])
         return Left(tightest / MICROS_PER_USD, whose(claim.name))
 
     def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
@@ -110,13 +114,27 @@ class Purse:
 
 def micros(usd: float) -> int:
     """Dollars in whole micro-dollars, rounded up: a million calls for half a micro-dollar each are not free."""
-    return math.ceil(round(usd * MICROS_PER_USD, 6))  # without the inner one, 0.1 + 0.2 would cost one more
+    return math.ceil(usd * MICROS_PER_USD - _NOISE_MICROS)
 
 
 def whose(account: str) -> str:
     """An account as people name its owner: `agent 'planner'`."""
     kind, _, name = account.partition(":")
     return f"{kind} {name!r}"
+
+
+def dearest(targets: Sequence[Target]) -> Price | None:
+    """A price, for input and for output, that none of these targets exceeds; None when one of theirs is unknown."""
+    prices = [t.price for t in targets if t.price is not None]
+    if not prices or len(prices) < len(targets):
+        return None
+    return Price(max(map(_dearest_input, prices)), max([p.output for p in prices]))
+
+
+def most_usd(price: Price, features: Features) -> float:
+    """What one attempt costs at most at such a price, however long a target lets the answer become."""
+    longest = LONGEST_ANSWER_TOKENS if features.output_tokens_limit is None else features.output_tokens_limit
+    return (features.input_tokens_bound * price.input + longest * price.output) / 1e6
 
 
 def worst_usd(target: Target, features: Features) -> float | None:
@@ -138,12 +156,17 @@ def worst_usd(target: Target, features: Features) -> float | None:
 def _claims(request: Request, pool: str, limits: Limits) -> tuple[Claim, ...]:
     if not (limits.budgets or limits.pool_budgets or request.allowances):
         return ()
-    found = [Claim(a.account, micros(a.usd_per_day)) for a in request.allowances]
+    found = [_claim(a.account, a.usd_per_day) for a in request.allowances]
     if request.agent is not None and request.agent in limits.budgets:
-        found.append(Claim(f"agent:{request.agent}", micros(limits.budgets[request.agent])))
+        found.append(_claim(f"agent:{request.agent}", limits.budgets[request.agent]))
     if pool in limits.pool_budgets:
-        found.append(Claim(f"pool:{pool}", micros(limits.pool_budgets[pool])))
+        found.append(_claim(f"pool:{pool}", limits.pool_budgets[pool]))
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _claim(account: str, usd_per_day: float) -> Claim:
+    return Claim(account, micros(usd_per_day))
 
 
 def _dearest_input(price: Price) -> float:

@@ -175,8 +175,8 @@ class Call:
         """Why the last target tried was the one, in one line."""
         decision = self.decision
         rule = f", rule {decision.rule!r}" if decision.rule else ""
-        failed = "".join(f"; {a.target!r} {a.mishap}" for a in self.attempts if a.purpose == "answer" and a.mishap)
-        notes = "".join(f"; {note}" for note in decision.notes)
+        failed = "".join([f"; {a.target!r} {a.mishap}" for a in self.attempts if a.purpose == "answer" and a.mishap])
+        notes = "".join([f"; {note}" for note in decision.notes])
         picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
         return f"{picked}{rule}{failed}{notes}"
 
@@ -293,4 +293,4 @@ class Call:
 
 
 def _chars(reply: Reply) -> int:
-    return len(reply.text) + sum(len(c.arguments) for c in reply.tool_calls)
+    return len(reply.text) + sum([len(c.arguments) for c in reply.tool_calls])

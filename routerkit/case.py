@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from routerkit.budget import Left
+from routerkit.budget import Left, dearest
 from routerkit.catalog import Pool, Price, Target
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.features import Features
@@ -83,6 +83,8 @@ class Panel:
     """Measured seconds to a whole answer per target; None where never measured."""
     alphabetical: tuple[int, ...]
     """Places in the pool in the order of the names, which decides between equals."""
+    dearest: Price | None
+    """What no target exceeds, see `budget.dearest`."""
 
 
 @quick
@@ -174,6 +176,7 @@ def _panel(pool: Pool, work: Work, scorecard: Scorecard, experience: Experience)
         tuple(e.mean for e in estimates),
         tuple(e.latency_s for e in estimates),
         tuple(sorted(range(len(pool.targets)), key=lambda i: pool.targets[i].name)),
+        dearest(pool.targets),
     )
 
 

@@ -15,6 +15,8 @@ from routerkit.sizes import CHARS_PER_TOKEN, measure
 
 __all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
 
+_NO_NEEDS: Final[frozenset[str]] = frozenset()
+
 
 @quick
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def _features(request: Request) -> Features:
 
 
 def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
+    if not (media or request.tools or request.response_format):
+        return _NO_NEEDS
     needs = set(media)
     if request.tools:
         needs.add("tools")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from routerkit.budget import worst_usd
+from routerkit.budget import most_usd, worst_usd
 from routerkit.case import Case
 from routerkit.decision import format_usd
 from routerkit.rules import Rule
@@ -55,6 +55,9 @@ def budget(case: Case) -> Check | None:
     left = case.snapshot.budget_left
     if left is None:
         return None
+    dearest = case.panel.dearest
+    if dearest is not None and most_usd(dearest, case.features) <= left.usd:
+        return None
     what = f"the {format_usd(max(left.usd, 0.0))} that {left.whose} has left today"
 
     def check(i: int) -> str | None:
@@ -69,11 +72,13 @@ def budget(case: Case) -> Check | None:
 def rule_only(case: Case, rules: Sequence[Rule]) -> Check | None:
     """Drop targets that a matching rule's `only` leaves out."""
     limits, names = [rule for rule in rules if rule.only], case.panel.names
+    if not limits:
+        return None
 
     def check(i: int) -> str | None:
         return next((f"rule {r.name!r} allows only {', '.join(r.only)}" for r in limits if names[i] not in r.only), None)
 
-    return check if limits else None
+    return check
 
 
 FILTERS: Final[tuple[tuple[str, Filter], ...]] = (

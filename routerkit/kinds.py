@@ -129,7 +129,10 @@ def _kind_of(said: str) -> str | None:
         return None
     if not words.isdisjoint(_MOVES) and (moved := _moved(said)):
         return moved
-    return next((s.kind for s in _SIGNS if not words.isdisjoint(s.words) and (not s.pattern or s.pattern.search(said))), None)
+    for kind, signs, pattern in _SIGNS:
+        if not words.isdisjoint(signs) and (pattern is None or pattern.search(said)):
+            return kind
+    return None
 
 
 def _moved(said: str) -> str | None:

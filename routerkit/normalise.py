@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import count, repeat
 from typing import Final, NamedTuple
 
 from routerkit.catalog import Target
@@ -86,9 +87,11 @@ def _habits(model: str) -> _Habits:
 
 def _is_fine(request: Request, habits: _Habits) -> bool:
     """Cheap test that nothing has to be done, which is so for most requests."""
-    if any("cache_control" in tool for tool in request.tools) or (habits.is_claude and not _THINKING_PARAMETERS.isdisjoint(request.extra)):
+    if request.tools and any("cache_control" in tool for tool in request.tools):
         return False
-    return all(_is_plain(m, i, habits) for i, m in enumerate(request.messages))
+    if habits.is_claude and not _THINKING_PARAMETERS.isdisjoint(request.extra):
+        return False
+    return all(map(_is_plain, request.messages, count(), repeat(habits)))
 
 
 def _is_plain(message: Message, place: int, habits: _Habits) -> bool:

@@ -17,7 +17,7 @@ from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exp
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
-from routerkit.pickers import pick
+from routerkit.pickers import Pick, pick
 from routerkit.posterior import Estimate
 from routerkit.rules import Applied, Rule, matching, reconciled
 from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
@@ -68,7 +68,7 @@ class Policy:
         case = open_case(pool, features, snapshot, self.settings)
         drops, notes = _drops(case, applied)
         pinned = pin_column(case) if features.pin else ()
-        ruled = rule_column(case, applied)
+        ruled = rule_column(case, applied) if applied else ()
         plan = plan_case(case, drops, ruled) if self.kind == "cascade" else None
         # Weights are what people wrote down; a target that has drifted keeps its share.
         drifted = drift_column(case) if self.kind != "weighted" else ()
@@ -81,9 +81,13 @@ class Policy:
         explored = exploration(case, self.kind, ranking, sums) if self.settings.explore_share and not pinned else NO_EXPLORATION
         picker = "weighted" if self.kind == "weighted" else "best"
         seed = ticket.seed if (picker == "weighted" or explored.share) and not pinned else None
-        ranked = [(-sums[i], names[i]) for i in ranking]
-        order, propensity = pick(ranked, picker=picker, explore_share=explored.share, seed=seed, spread=explored.spread)
-        is_exploring = picker == "best" and bool(order) and order[0] != ranked[0][1]
+        ranked = tuple([names[i] for i in ranking])
+        best = ranked[0] if ranked else ""
+        order, propensity = Pick(ranked, 1.0)
+        if seed is not None:
+            totalled = [(-sums[i], names[i]) for i in ranking]
+            order, propensity = pick(totalled, picker=picker, explore_share=explored.share, seed=seed, spread=explored.spread)
+        is_exploring = picker == "best" and bool(order) and order[0] != best
         return Decision(
             id=ticket.id,
             at=ticket.at,
@@ -99,14 +103,14 @@ class Policy:
             is_exploring=is_exploring,
             config_revision=ticket.config_revision,
             scorecard_revision=snapshot.scorecard.cited,
-            rule=", ".join(r.name for r in applied) or None,
+            rule=", ".join([r.name for r in applied]) or None,
             notes=notes
             + complaints
             + snapshot.scorecard.notes(ticket.at)
-            + self._warning(case, order, plan, best=ranked[0][1] if ranked else "")
+            + self._warning(case, order, plan, best=best)
             + _pin_note(features.pin, order)
             + ((f"the table alone: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
-            + explored.notes(ranked[0][1] if is_exploring else ""),
+            + explored.notes(best if is_exploring else ""),
             steps=steps_taken(plan, order) if plan else (),
             arm=ticket.arm,
         )
@@ -143,13 +147,12 @@ def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:
 def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:
     """Dropped places of the pool with the first reason against each; health speaks last."""
     drops: dict[int, Drop] = {}
-    checks = [("rule", rule_only(case, applied))] if applied else []
-    checks += [(name, make(case)) for name, make in FILTERS]
+    checks = [("rule", check)] if (check := rule_only(case, applied)) else []
+    checks += [(name, check) for name, make in FILTERS if (check := make(case))]
     for name, check in checks:
-        if check is not None:
-            for i in range(len(case.panel.names)):
-                if i not in drops and (why := check(i)):
-                    drops[i] = Drop(name, why)
+        for i in range(len(case.panel.names)):
+            if i not in drops and (why := check(i)):
+                drops[i] = Drop(name, why)
     if not case.snapshot.ailments:
         return drops, ()
     return _drop_unfit(case.panel.names, case.snapshot.ailments, drops)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from routerkit.messages import Json, Request, text_of
+from routerkit.quick import quick
 
 CHARS_PER_TOKEN: Final = 4.0
 """Mean of English prose and source code for current tokenizers; used for expected cost."""
@@ -31,6 +32,7 @@ _MEDIA_NEEDS: Final = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Size:
     """What a request sends."""
@@ -45,12 +47,15 @@ class Size:
     @property
     def tokens(self) -> int:
         """Expected prompt tokens."""
-        return int(self.chars / CHARS_PER_TOKEN) + sum(self.media.values()) * _TOKENS_PER_MEDIA + 1
+        return int(self.chars / CHARS_PER_TOKEN) + self._media_tokens() + 1
 
     @property
     def tokens_bound(self) -> int:
         """Upper bound of prompt tokens."""
-        return int(self.bytes / MIN_BYTES_PER_TOKEN) + sum(self.media.values()) * _TOKENS_PER_MEDIA + 1
+        return int(self.bytes / MIN_BYTES_PER_TOKEN) + self._media_tokens() + 1
+
+    def _media_tokens(self) -> int:
+        return sum(self.media.values()) * _TOKENS_PER_MEDIA if self.media else 0
 
 
 def measure(request: Request) -> Size:
@@ -59,12 +64,12 @@ def measure(request: Request) -> Size:
     media: dict[str, int] = {}
     for message in request.messages:
         content = message.get("content")
-        texts = [content if isinstance(content, str) else text_of(content)]
-        if not isinstance(content, str):
+        text = content if isinstance(content, str) else text_of(content)
+        chars += len(text)
+        bytes_ += _utf8_bytes(text)
+        if content is not text:
             _count_media(content, media)
-        if calls := message.get("tool_calls"):
-            texts.extend(_call_texts(calls))
-        for text in texts:
+        for text in _call_texts(message.get("tool_calls")):
             chars += len(text)
             bytes_ += _utf8_bytes(text)
     tools = len(str(request.tools)) if request.tools else 0
@@ -81,8 +86,10 @@ def _utf8_bytes(text: str) -> int:
     return len(text) * len(sample.encode("utf-8", "surrogatepass")) // len(sample) + 1
 
 
-def _call_texts(calls: Json) -> list[str]:
+def _call_texts(calls: Json) -> Sequence[str]:
     """What tool calls add to the prompt: names and arguments, read out, because `str` of long ones takes milliseconds."""
+    if not calls:
+        return ()
     if not isinstance(calls, (list, tuple)):
         return [str(calls)]
     functions = [call.get("function") if isinstance(call, Mapping) else None for call in calls]

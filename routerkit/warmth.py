@@ -48,9 +48,11 @@ class WarmBoard:
 
     def remember(self, record: Record, pool: Pool | None) -> None:
         """Note what an answered call leaves behind in its target's cache."""
-        answers = [a for a in record.attempts if a.purpose == "answer" and a.error is None] if record.status == "ok" else []
-        request, last = record.request, answers[-1] if answers else None
-        if request.session is None or last is None or pool is None or last.usage is None:
+        request = record.request
+        if request.session is None or pool is None or record.status != "ok":
+            return
+        last = next((a for a in reversed(record.attempts) if a.purpose == "answer" and a.error is None), None)
+        if last is None or last.usage is None:
             return
         target, key = pool.target(last.target), (request.session, request.agent)
         if target is None or target.price is None:

@@ -108,10 +108,10 @@ class Leases:
         while True:
             with self._lock:
                 purses = [self._purse(claim, day) for claim in claims]
-                short = next((p for p in purses if p.idle < micros), None)
-                if short is None:
+                short = [p for p in purses if p.idle < micros]
+                if not short:
                     return _take(purses, micros)
-            if problem := self._borrow(short, micros):
+            if problem := self._borrow(short[0], micros):
                 return problem
 
     def settle(self, hold: Hold, micros: int) -> None:
@@ -252,7 +252,7 @@ def _take(purses: Sequence[_Purse], micros: int) -> Hold:
     for purse in purses:
         purse.reserved += micros
         purse.is_busy = True
-    return Hold(tuple((purse, purse.age) for purse in purses), micros)
+    return Hold(tuple([(purse, purse.age) for purse in purses]), micros)
 
 
 def _holder() -> str:
