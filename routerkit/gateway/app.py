@@ -14,7 +14,7 @@ from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.browsers import check_local
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Format
-from routerkit.gateway.keys import Gate, Scope
+from routerkit.gateway.keys import Gate, Key, Scope
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
@@ -29,7 +29,9 @@ from routerkit.router import Router
 _LOG: Final = logging.getLogger("routerkit.gateway")
 _DEFAULT: Final = Limits()
 _EVERYTHING: Final = Scope()
-Handler = Callable[[Exchange], Awaitable[None]]
+Open = Callable[[Exchange], Awaitable[None]]
+Handler = Callable[[Exchange, Key | None], Awaitable[None]]
+"""Answers a caller with this key; None where none is needed."""
 
 
 class Gateway:
@@ -57,7 +59,7 @@ class Gateway:
         self._memory, self._metrics = memory or Memory(), metrics or Metrics()
         self.is_ready = True
         """False while the server drains."""
-        self._open: Mapping[tuple[str, str], Handler] = {("GET", "/healthz"): self._health, ("GET", "/readyz"): self._ready}
+        self._open: Mapping[tuple[str, str], Open] = {("GET", "/healthz"): self._health, ("GET", "/readyz"): self._ready}
         self._routes: Mapping[tuple[str, str], Handler] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/responses"): self._responses,
@@ -78,7 +80,7 @@ class Gateway:
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request, whatever it is."""
         try:
-            await self._handler(exchange)(exchange)
+            await self._answer(exchange)
         except GoneError:
             return
         except Refusal as refused:
@@ -89,14 +91,19 @@ class Gateway:
             _LOG.error("%s %s: %s, a bug in the gateway", exchange.method, exchange.path, type(exc).__name__)
             await self._refuse(exchange, Refusal(500, "the gateway failed; its log says where", code="internal_error"))
 
+    async def _answer(self, exchange: Exchange) -> None:
+        if found := self._open.get((exchange.method, exchange.path)):
+            await found(exchange)
+            return
+        key = None
+        if self._gate is None:
+            check_local(exchange.headers)
+        else:
+            key = self._gate.check(exchange)
+        await self._handler(exchange)(exchange, key)
+
     def _handler(self, exchange: Exchange) -> Handler:
         place = (exchange.method, exchange.path)
-        if found := self._open.get(place):
-            return found
-        if self._gate is not None:
-            self._gate.check(exchange)
-        else:
-            check_local(exchange.headers)
         if found := self._routes.get(place):
             return found
         if exchange.method == "GET" and exchange.path.startswith("/v1/decisions/"):
@@ -111,31 +118,31 @@ class Gateway:
             body = refused.anthropic_body() if exchange.path.startswith("/v1/messages") else refused.body()
             await exchange.answer(refused.status, encode(body), refused.headers())
 
-    async def _chat(self, exchange: Exchange) -> None:
-        await self._talk(exchange, CHAT)
+    async def _chat(self, exchange: Exchange, key: Key | None) -> None:
+        await self._talk(exchange, key, CHAT)
 
-    async def _messages(self, exchange: Exchange) -> None:
-        await self._talk(exchange, MESSAGES)
+    async def _messages(self, exchange: Exchange, key: Key | None) -> None:
+        await self._talk(exchange, key, MESSAGES)
 
-    async def _responses(self, exchange: Exchange) -> None:
-        await self._talk(exchange, RESPONSES)
+    async def _responses(self, exchange: Exchange, key: Key | None) -> None:
+        await self._talk(exchange, key, RESPONSES)
 
-    async def _count_tokens(self, exchange: Exchange) -> None:
+    async def _count_tokens(self, exchange: Exchange, key: Key | None) -> None:
         asked = parsed(await exchange.body(self._limits))
         body = MESSAGES.chat_body({"max_tokens": 1, **asked} if isinstance(asked, Mapping) else asked)
         counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
-    async def _talk(self, exchange: Exchange, spoken: Format) -> None:
+    async def _talk(self, exchange: Exchange, key: Key | None, spoken: Format) -> None:
         data = await exchange.body(self._limits)
         body = spoken.chat_body(parsed(data))
         request = request_of(body, exchange.headers, self._limits)
         if spoken is CHAT:
             request = keep_written(request, body, data)
-        if self._gate is None:
+        if self._gate is None or key is None:
             await self._converse(exchange, spoken, body, request)
             return
-        admitted = self._gate.admit(exchange, request)
+        admitted = self._gate.admit(key, request)
         with admitted.passage:
             await self._converse(exchange, spoken, body, admitted.request)
 
@@ -145,26 +152,26 @@ class Gateway:
         else:
             await exchange.until_gone(chat.whole(self._router, request, exchange, spoken))
 
-    async def _models(self, exchange: Exchange) -> None:
-        scope = self._scope(exchange)
+    async def _models(self, exchange: Exchange, key: Key | None) -> None:
+        scope = _EVERYTHING if key is None else key.scope
         pools = [pool for pool in self._router.state.pools.values() if scope.allows(pool.name)]
         names = [*(p.name for p in pools), *(f"{p.name}/{t.name}" for p in pools for t in p.targets)]
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "routerkit"} for name in names]
         await exchange.answer(200, encode({"object": "list", "data": data}))
 
-    async def _feedback(self, exchange: Exchange) -> None:
+    async def _feedback(self, exchange: Exchange, key: Key | None) -> None:
         body = parsed(await exchange.body(self._limits))
         record_id, success = (body.get("record_id"), body.get("success")) if isinstance(body, Mapping) else (None, None)
         evidence = body.get("evidence", "") if isinstance(body, Mapping) else ""
         if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):
             raise bad("feedback needs record_id (text) and success (true or false), and may have evidence (text)")
-        self._check_owner(exchange, record_id)
+        self._check_owner(key, record_id)
         self._router.report(record_id, success=success, evidence=evidence[:2_000])
         await exchange.answer(202, encode({"record_id": record_id, "success": success}))
 
-    async def _decision(self, exchange: Exchange) -> None:
+    async def _decision(self, exchange: Exchange, key: Key | None) -> None:
         record_id = exchange.path.removeprefix("/v1/decisions/")
-        self._check_owner(exchange, record_id)
+        self._check_owner(key, record_id)
         found = self._memory.find(record_id)
         if found is None:
             raise Refusal(
@@ -172,16 +179,13 @@ class Gateway:
             )
         await exchange.answer(200, encode(found))
 
-    def _scope(self, exchange: Exchange) -> Scope:
-        return _EVERYTHING if self._gate is None else self._gate.check(exchange).scope
-
-    def _check_owner(self, exchange: Exchange, record_id: str) -> None:
+    def _check_owner(self, key: Key | None, record_id: str) -> None:
         """A call of another key does not exist for the caller."""
-        if self._gate is not None and self._memory.is_of_another(record_id, self._gate.check(exchange).id):
+        if key is not None and self._memory.is_of_another(record_id, key.id):
             raise Refusal(404, f"no recent call {record_id[:80]!r} of this key", code="not_found")
 
-    async def _show_metrics(self, exchange: Exchange) -> None:
-        if self._scope(exchange).pools:
+    async def _show_metrics(self, exchange: Exchange, key: Key | None) -> None:
+        if key is not None and key.scope.pools:
             raise Refusal(403, "metrics are about all pools, and this key may use only some", code="not_allowed")
         body, content_type = self._metrics.text(self._router)
         await exchange.answer(200, body, [(b"content-type", content_type)])

@@ -37,12 +37,17 @@ async def streamed(router: Router, request: Request, exchange: Exchange, events:
 
 def facts(reply: Reply) -> Headers:
     """Headers that say who answered and what it cost."""
-    named = {"record": reply.record_id, "target": reply.target, "attempts": str(reply.attempts), "cost-usd": usd(reply.cost_usd)}
+    named = [
+        (b"x-routerkit-record", reply.record_id),
+        (b"x-routerkit-target", reply.target),
+        (b"x-routerkit-attempts", str(reply.attempts)),
+        (b"x-routerkit-cost-usd", usd(reply.cost_usd)),
+    ]
     if reply.verified is not None:
-        named["verified"] = str(reply.verified).lower()
+        named.append((b"x-routerkit-verified", str(reply.verified).lower()))
     if reply.cached_from is not None:
-        named["cached-from"] = reply.cached_from
-    return [(f"x-routerkit-{name}".encode(), value.encode("latin-1", "replace")) for name, value in named.items()]
+        named.append((b"x-routerkit-cached-from", reply.cached_from))
+    return [(name, value.encode("latin-1", "replace")) for name, value in named]
 
 
 def comment(last: Chunk) -> bytes:

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -157,13 +157,16 @@ class Gate:
             raise Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
         return key
 
-    def admit(self, exchange: Exchange, request: Request) -> Admission:
+    def admit(self, key: Key, request: Request) -> Admission:
         """The request as the key's scope allows it, booked on the key.
+
+        Args:
+            key: That of the caller, checked.
+            request: Fresh, because it is the one that is booked.
 
         Raises:
             Refusal: the pool or the agent is not the key's.
         """
-        key = self.check(exchange)
         scope = key.scope
         if not scope.allows(request.model):
             raise _not_allowed("use", request.model, scope.pools, "model_not_allowed")
@@ -173,8 +176,9 @@ class Gate:
                 raise _not_allowed("call as", agent, scope.agents, "agent_not_allowed")
             agent = scope.agents[0]
         pays = () if scope.usd_per_day is None else (Allowance(f"key:{key.id}", scope.usd_per_day),)
-        booked = replace(request, agent=agent, key=key.id, allowances=pays)
-        return Admission(booked, self._turnstile.passage(key.id, booked, scope.pace) or _FREE)
+        for name, value in (("agent", agent), ("key", key.id), ("allowances", pays)):
+            object.__setattr__(request, name, value)  # nobody else has seen the request yet
+        return Admission(request, self._turnstile.passage(key.id, request, scope.pace) or _FREE)
 
     def _keys(self) -> Mapping[str, Key]:
         if self._clock() - self._read_at >= FRESH_S:

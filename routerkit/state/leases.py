@@ -24,9 +24,9 @@ LEASE_S: Final = 60.0
 TICK_S: Final = 1.0
 FRESH_S: Final = 1.0
 """What others did is looked up again after so long."""
-_AHEAD_CALLS: Final = 8
+_AHEAD_CALLS: Final = 100
 _AHEAD_SHARE: Final = 100
-"""Borrowed ahead: eight reservations, but never more than a hundredth of the day's limit; as much may be lost in a crash."""
+"""Borrowed ahead: a hundred reservations, but never more than a hundredth of the day's limit; as much may be lost in a crash."""
 
 
 class Claim(NamedTuple):

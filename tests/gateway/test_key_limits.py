@@ -59,13 +59,12 @@ def test_key_sees_and_uses_only_its_pools_and_calls(keyed):
 
 def test_key_may_call_as_its_agents_only(tmp_path):
     store = KeyStore(tmp_path / "keys.sqlite")
-    _, text = store.create("ci", Scope(agents=("planner", "coder")))
+    key, _ = store.create("ci", Scope(agents=("planner", "coder")))
     gate = Gate(store)
-    exchange = type("Sent", (), {"headers": {"x-api-key": text}, "repeated": set()})()
     asked = [replace(make_request(), agent=agent) for agent in (None, "coder")]
-    assert ["planner", "coder"] == [gate.admit(exchange, request).request.agent for request in asked]
+    assert ["planner", "coder"] == [gate.admit(key, request).request.agent for request in asked]
     with pytest.raises(Refusal, match="may not call as 'boss'; it may call as planner, coder"):
-        gate.admit(exchange, replace(make_request(), agent="boss"))
+        gate.admit(key, replace(make_request(), agent="boss"))
 
 
 def test_keys_of_earlier_versions_still_work(tmp_path):
