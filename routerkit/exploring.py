@@ -58,9 +58,13 @@ def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[fl
         return NO_EXPLORATION
     best = ranking[0]
     level = sums[best] // LEVEL
-    arms = [i for i in ranking if i == best or (sums[i] // LEVEL >= level and _is_affordable(case.costs_usd[i], left_usd))]
+    arms = ranking
+    if left_usd is not None or sums[ranking[-1]] // LEVEL < level:
+        arms = [i for i in ranking if i == best or (sums[i] // LEVEL >= level and _is_affordable(case.costs_usd[i], left_usd))]
     if left_usd is not None and len(arms) == 1:
         return Exploration(why_not=f"does not explore: nothing fits the ${max(left_usd, 0.0):.4f} left for that today")
+    if settings.explore_by == "even" and len(arms) == len(ranking):
+        return Exploration(settings.explore_share, (1.0 / len(arms),) * len(arms))
     wins = _thompson(case, kind, arms, sums) if settings.explore_by == "thompson" else dict.fromkeys(arms, 1)
     total = sum(wins.values())
     return Exploration(settings.explore_share, tuple([wins.get(i, 0) / total for i in ranking]))

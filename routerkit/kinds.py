@@ -47,15 +47,15 @@ _SIGNS: Final = (
         "write implement create complete generate",
         rf"^\W*(please |can you |could you )?(write|implement|create|complete|generate)\b{_REST}{{0,40}}\b{_PROGRAM}\b",
     ),
+    _sign("migrate", "migrate migration upgrade modernize modernise", r"\b(migrat(e|ion)|upgrade|moderni[sz]e)\b"),
     _sign(
         "migrate",
-        "migrate migration upgrade modernize modernise legacy deprecated rewrite move convert switch port make replace",
-        r"\b(migrat(e|ion)|upgrade|moderni[sz]e)\b",
+        "rewrite convert port switch move",
         r"(?<!the )(?<!a )\b(rewrite|convert|port|switch|move)\b"
         rf"{_REST}{{1,60}}\b(to|with|on|onto|using) (?!its |their |the |a |an |one |other )",
-        rf"\breplace\b{_REST}{{0,20}}\b(legacy|deprecated)\b",
-        r"\bmake (it|this|them)\b[^.\n]{0,20}\b(work|run) (on|under|with)\b",
     ),
+    _sign("migrate", "replace", rf"\breplace\b{_REST}{{0,20}}\b(legacy|deprecated)\b"),
+    _sign("migrate", "make", r"\bmake (it|this|them)\b[^.\n]{0,20}\b(work|run) (on|under|with)\b"),
     _sign(
         "multi_file",
         "all every each callers caller across throughout package circular layers modules",
