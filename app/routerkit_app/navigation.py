@@ -25,8 +25,8 @@ ENTRIES: Final[Mapping[str, tuple[Entry, ...]]] = {
     "Routing": (
         Entry("overview", "Overview", _CALLS),
         Entry("decisions", "Decisions", _CALLS),
-        Entry("whatif", "What if", ()),
-        Entry("drift", "Drift", ()),
+        Entry("whatif", "What if", ("time", "kind", "agent")),
+        Entry("drift", "Drift", ("time", "kind", "target")),
         Entry("agents", "Agents", _CALLS),
         Entry("health", "Health", _CALLS),
     ),

@@ -51,7 +51,7 @@ def successes(agents: pd.DataFrame) -> Picture:
         base.mark_point(color=PALETTE[2], filled=True, size=90, opacity=1).encode(x=x, tooltip=["agent", "success", "reported"]),
         base.mark_text(align="left", dx=8, dy=-9, color=INK).encode(x=x, text="words:N"),
     )
-    title = "Success by agent, of the calls that were reported on: bars are 95 % intervals"
+    title = "Success by agent: of the calls that were reported on, with 95 % intervals"
     return titled(alt.layer(*layers), title, rows_height(len(agents)))
 
 

@@ -19,13 +19,14 @@ def outcome_colour(field: str, values: Iterable[str], *, good: str = "ok") -> al
     """The good outcome in the good colour, whichever others there are."""
     others = sorted(set(values) - {good})
     shades = [GOOD, *(_OTHERS[i % len(_OTHERS)] for i in range(len(others)))]
-    scale, legend = alt.Scale(domain=[good, *others], range=shades), alt.Legend(orient="top", title=None, columns=4, labelLimit=150)
+    legend = alt.Legend(orient="top", title=None, columns=4, labelLimit=150, values=[v for v in (good, *others) if v in set(values)])
+    scale = alt.Scale(domain=[good, *others], range=shades)
     return alt.Color(f"{field}:N", scale=scale, legend=legend)
 
 
 def rows_height(n: int, row: int = 36, *, has_legend: bool = False) -> int:
     """Height of a chart with a line per row, in pixels; title, axis and legend included, as Streamlit squeezes all into it."""
-    return row * n + (160 if has_legend else 110)
+    return row * n + (180 if has_legend else 130)
 
 
 def titled(chart: Picture, title: str, height: int) -> Picture:
@@ -33,8 +34,9 @@ def titled(chart: Picture, title: str, height: int) -> Picture:
 
     Args:
         chart: What is drawn.
-        title: What to see.
+        title: What is shown, a colon, what to see: two lines, as one would be cut off on a phone.
         height: In pixels, legend and title included.
     """
-    finished: Picture = chart.properties(title=title, height=height)
+    shown, _, see = title.partition(": ")
+    finished: Picture = chart.properties(title=alt.Title(shown, subtitle=see), height=height)
     return finished

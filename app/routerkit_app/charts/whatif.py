@@ -19,7 +19,7 @@ def moves(frame: pd.DataFrame) -> Picture:
     x = alt.X("n:Q", title="calls", scale=alt.Scale(domain=[0, 1.15 * float(frame["n"].max())]))
     base = alt.Chart(frame).encode(x=x, y=y)
     chart = base.mark_bar(color=GOOD) + base.mark_text(align="left", dx=5, color=INK).encode(text=alt.Text("n:Q", format=","))
-    return titled(chart, "Which calls would go elsewhere", rows_height(len(frame), 26))
+    return titled(chart, "Calls that would go elsewhere: by kind, most first", rows_height(len(frame), 26))
 
 
 def curve(frame: pd.DataFrame, *, knob: str) -> Picture:
@@ -40,7 +40,7 @@ def curve(frame: pd.DataFrame, *, knob: str) -> Picture:
         base.mark_point(filled=True, size=90, opacity=1).encode(color=chosen, tooltip=["setting", "usd", "success"]),
         alt.Chart(apart(frame)).encode(x=x, y=y).mark_text(dy=-12, color=INK).encode(text="setting:N"),
     )
-    return titled(alt.layer(*layers), f"Along the whole slider ({knob}): up and left is better, orange is chosen", 280)
+    return titled(alt.layer(*layers), f"Along the slider “{knob}”: up and left is better, orange is chosen", 280)
 
 
 def apart(points: pd.DataFrame, *, least: float = 0.07) -> pd.DataFrame:

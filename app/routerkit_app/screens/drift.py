@@ -15,6 +15,7 @@ from routerkit_app import columns
 from routerkit_app.charts import drift as charts
 from routerkit_app.charts.marks import Picture
 from routerkit_app.data import ask, folder
+from routerkit_app.filters import Filters, chosen
 from routerkit_app.markdown import plain
 from routerkit_app.setup import scorecard, setup
 from routerkit_app.view import draw, head, nothing, table
@@ -35,9 +36,10 @@ _VALUES: Final = {"cost": "cost_usd / nullif(expected_usd, 0)", "latency": "late
 _BY_NIGHT: Final = """
     WITH tasks AS (
         SELECT strftime(started_at, '%Y-%m-%d') AS night, target, task_id, avg(value) AS solved
-        FROM results JOIN scores USING (attempt_id) WHERE counts AND (? = '' OR kind = ?) GROUP BY 1, 2, 3)
+        FROM (SELECT * FROM results WHERE {where}) JOIN (SELECT attempt_id, value FROM scores WHERE counts) USING (attempt_id)
+        GROUP BY 1, 2, 3)
     SELECT night, target, avg(solved) AS share, sum(solved) AS solved, count(*) AS n FROM tasks
-    WHERE night IN (SELECT DISTINCT night FROM tasks ORDER BY night DESC LIMIT ?) GROUP BY 1, 2 ORDER BY 1, 2"""
+    GROUP BY 1, 2 QUALIFY dense_rank() OVER (ORDER BY night DESC) <= {nights} ORDER BY 1, 2"""
 _COLUMNS: Final = {
     "was": st.column_config.TextColumn(width=120),
     "now": st.column_config.TextColumn(width=120),
@@ -61,10 +63,12 @@ def show() -> None:
             "router.report(record_id, success=True)   # or: routerkit report RECORD --success; 50 answered calls tell about cost",
         )
         return
-    if found:
-        _production(found, card)
+    filters = chosen()
+    looked_at = [d for d in found if d.kind in (filters.kind or (d.kind,)) and d.target in (filters.target or (d.target,))]
+    if looked_at:
+        _production(looked_at, card)
     if nights:
-        _nights()
+        _nights(filters)
     raised = ask(_ALARMS)
     if not raised.empty:
         st.subheader("Alarms that were raised")
@@ -102,17 +106,12 @@ def _production(found: list[Drift], card: Scorecard) -> None:
     against = f"scorecard {card.cited}" if card.revision else "their own beginning (no scorecard is in force)"
     st.metric("alarms", len(alarms), help="Evidence of 1 or more; without any change a cell alarms once in 1,000 outcomes, on average.")
     st.caption(f"{len(found)} measures of cells, compared with {plain(against)}.")
-    names = [_name(d) for d in found]
-    chosen = found[names.index(st.selectbox("Cell", names, key="cell", bind="query-params"))]
-    draw(_days_chart(chosen), key="days")
+    by_name = {f"{d.target} · {d.kind or 'unknown'} · {d.measure}": d for d in found}
+    draw(_days_chart(by_name[st.selectbox("Cell", list(by_name), key="cell", bind="query-params")]), key="days")
     table(drifts_frame(found), "drift", _COLUMNS)
     if alarms:
         st.caption("An alarm is answered by measuring again; publishing the result clears it:")
         st.code("routerkit eval run --suite evals/suites/nightly.toml", language="sh")
-
-
-def _name(d: Drift) -> str:
-    return f"{d.target} · {d.kind or 'unknown'} · {d.measure}{' · ALARM' if d.is_alarm else ''}"
 
 
 def _days_chart(d: Drift) -> Picture:
@@ -128,24 +127,24 @@ def days(d: Drift) -> pd.DataFrame:
     """What the alarm looks at, day by day: shares with 95 % intervals, or medians with quartiles."""
     if d.measure != "success":
         return ask(_SPREAD.format(value=_VALUES[d.measure]), [d.target, d.kind])
-    found = ask(_SUCCESS, [d.target, d.kind])
-    intervals = [wilson(row.passed, int(row.n)) for row in found.itertuples()]
-    return found.assign(low=[i.low for i in intervals], high=[i.high for i in intervals])
+    return with_intervals(ask(_SUCCESS, [d.target, d.kind]), "passed")
 
 
-def _nights() -> None:
+def _nights(filters: Filters) -> None:
     st.subheader("Night by night")
-    kinds = ["all kinds", *ask("SELECT DISTINCT kind FROM samples WHERE kind IS NOT NULL ORDER BY kind")["kind"]]
-    kind = st.selectbox("Kind", kinds, key="night_kind", bind="query-params")
-    asked = "" if kind == kinds[0] else kind
-    found = ask(_BY_NIGHT, [asked, asked, _NIGHTS])
+    where = filters.samples()
+    found = ask(_BY_NIGHT.format(where=where.sql, nights=_NIGHTS), where.params)
     if found.empty:
-        st.caption("No answer of this kind counts yet.")
+        st.caption("No answer within the filters counts.")
         return
-    intervals = [wilson(row.solved, int(row.n)) for row in found.itertuples()]
-    found = found.assign(low=[i.low for i in intervals], high=[i.high for i in intervals])
-    draw(charts.nights(found), key="nights")
-    table(found, "nights")
+    draw(charts.nights(with_intervals(found, "solved")), key="nights")
+    table(found, "nights", {"share": columns.share("solved"), "solved": columns.count("tasks solved"), "n": columns.count("of")})
+
+
+def with_intervals(frame: pd.DataFrame, passed: str) -> pd.DataFrame:
+    """The rows with `low` and `high`, the 95 % Wilson interval of `passed` of `n`."""
+    intervals = [wilson(float(k), int(n)) for k, n in zip(frame[passed], frame["n"], strict=True)]
+    return frame.assign(low=[i.low for i in intervals], high=[i.high for i in intervals])
 
 
 if __name__ == "__main__":

@@ -17,16 +17,16 @@ from routerkit.store import Counterfactual, LoggedCalls, Setting, read_logged, r
 from routerkit_app.charts import whatif as charts
 from routerkit_app.data import folder
 from routerkit_app.estimates import SHOWN_MOVES, Headline, dollars, estimates_frame, headline, moves_frame, refusals, share
+from routerkit_app.filters import Filters, chosen
 from routerkit_app.knobs import as_toml, knobs_of, of_kind
 from routerkit_app.markdown import plain
 from routerkit_app.setup import setup
-from routerkit_app.traffic import FILL_CALLS
+from routerkit_app.traffic import FILL_CALLS, n_calls
 from routerkit_app.view import draw, head, nothing, table
 
 _SAMPLE: Final = 5_000
 """Calls that are decided again: a share is then known within 1.4 points, and it takes a third of a second."""
 _CURVE_SAMPLE: Final = 500
-_SPANS: Final = {"30 days": 30, "7 days": 7, "all": None}
 _FRESH_S: Final = 300
 
 
@@ -40,12 +40,12 @@ def show() -> None:
         return
     left, right = st.columns(2)
     pool = found.state.pools[left.selectbox("Pool", list(found.state.pools), key="of", bind="query-params")]
-    days = _SPANS[right.selectbox("Time", list(_SPANS), key="span", bind="query-params")]
-    logged = _logged(str(folder()), pool.name, days)
+    filters = chosen()
+    logged = only(_logged(str(folder()), pool.name, filters.days), filters)
     if not logged.calls:
-        nothing("calls through this pool", FILL_CALLS)
+        nothing("calls through this pool", FILL_CALLS, n_elsewhere=n_calls())
         return
-    policy = _turned(found.state, pool)
+    policy = _turned(right, found.state, pool)
     _show(_replayed(found.state, pool, policy, logged))
     _say_sample(logged)
     _curve(found.state, pool, policy, logged)
@@ -54,11 +54,20 @@ def show() -> None:
     st.code(as_toml(pool.name, policy), language="toml")
 
 
-def _turned(state: RouterState, pool: Pool) -> Policy:
+def only(logged: LoggedCalls, filters: Filters) -> LoggedCalls:
+    """The calls of the kinds and agents that are looked at."""
+    if not filters.kind and not filters.agent:
+        return logged
+    facts = [(call, call.decision.features) for call in logged.calls]
+    kept = [c for c, f in facts if (not filters.kind or f.kind in filters.kind) and (not filters.agent or f.agent in filters.agent)]
+    return LoggedCalls(tuple(kept), logged.n_stored, logged.left_out)
+
+
+def _turned(place: DeltaGenerator, state: RouterState, pool: Pool) -> Policy:
     """The policy that is chosen, with its knobs where they were put."""
     configured = state.policy(pool)
     others = [name for name in (*state.policies, *POLICY_KINDS) if name != configured.name]
-    name = st.selectbox("Policy", [configured.name, *dict.fromkeys(others)], key="policy", bind="query-params")
+    name = place.selectbox("Policy", [configured.name, *dict.fromkeys(others)], key="policy", bind="query-params")
     policy = configured if name == configured.name else state.policies.get(name) or of_kind(configured, name)
     knobs = knobs_of(policy)
     if not knobs:
@@ -85,7 +94,7 @@ def _decided_again(asked: str, _logged: LoggedCalls, _setting: Setting) -> Count
 
 
 @st.cache_resource(ttl=_FRESH_S, max_entries=4, show_spinner="Reading logged calls …")
-def _logged(folder: str, pool: str, days: int | None) -> LoggedCalls:
+def _logged(folder: str, pool: str, days: float | None) -> LoggedCalls:
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
     return read_logged(Path(folder), since=since, pool=pool, sample=_SAMPLE)
 
