@@ -92,8 +92,9 @@ class Signals:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """The signals that `to_dict` wrote; what is missing is unknown, what is not known here is passed over."""
-        facts = {name: stored[name] for name in cls.__slots__ if name in stored}
-        return cls(**facts | {"jump": Jump(*facts["jump"]) if facts.get("jump") else None})
+        facts: dict[str, Any] = {name: stored[name] for name in cls.__slots__ if name in stored}
+        facts["jump"] = Jump(*facts["jump"]) if facts.get("jump") else None
+        return cls(**facts)
 
     def __str__(self) -> str:
         """What was seen, in a few words; empty when nothing was."""

@@ -65,7 +65,7 @@ def _modes(mode: str) -> tuple[Mode, ...]:
 
     if mode == "all":
         return MODES
-    found = tuple(known for known in MODES if known == mode)
+    found: tuple[Mode, ...] = tuple(known for known in MODES if known == mode)
     if not found:
         raise EvalError(f"--mode {mode!r} is unknown; there is {', '.join(MODES)} and all")
     return found

@@ -140,7 +140,9 @@ class AnswerCache:
         if self._shelf is None:
             return None
         data = yield Wait(self._shelf.fetch(wish.key), _FETCH_S)
-        entry = None if data is None else self._read(wish.key, data)
+        if data is None:
+            return None
+        entry = self._read(wish.key, data)
         if entry is None or self.age_s(entry) > wish.max_age_s:
             return None
         self._memory.put(wish.key, entry, len(data))

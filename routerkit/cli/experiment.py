@@ -96,4 +96,4 @@ def _difference(result: Result, first: Result) -> str:
 
 def _row(result: Result) -> dict[str, object]:
     success = {key: None if math.isnan(value) else value for key, value in result.success._asdict().items()}
-    return asdict(result) | {"success": success}
+    return {**asdict(result), "success": success}

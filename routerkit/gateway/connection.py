@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
         elif len(self._queue) > _MAX_QUEUED:
             self._pause()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """Give up what nobody waits for any more."""
         self._queue.clear()
         if self._task is not None:

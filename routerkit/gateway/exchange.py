@@ -40,10 +40,12 @@ class Exchange(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """By lower-case name; of repeated ones the last."""
+        ...
 
     @property
     def repeated(self) -> frozenset[str]:
         """Names of headers that came more than once."""
+        ...
 
     async def body(self, limits: Limits) -> bytes:
         """The whole body.
@@ -52,6 +54,7 @@ class Exchange(Protocol):
             Refusal: too large or too slow.
             GoneError: the caller went away within it.
         """
+        ...
 
     async def until_gone(self, work: Awaitable[None]) -> None:
         """Do the work, but give it up, upstream call included, when the caller goes away."""

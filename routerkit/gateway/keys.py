@@ -174,7 +174,7 @@ class Gate:
         if scope.agents and agent not in scope.agents:
             if agent is not None and len(scope.agents) > 1:
                 raise _not_allowed("call as", agent, scope.agents, "agent_not_allowed")
-            agent = scope.agents[0]
+            agent = next(iter(scope.agents))
         pays = () if scope.usd_per_day is None else (Allowance(f"key:{key.id}", scope.usd_per_day),)
         for name, value in (("agent", agent), ("key", key.id), ("allowances", pays)):
             object.__setattr__(request, name, value)  # nobody else has seen the request yet

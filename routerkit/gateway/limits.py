@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from routerkit.messages import Json
 
@@ -26,7 +26,7 @@ class Limits:
 
 def is_deeper(value: Json, levels: int) -> bool:
     """Whether parsed JSON is nested more than `levels` deep; goes down level by level and stops as soon as it knows."""
-    containers = [value] if isinstance(value, _Nesting) else []
+    containers: list[Any] = [value] if isinstance(value, _Nesting) else []
     for _ in range(levels):
         if not containers:
             return False

@@ -56,9 +56,9 @@ def _is_faithful(parsed: Json, reply: Reply) -> bool:
     if not isinstance(parsed, dict) or reply.usage.is_estimated or reply.finish_reason not in _FINISHES:
         return False
     choices = parsed.get("choices")
-    if not isinstance(choices, list) or len(choices) != 1 or choices[0].get("finish_reason") != reply.finish_reason:
-        return False
-    calls = choices[0]["message"].get("tool_calls") or ()
+    only = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+    message = only.get("message") if isinstance(only, dict) and only.get("finish_reason") == reply.finish_reason else None
+    calls = (message.get("tool_calls") or ()) if isinstance(message, dict) else None
     if not isinstance(calls, list | tuple):
         return False
     return len(calls) == len(reply.tool_calls) and all(isinstance(call, dict) and call.get("id") for call in calls)

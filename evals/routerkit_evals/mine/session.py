@@ -107,7 +107,7 @@ def _source(mode: Mode, since: str | None, repository: Repository, bench: Bench,
 
 def _all_tasks(hauls: Sequence[Haul], journal: Journal) -> list[Task]:
     """What was found now, and what earlier runs found in other modes."""
-    modes = {haul.mode for haul in hauls}
+    modes: set[Mode] = {haul.mode for haul in hauls}
     earlier = [task for task in journal.tasks if not any(_origin(task, mode) for mode in modes)]
     return [*(task for haul in hauls for task in haul.tasks), *earlier]
 
