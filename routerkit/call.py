@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from routerkit.budget import Purse
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
 from routerkit.errors import AllAttemptsFailedError, ProviderError
@@ -16,6 +14,7 @@ from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
 from routerkit.record import Attempt, Finding, Purpose, Record, Status
+from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
 _NO_USAGE: Final = Usage()
@@ -24,18 +23,16 @@ _NO_USAGE: Final = Usage()
 class Call:
     """Mutable notes on one routed call. Not thread-safe: a call runs in one thread or task."""
 
-    def __init__(
-        self, request: Request, decision: Decision, *, at: datetime, clock: Callable[[], float], is_stream: bool, purse: Purse | None = None
-    ) -> None:
+    def __init__(self, request: Request, decision: Decision, around: Surroundings, *, at: datetime, is_stream: bool) -> None:
         self.request, self.decision, self.at, self.is_stream = request, decision, at, is_stream
         self.status: Status = "cancelled"
-        self._clock = clock
-        self.started = clock()
+        self.around, self._clock = around, around.clock
+        self.started = around.clock()
         if not isinstance(request.timeout_s, int | float) or math.isnan(request.timeout_s):
             raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
         self.deadline = self.started + request.timeout_s
         self.attempts: list[Attempt] = []
-        self.purse = purse
+        self.purse = around.purse
         self.finish_reason: str | None = None
         self.output_text: str | None = None
         self._open: Open | None = None
@@ -77,6 +74,7 @@ class Call:
         self._close(self._known_usage(), None)
 
     def _begin(self, step: Open) -> None:
+        self.around.lanes.enter(step.target.name)
         self._open, self._opened_at, self._first_at, self._chars = step, self._clock(), None, 0
         self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
         self._normalised, self._purpose, self._sent_tokens = (), "answer", self.decision.features.input_tokens
@@ -261,6 +259,7 @@ class Call:
         step = self._open
         assert step is not None
         self._open = None
+        self.around.lanes.leave(step.target.name)
         now, price = self._clock(), step.target.price
         nothing_used = usage is _NO_USAGE and error is not None
         self.attempts.append(

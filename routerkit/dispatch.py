@@ -7,16 +7,15 @@ Whole and streamed calls share it. Source of the rules: section A of the reliabi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from routerkit.budget import Purse
 from routerkit.catalog import Target
 from routerkit.errors import AllAttemptsFailedError, ProviderError
-from routerkit.health import HealthBoard
 from routerkit.messages import Request
 from routerkit.quick import quick
+from routerkit.surroundings import Surroundings
 
 _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
 """Failures after which the same target may well answer a little later."""
@@ -25,6 +24,10 @@ _FIRST_BYTE_SHARE: Final = 0.6
 
 _SPREAD: Final = 1.25
 """A wait that a provider asked for is lengthened by up to a quarter, so that those who wait do not return in step."""
+_LOOK_S: Final = 0.005
+"""How often the first in the queue of a busy target looks for a free place; those behind it look as much more seldom."""
+_FULL_DRAW: Final = 0.25
+"""What being turned away from a full target costs of a repetition: it may happen several times while its places are being counted."""
 
 
 @quick
@@ -66,29 +69,13 @@ class Retry:
     cap_s: float = 8.0
     """Pauses are drawn from U(0, min(cap, base * 2^n)) (AWS, full jitter)."""
 
-    def wait_s(self, n: int, error: ProviderError, rng: random.Random) -> float:
+    def wait_s(self, n: float, error: ProviderError, rng: random.Random) -> float:
         """Pause before repetition `n` (0-based): what the provider asked for plus up to a quarter, else full jitter."""
         if error.retry_after_s is not None:
             return error.retry_after_s * rng.uniform(1.0, _SPREAD)
         if error.code == "connect" and n == 0:
             return 0.0  # nothing was processed, and most resets pass at once
         return rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0**n))
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the generator may ask: the time, the dice, the targets' health and the call's money."""
-
-    clock: Callable[[], float]
-    rng: random.Random
-    health: HealthBoard
-    purse: Purse | None = None
-    """Pays for every attempt; None = no budget applies."""
-
-    def paid_by(self, purse: Purse | None) -> Surroundings:
-        """The same with a call's money."""
-        return self if purse is None else Surroundings(self.clock, self.rng, self.health, purse)
 
 
 def attempts(
@@ -104,6 +91,8 @@ def attempts(
     for i, target in enumerate(targets):
         if window and target.context_tokens is not None and target.context_tokens <= window:
             continue  # a shorter window than the one that just overflowed cannot fit
+        if failed and around.repeats is not None:
+            around.repeats.failed_over()
         error = yield from _try(target, deadline, around, are_others_waiting=i + 1 < len(targets))
         if error is None:
             return None
@@ -119,7 +108,8 @@ def _repeat(
     failed: list[tuple[Target, ProviderError]], deadline: float, retry: Retry, around: Surroundings
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
     last = failed[-1][1] if failed else None
-    for n in range(retry.extra_attempts):
+    n = 0.0
+    while n < retry.extra_attempts:
         waits = [
             (max(retry.wait_s(n, e, around.rng), _limited_s(t, around)), i) for i, (t, e) in enumerate(failed) if e.code in _WORTH_REPEATING
         ]
@@ -128,16 +118,24 @@ def _repeat(
         wait_s, i = min(waits)
         if around.clock() + wait_s >= deadline:
             break
+        target, failure = failed[i]
+        if not _may_repeat(failure, around):
+            break
         if wait_s > 0:
             yield Sleep(wait_s)
-        target = failed[i][0]
         error = yield from _try(target, deadline, around, are_others_waiting=False)
         if error is None:
             return None
         failed[i], last = (target, error), error
+        n += _FULL_DRAW if error.code == "rate_limit" and around.lanes.places(target.name) else 1
         if _ends_call(error):
             break
     return last
+
+
+def _may_repeat(failure: ProviderError, around: Surroundings) -> bool:
+    # What was turned away for its pace or its number cost nothing, and comes back when there is room: that bounds it already.
+    return failure.code == "rate_limit" or around.repeats is None or around.repeats.may_repeat()
 
 
 def _ends_call(error: ProviderError) -> bool:
@@ -156,13 +154,9 @@ def _cause(error: ProviderError) -> ProviderError:
 def _try(
     target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    wait_s = _limited_s(target, around)
-    if wait_s > 0:
-        if are_others_waiting or around.clock() + wait_s >= deadline:
-            why = "others are free" if are_others_waiting else "longer than the deadline allows"
-            text = f"target {target.name!r} is rate limited for another {wait_s:.1f} s; {why}"
-            return ProviderError(text, code="rate_limit", status=429, retry_after_s=wait_s)
-        yield Sleep(wait_s)
+    held_up = yield from _await_turn(target, deadline, around, are_others_waiting=are_others_waiting)
+    if held_up is not None:
+        return held_up
     left_s = deadline - around.clock()
     if left_s <= 0:
         return ProviderError("the deadline of the call has passed", code="deadline")
@@ -171,11 +165,48 @@ def _try(
     if not around.health.starting(target.name) and are_others_waiting:
         if around.purse is not None:
             around.purse.settle(0.0)
-        return ProviderError(f"another call is finding out whether target {target.name!r} has recovered", code="overloaded")
+        text = f"target {target.name!r} is recovering and takes few calls yet; others are free"
+        return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
     error = yield Open(target, left_s, left_s * _FIRST_BYTE_SHARE if are_others_waiting else None)
     if error is not None:
-        around.health.failed(target.name, error)
+        around.failed(target.name, error)
     return error
+
+
+def _await_turn(
+    target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
+) -> Generator[Step, ProviderError | None, ProviderError | None]:
+    """Wait until the target may be asked, unless another is free or time is up."""
+    wait_s = _limited_s(target, around)
+    if wait_s > 0:
+        if are_others_waiting or around.clock() + wait_s >= deadline:
+            why = "others are free" if are_others_waiting else "longer than the deadline allows"
+            text = f"target {target.name!r} is rate limited for another {wait_s:.1f} s; {why}"
+            return ProviderError(text, code="rate_limit", status=429, retry_after_s=wait_s)
+        yield Sleep(wait_s)
+    if around.lanes.has_room(target.name):
+        return None
+    if are_others_waiting:
+        return _full(target, around, "others are free", retry_after_s=0.0)
+    return (yield from _await_place(target, deadline, around))
+
+
+def _await_place(target: Target, deadline: float, around: Surroundings) -> Generator[Step, ProviderError | None, ProviderError | None]:
+    lanes, ticket = around.lanes, around.lanes.queue(target.name)
+    try:
+        while n_ahead := lanes.n_ahead(target.name, ticket):
+            wait_s = _LOOK_S * n_ahead * around.rng.uniform(0.5, 1.5)
+            if around.clock() + wait_s >= deadline:
+                return _full(target, around, "none became free within the deadline")
+            yield Sleep(wait_s)
+        return None
+    finally:
+        lanes.dequeue(target.name, ticket)
+
+
+def _full(target: Target, around: Surroundings, why: str, *, retry_after_s: float | None = None) -> ProviderError:
+    text = f"target {target.name!r} serves {around.lanes.places(target.name)} calls, as many as it takes at once; {why}"
+    return ProviderError(text, code="rate_limit", status=429, retry_after_s=retry_after_s)
 
 
 def _limited_s(target: Target, around: Surroundings) -> float:

@@ -12,12 +12,13 @@ from typing import Final, TypeAlias
 
 from routerkit.call import Call
 from routerkit.catalog import Target
-from routerkit.dispatch import Open, Retry, Sleep, Surroundings, attempts
+from routerkit.dispatch import Open, Retry, Sleep, attempts
 from routerkit.errors import ProviderError
 from routerkit.features import features
 from routerkit.judge import Judge, same_model
 from routerkit.messages import Reply, Request
 from routerkit.record import Purpose
+from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict, Verifier
 
 _MAX_EVIDENCE_CHARS: Final = 4_000
@@ -103,7 +104,7 @@ class Escalation:
                 return stop.value if isinstance(stop.value, ProviderError) else ProviderError("nothing was left to try", code="all_failed")
             outcome = yield Send(step, request, purpose) if isinstance(step, Open) else step
             if isinstance(outcome, Reply):
-                self.around.health.succeeded(self.call.attempts[-1].target, self.call.latency_s)
+                self.around.succeeded(self.call.attempts[-1].target, self.call.latency_s)
                 return outcome
             error = outcome if isinstance(outcome, ProviderError) else None
 

@@ -51,6 +51,11 @@ class Features:
     _signals: list[Signals] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
+    def caller(self) -> tuple[str | None, str | None, int]:
+        """Who asks for what, as far as it can be told for nothing: agent, session and size tell most requests apart."""
+        return self.agent, self.session, self.input_chars
+
+    @property
     def signals(self) -> Signals:
         """What is seen of the code. Read when first asked for: most decisions do not need it, explanations and the ledger do."""
         if not self._signals:

@@ -6,9 +6,9 @@ import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from routerkit.errors import ProviderError
 
@@ -26,6 +26,8 @@ MAX_RETRY_AFTER_S: Final = 300.0
 """Longest wait a provider may ask for; more is taken as a mistake."""
 DEFAULT_LIMIT_S: Final = 1.0
 """Wait after a 429 that does not say how long."""
+SLOW_START_S: Final = 10.0
+"""How long a target that has recovered is loaded less than it could be: a server that was just started is slow, and a false dawn common."""
 PROBE_S: Final = 60.0
 """A half-open probe that has not reported by then is forgotten."""
 _LATENCY_WEIGHT: Final = 0.3
@@ -47,6 +49,10 @@ _NOT_ILL: Final = frozenset(
 """Failures that say nothing about the target's health: the request's fault, or a state of their own."""
 
 
+Caller: TypeAlias = tuple[str | None, str | None, int]
+"""Tells one request from another; see `Features.caller`."""
+
+
 class Ailment(NamedTuple):
     """Why a target is not fit right now."""
 
@@ -57,9 +63,15 @@ class Ailment(NamedTuple):
     why: str
 
 
+class _Outcome(NamedTuple):
+    at: float
+    caller: Caller | None
+    ok: bool
+
+
 @dataclass(slots=True)
 class _Cell:
-    outcomes: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=WINDOW_CALLS))
+    outcomes: deque[_Outcome] = field(default_factory=lambda: deque(maxlen=WINDOW_CALLS))
     in_a_row: int = 0
     times_opened: int = 0
     open_until: float = 0.0
@@ -67,6 +79,8 @@ class _Cell:
     probe_since: float | None = None
     recovered_at: float = -math.inf
     """When a success last closed the breaker; until a window later the cell is kept, so that a relapse is ejected for longer."""
+    n_since_recovery: int = 0
+    """Calls that wanted to begin since then."""
     limited_until: float = 0.0
     disabled_until: float = 0.0
     disabled_why: str = ""
@@ -80,6 +94,8 @@ class HealthBoard:
         self._lock = threading.Lock()
         self._cells: dict[str, _Cell] = {}
         self._latency_s: dict[str, float] = {}
+        self._served: dict[str, _Outcome] = {}
+        """Last success of each target."""
 
     def snapshot(self) -> Mapping[str, Ailment]:
         """Targets that are unfit now, with the reason; empty when all is well."""
@@ -123,38 +139,41 @@ class HealthBoard:
         """A call to the target begins; on a half-open breaker it becomes the one probe.
 
         Returns:
-            False if another call is that probe already, also when both were decided on before either began.
+            False if it should go elsewhere: another call is that probe already, also when both were decided on before either began,
+            or the target has just recovered and takes one call in four, then one in two.
         """
         cell = self._cells.get(target)
-        if cell is None or not cell.open_until:
+        if cell is None:
             return True
         now = self._clock()
         with self._lock:
+            if not cell.open_until:
+                return not _is_spared(cell, now)
             if _is_probed(cell, now):
                 return False
             cell.probe_since = now
             return True
 
-    def succeeded(self, target: str, latency_s: float) -> None:
+    def succeeded(self, target: str, latency_s: float, caller: Caller | None = None) -> None:
         """A call to the target ended well after `latency_s` seconds."""
-        old = self._latency_s.get(target)
+        old, now = self._latency_s.get(target), self._clock()
         self._latency_s[target] = latency_s if old is None else old + _LATENCY_WEIGHT * (latency_s - old)
+        self._served[target] = _Outcome(now, caller, ok=True)
         if target not in self._cells:
             return
-        now = self._clock()
         with self._lock:
             cell = self._cells.setdefault(target, _Cell())  # another thread's success may have removed it meanwhile
             if cell.open_until > now and cell.probe_since is None:
                 return  # a call that was under way when the breaker opened says nothing new
             if cell.open_until:
-                cell.recovered_at = now
+                cell.recovered_at, cell.n_since_recovery = now, 0
                 cell.outcomes.clear()  # what led to the ejection must not help to cause the next one
             cell.in_a_row, cell.probe_since, cell.open_until, cell.disabled_until = 0, None, 0.0, 0.0
-            cell.outcomes.append((now, True))
+            cell.outcomes.append(self._served[target])
             if cell.limited_until <= now and now - cell.recovered_at >= WINDOW_S and not _has_failed(cell, now):
                 del self._cells[target]
 
-    def failed(self, target: str, error: ProviderError) -> None:
+    def failed(self, target: str, error: ProviderError, caller: Caller | None = None) -> None:
         """A call to the target failed; what that means depends on `error.code`."""
         now = self._clock()
         with self._lock:
@@ -168,15 +187,21 @@ class HealthBoard:
             if error.kind == "invalid" or error.code in _NOT_ILL:
                 cell.probe_since = None
             else:
-                self._count_failure(cell, now, error)
+                cell.in_a_row += 1
+                cell.outcomes.append(_Outcome(now, caller, ok=False))
+                if cell.probe_since is not None or self._is_ill(cell, now, self._served.get(target)):
+                    self._open(cell, now, error)
 
-    def _count_failure(self, cell: _Cell, now: float, error: ProviderError) -> None:
-        cell.in_a_row += 1
-        cell.outcomes.append((now, False))
-        recent = [ok for at, ok in cell.outcomes if now - at < WINDOW_S]
-        share_is_bad = len(recent) >= CONSECUTIVE_FAILURES and recent.count(False) >= FAILURE_SHARE * len(recent)
-        if cell.probe_since is not None or cell.in_a_row >= CONSECUTIVE_FAILURES or share_is_bad:
-            self._open(cell, now, error)
+    def _is_ill(self, cell: _Cell, now: float, served: _Outcome | None) -> bool:
+        recent = [outcome for outcome in cell.outcomes if now - outcome.at < WINDOW_S]
+        failures = [outcome for outcome in recent if not outcome.ok]
+        share_is_bad = len(recent) >= CONSECUTIVE_FAILURES and len(failures) >= FAILURE_SHARE * len(recent)
+        if cell.in_a_row < CONSECUTIVE_FAILURES and not share_is_bad:
+            return False
+        if cell.in_a_row >= 2 * CONSECUTIVE_FAILURES:
+            return True
+        fine = [outcome for outcome in recent if outcome.ok] + ([served] if served and now - served.at < WINDOW_S else [])
+        return not _is_one_requests_word(failures, fine)
 
     def _open(self, cell: _Cell, now: float, error: ProviderError) -> None:
         if cell.open_until > now:
@@ -211,5 +236,19 @@ def _is_probed(cell: _Cell, now: float) -> bool:
     return bool(cell.open_until) and cell.probe_since is not None and now - cell.probe_since < PROBE_S
 
 
+def _is_spared(cell: _Cell, now: float) -> bool:
+    since_s = now - cell.recovered_at
+    if since_s >= SLOW_START_S:
+        return False
+    cell.n_since_recovery += 1
+    return cell.n_since_recovery % (4 if since_s < SLOW_START_S / 2 else 2) != 1
+
+
 def _has_failed(cell: _Cell, now: float) -> bool:
-    return any(not ok and now - at < WINDOW_S for at, ok in cell.outcomes)
+    return any(not outcome.ok and now - outcome.at < WINDOW_S for outcome in cell.outcomes)
+
+
+def _is_one_requests_word(failures: Sequence[_Outcome], fine: Sequence[_Outcome]) -> bool:
+    """Whether all failures are of one request, while another was answered: a prompt that breaks a server must not eject it for all."""
+    callers = {outcome.caller for outcome in failures}
+    return len(callers) == 1 and None not in callers and any(outcome.caller not in callers for outcome in fine)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import time
 import weakref
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from routerkit import addressing
@@ -16,7 +18,7 @@ from routerkit.case import Snapshot
 from routerkit.catalog import Target
 from routerkit.classifier import Classifier, sort
 from routerkit.decision import Decision
-from routerkit.dispatch import Retry, Surroundings, attempts
+from routerkit.dispatch import Retry, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import NoCandidateError, ProviderError
 from routerkit.escalation import Course
@@ -25,18 +27,21 @@ from routerkit.explore_budget import ExploreBudget
 from routerkit.features import features
 from routerkit.health import HealthBoard
 from routerkit.inquiry import Inquiry
+from routerkit.lanes import Lanes
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
 from routerkit.pursuit import apursue, pieces, pursue
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
+from routerkit.retry_budget import RetryBudget
 from routerkit.router_state import RouterState
 from routerkit.running import Running, broke
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
 from routerkit.state.interface import StateStore
+from routerkit.surroundings import Surroundings
 from routerkit.tickets import new_ticket
 from routerkit.verified import verified_course
 from routerkit.warmth import WarmBoard
@@ -82,7 +87,8 @@ class Router:
         self.experience: Experience = NO_EXPERIENCE
         """What production has taught since the scorecard was measured; whoever watches the reports replaces it as a whole."""
         self._warmth, self._listener = WarmBoard(clock), Listener()
-        self._around = Surroundings(clock, self._rng, self._health)
+        self._around = Surroundings(clock, self._rng, self._health, Lanes(clock))
+        self._repeats: dict[str, RetryBudget] = defaultdict(partial(RetryBudget, clock))  # by pool
 
     @property
     def state(self) -> RouterState:
@@ -93,6 +99,11 @@ class Router:
     def health(self) -> HealthBoard:
         """Health of all targets, as this process sees it."""
         return self._health
+
+    @property
+    def lanes(self) -> Lanes:
+        """How many calls each target takes at once, as this process found out."""
+        return self._around.lanes
 
     @property
     def store(self) -> StateStore:
@@ -175,7 +186,7 @@ class Router:
                     yield chunk
                     call.check_deadline()
             except ProviderError as exc:
-                raise broke(call, exc, self._health) from exc
+                raise broke(call, exc) from exc
             finally:
                 close(opened.rest)
             yield self._streamed(call)
@@ -197,7 +208,7 @@ class Router:
                     yield chunk
                     call.check_deadline()
             except ProviderError as exc:
-                raise broke(call, exc, self._health) from exc
+                raise broke(call, exc) from exc
             finally:
                 await aclose(opened.rest)
             yield self._streamed(call)
@@ -259,15 +270,15 @@ class Router:
         reign = self._reign
         decision = self._decide(request, reign.state)
         purse = self._budgets.purse(request, decision, reign.state)
-        call = Call(request, decision, at=decision.at, clock=self._clock, is_stream=is_stream, purse=purse)
-        return Running(call, reign, self._finish)
+        around = self._around.of_call(purse, self._repeats[decision.pool], decision.features.caller)
+        return Running(Call(request, decision, around, at=decision.at, is_stream=is_stream), reign, self._finish)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
         decision = call.decision
         if not decision.ranked:
             call.status = "error"
             raise NoCandidateError(decision)
-        return attempts(state.targets(decision), deadline=call.deadline, retry=self._retry, around=self._around.paid_by(call.purse))
+        return attempts(state.targets(decision), deadline=call.deadline, retry=self._retry, around=call.around)
 
     def _verified(self, call: Call, state: RouterState) -> Reply:
         return call.signed(pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))
@@ -276,20 +287,21 @@ class Router:
         return call.signed(await apursue(self._course(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep))
 
     def _course(self, call: Call, state: RouterState) -> Course:
-        return verified_course(call, state, lambda question: self._decide(question, state), self._retry, self._around.paid_by(call.purse))
+        return verified_course(call, state, lambda question: self._decide(question, state), self._retry, call.around)
 
     def _replied(self, call: Call, reply: Reply) -> Reply:
         call.replied(reply)
-        self._health.succeeded(call.attempts[-1].target, call.latency_s)
+        call.around.succeeded(call.attempts[-1].target, call.latency_s)
         return call.signed(reply)
 
     def _streamed(self, call: Call) -> Chunk:
         call.streamed()
-        self._health.succeeded(call.attempts[-1].target, call.latency_s)
+        call.around.succeeded(call.attempts[-1].target, call.latency_s)
         return call.signature()
 
     def _finish(self, call: Call) -> None:
         record = call.record()
+        self._repeats[record.decision.pool].ended([attempt.cost_usd for attempt in record.attempts])
         self._explore_budget.charge(record)
         self._warmth.remember(record, self.state.pools.get(record.decision.pool))
         notify(self._observers, record)

@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 from routerkit.call import Call
 from routerkit.errors import ProviderError, StreamBrokenError
-from routerkit.health import HealthBoard
 from routerkit.reign import HasProviders, Reign
 
 S = TypeVar("S", bound=HasProviders)
@@ -33,9 +32,9 @@ class Running(Generic[S]):
         self._reign.leave()
 
 
-def broke(call: Call, error: ProviderError, health: HealthBoard) -> StreamBrokenError:
+def broke(call: Call, error: ProviderError) -> StreamBrokenError:
     """The error of a stream that ended after its first content."""
     call.failed(error)
     call.status = "error"
-    health.failed(call.attempts[-1].target, error)
+    call.around.failed(call.attempts[-1].target, error)
     return StreamBrokenError(call.record(), error)

@@ -8,10 +8,11 @@ from functools import partial
 from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.decision import Decision
-from routerkit.dispatch import Retry, Surroundings
+from routerkit.dispatch import Retry
 from routerkit.escalation import Course, Escalation, named
 from routerkit.messages import Request
 from routerkit.router_state import RouterState
+from routerkit.surroundings import Surroundings
 
 
 def verified_course(call: Call, state: RouterState, decide: Callable[[Request], Decision], retry: Retry, around: Surroundings) -> Course:

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit import Retry
-from routerkit.dispatch import Open, Sleep, Step, Surroundings, attempts
+from routerkit.dispatch import Open, Sleep, Step, attempts
 from routerkit.health import HealthBoard
+from routerkit.lanes import Lanes
+from routerkit.surroundings import Surroundings
 from routerkit.testing import FakeClock, make_target
 from tests.unit.lab import AUTH_CODES, INVALID_CODES, TRANSIENT_CODES, fault
 
@@ -20,7 +22,7 @@ def play(outcomes, *, n: int = 1, took_s: float = 0.0, deadline_s: float = 60.0,
     """Run the generator against a list of outcomes (None = success; the last repeats); returns steps, clock and result."""
     clock = FakeClock(0.0)
     rng = random.Random(3)
-    around = Surroundings(clock, rng, HealthBoard(clock, rng))
+    around = Surroundings(clock, rng, HealthBoard(clock, rng), Lanes(clock))
     steps: list[Step] = []
     pending = list(outcomes)
     run = attempts([make_target(f"t{i}") for i in range(n)], deadline=deadline_s, retry=retry or Retry(), around=around)

@@ -259,3 +259,64 @@ def test_no_history_keeps_a_target_out_for_ever(history):
         clock.now_s += pause_s
     clock.now_s += 601
     assert {} == health.snapshot()
+
+
+ONE, OTHER = ("agent", None, 10), ("agent", None, 20)
+
+
+def fail(health: HealthBoard, n: int, *callers) -> None:
+    for i in range(n):
+        health.failed("a", fault("server"), callers[i % len(callers)])
+
+
+def test_one_request_does_not_eject_a_target_that_answers_others():
+    """A prompt that breaks a server would else take it away from everybody."""
+    health, _ = board()
+    health.succeeded("a", 1.0, OTHER)
+    fail(health, 9, ONE)
+    assert state(health) is None
+
+
+def test_two_requests_eject():
+    health, _ = board()
+    health.succeeded("a", 1.0, OTHER)
+    fail(health, 5, ONE, OTHER)
+    assert "health" == state(health)
+
+
+@pytest.mark.parametrize("served", [ONE, None])
+def test_one_request_ejects_when_no_other_was_answered(served):
+    """A load test that says the same to everybody, or a target that nobody knows to be well."""
+    health, _ = board()
+    if served:
+        health.succeeded("a", 1.0, served)
+    fail(health, 5, ONE)
+    assert "health" == state(health)
+
+
+def test_ten_failures_in_a_row_eject_whoever_asked():
+    health, _ = board()
+    health.succeeded("a", 1.0, OTHER)
+    fail(health, 10, ONE)
+    assert "health" == state(health)
+
+
+def test_others_being_answered_a_minute_ago_say_nothing():
+    health, clock = board()
+    health.succeeded("a", 1.0, OTHER)
+    clock.now_s += 61
+    fail(health, 5, ONE)
+    assert "health" == state(health)
+
+
+def test_recovered_target_takes_one_call_in_four_then_one_in_two_then_all():
+    health, clock = board()
+    break_it(health)
+    clock.now_s += 13
+    assert health.starting("a")
+    health.succeeded("a", 1.0)
+    taken = []
+    for _ in range(3):
+        taken.append([health.starting("a") for _ in range(8)].count(True))
+        clock.now_s += 5.0
+    assert [2, 4, 8] == taken

@@ -1,0 +1,113 @@
+"""How many calls a target takes at once, learned from the ones it turned away; until it turns one away there is no limit."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+SHRINK: Final = 0.7
+"""A refusal leaves at most this share of the places. Netflix' concurrency-limits takes 0.9; but here every refused prompt is sent again."""
+PATIENCE: Final = 10
+"""Rounds of answers before the number of calls that was refused last is tried again: at 4 places one refusal in 40 calls."""
+FORGET_S: Final = 300.0
+"""A limit is forgotten so long after the last refusal."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    places: int
+    refused_at: int
+    """Calls under way when the last one was refused, itself included."""
+    refused_when: float
+    n_answers: int = 0
+    """Since the number of places changed."""
+
+
+class Lanes:
+    """Places at all targets of one process. Thread-safe; holds no lock across I/O.
+
+    A refusal that names no time while other calls are being served says how many the target serves: those that are left.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._running: dict[str, int] = {}
+        self._lanes: dict[str, _Lane] = {}
+        self._waiting: dict[str, list[object]] = {}
+
+    def enter(self, target: str) -> None:
+        """A call is sent to the target."""
+        with self._lock:
+            self._running[target] = self._running.get(target, 0) + 1
+
+    def leave(self, target: str) -> None:
+        """The call has ended, whichever way."""
+        with self._lock:
+            self._running[target] -= 1
+
+    def places(self, target: str) -> int | None:
+        """Calls that the target takes at once, as far as is known; None = nothing speaks for a limit."""
+        lane = self._lanes.get(target)
+        return None if lane is None else lane.places
+
+    def has_room(self, target: str) -> bool:
+        """Whether one more call may be sent, ahead of nobody who waits."""
+        if not self._lanes:
+            return True
+        with self._lock:
+            lane = self._lanes.get(target)
+            if lane is not None and self._clock() - lane.refused_when >= FORGET_S:
+                del self._lanes[target]
+                return True
+            return lane is None or (not self._waiting.get(target) and self._running.get(target, 0) < lane.places)
+
+    def refused(self, target: str) -> bool:
+        """A call, which has left, was refused without a word on how long to wait.
+
+        Returns:
+            Whether the number of calls at once explains that; False when it was the only one, so that its pace is what was wrong.
+        """
+        with self._lock:
+            n_left = self._running.get(target, 0)
+            if n_left < 1:
+                return False
+            lane = self._lanes.get(target)
+            places = min(n_left, math.ceil(SHRINK * (n_left + 1)))
+            if lane is not None:
+                places = min(places, lane.places)
+            self._lanes[target] = _Lane(places, n_left + 1, self._clock())
+            return True
+
+    def answered(self, target: str) -> None:
+        """A call was answered: after a round of answers there is one place more."""
+        if target not in self._lanes:
+            return
+        with self._lock:
+            lane = self._lanes[target]
+            lane.n_answers += 1
+            rounds = PATIENCE if lane.places + 1 >= lane.refused_at else 1
+            if lane.n_answers >= rounds * lane.places:
+                lane.places, lane.n_answers = lane.places + 1, 0
+
+    def queue(self, target: str) -> object:
+        """One more waits for a place; its ticket ends with `dequeue`."""
+        ticket = object()
+        with self._lock:
+            self._waiting.setdefault(target, []).append(ticket)
+        return ticket
+
+    def dequeue(self, target: str, ticket: object) -> None:
+        """It waits no longer."""
+        with self._lock:
+            self._waiting[target].remove(ticket)
+
+    def n_ahead(self, target: str, ticket: object) -> int:
+        """How many calls must still end or begin before it is this ticket's turn; 0 = now."""
+        with self._lock:
+            lane = self._lanes.get(target)
+            if lane is None:
+                return 0
+            return max(0, self._waiting[target].index(ticket) + self._running.get(target, 0) - lane.places + 1)

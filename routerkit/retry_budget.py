@@ -1,0 +1,68 @@
+"""How much a pool may repeat: a tenth of its requests and of its dollars in the last minute, and a few more where there is little traffic.
+
+Without it every caller's two repetitions triple the load on a provider that is down for everybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+EXTRA_SHARE: Final = 0.1
+"""Of requests and of dollars (SRE book, chapter 21: 10 % for each client turn three times the load into 1.1 times)."""
+WINDOW_S: Final = 60.0
+RESERVE: Final = 3.0
+"""Repetitions that are always possible, in `RESERVE_S`: a share of one request a minute would never allow any (Finagle)."""
+RESERVE_S: Final = 10.0
+FAILOVER_DRAW: Final = 0.5
+"""Going to a target that was not tried yet costs half a repetition. It is counted and never refused: it is what saves the call."""
+
+
+class _Fading:
+    """A sum that forgets: what was added fades with a time constant instead of leaving a window, so that two numbers are all it takes."""
+
+    __slots__ = ("_at", "_fade_s", "_sum")
+
+    def __init__(self, fade_s: float) -> None:
+        self._fade_s, self._sum, self._at = fade_s, 0.0, 0.0
+
+    def add(self, amount: float, now: float) -> None:
+        self._sum, self._at = self.value(now) + amount, now
+
+    def value(self, now: float) -> float:
+        return self._sum * math.exp((self._at - now) / self._fade_s) if self._sum else 0.0
+
+
+class RetryBudget:
+    """What one pool may repeat. Threads may share it: two that add at the same instant lose a tenth of a repetition at most."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._requests, self._extras = _Fading(WINDOW_S), _Fading(WINDOW_S)
+        self._usd, self._extra_usd = _Fading(WINDOW_S), _Fading(WINDOW_S)
+        self._reserve_used = _Fading(RESERVE_S)
+
+    def failed_over(self) -> None:
+        """A call goes on with the next target."""
+        self._extras.add(FAILOVER_DRAW, self._clock())
+
+    def may_repeat(self) -> bool:
+        """Whether a call may ask a target again that failed it; if so, it is counted as doing it."""
+        now = self._clock()
+        is_within = self._extras.value(now) + 1 <= EXTRA_SHARE * self._requests.value(now)
+        if is_within and self._extra_usd.value(now) <= EXTRA_SHARE * self._usd.value(now):
+            self._extras.add(1, now)
+            return True
+        if self._reserve_used.value(now) + 1 > RESERVE:
+            return False
+        self._reserve_used.add(1, now)
+        return True
+
+    def ended(self, costs_usd: Sequence[float | None]) -> None:
+        """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""
+        now = self._clock()
+        self._requests.add(1, now)
+        self._usd.add(sum(usd or 0.0 for usd in costs_usd), now)
+        if len(costs_usd) > 1:
+            self._extra_usd.add(sum(usd or 0.0 for usd in costs_usd[1:]), now)
