@@ -22,7 +22,7 @@ from routerkit.cli.tables import cell, print_table
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
 from routerkit.ledger import remark
-from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, IngestResult, Rows, follow, ingest, query
+from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, IngestResult, Rows, compact, follow, ingest, query
 from routerkit.store.destination import Lake, settle
 
 DEFAULT_CONFIG: Final = "routerkit.toml"
@@ -122,6 +122,13 @@ def ingest_segments(
         return
     with _wait_for_signal() as wait:
         follow(place, wait, schemas=_STREAMS, on_result=_Teller())
+
+
+@ledger_app.command("compact")
+def compact_lake(context: typer.Context, folder: Folder = None, config: Config = None) -> None:
+    """Merge the small files of a store that hosts share; once an hour, on one of them."""
+    done = compact(find_folder(*_inherit(context, folder, config)))
+    print(f"merged {done.n_merged} files into {done.n_made}, removed {done.n_removed}")
 
 
 @ledger_app.command("reconcile")

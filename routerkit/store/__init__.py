@@ -12,6 +12,7 @@ from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
 from routerkit.store.samples import SAMPLES, summed_sql, task_results_sql
 from routerkit.store.schema import ALARMS, CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
 from routerkit.store.segments import Durability, Pace, SegmentWriter
+from routerkit.store.upkeep import Compacted, compact
 
 __all__ = [
     "ALARMS",
@@ -25,6 +26,7 @@ __all__ = [
     "SAMPLES",
     "SCORECARDS",
     "TASKS",
+    "Compacted",
     "Counterfactual",
     "Drift",
     "Due",
@@ -41,6 +43,7 @@ __all__ = [
     "Setting",
     "Snapshot",
     "StreamSchema",
+    "compact",
     "connect_readonly",
     "due_for_measuring",
     "find_drift",

@@ -75,6 +75,18 @@ def open_lake_writing(shared: Shared) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def open_lake_upkeep(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Connection with an existing lake attached for writing, beside all ingesters.
+
+    Raises:
+        StoreBusyError: the catalogue cannot be reached, or is empty so far.
+        StoreError: an extension is missing.
+    """
+    connection = _attach(lake, "CREATE_IF_NOT_EXISTS false", name="routerkit-upkeep")
+    connection.execute(f"SET ducklake_max_retry_count = {_TRIES}")
+    return connection
+
+
 def close_off(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Leave this connection no file but the lake's own."""
     connection.execute("SET allowed_directories = ?", [[_folder(lake)]])

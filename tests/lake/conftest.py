@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
@@ -35,6 +36,21 @@ def lake(postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """An empty one."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     return Lake(f"ducklake:{postgres.create(uuid4().hex)}", str(tmp_path / "files"))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of a simulated object store on loopback."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed; `make lake` brings it").ThreadedMotoServer(
+        ip_address="127.0.0.1", port=0, verbose=False
+    )
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    urlopen(Request(f"{endpoint}/ledger", method="PUT")).close()  # makes the bucket
+    for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": PASSWORD, "REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    yield "s3://ledger/calls"
+    server.stop()
 
 
 @pytest.fixture

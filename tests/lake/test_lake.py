@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from routerkit.cli.ledger import ledger_app
 from routerkit.errors import StoreError
-from routerkit.store import IngestResult, SegmentWriter, StreamSchema, connect_readonly, ingest, query
+from routerkit.store import Compacted, IngestResult, SegmentWriter, StreamSchema, compact, connect_readonly, ingest, query
 from routerkit.store.destination import Lake, settle
 from routerkit.store.lake import open_lake_writing
 from routerkit.store.place import shared_of
@@ -166,3 +169,44 @@ def test_rows_lie_in_parquet_files_once_there_are_more_than_a_few(host: Host, la
     assert 1 == len(list(Path(lake.files).rglob("*.parquet")))
     database = lake.catalog.rpartition("/")[2]
     assert "50" == postgres.ask(database, "SELECT record_count FROM ducklake_data_file")
+
+
+def test_files_may_lie_in_a_bucket(lake: Lake, bucket: str, tmp_path: Path) -> None:
+    settle(tmp_path / "a", Lake(lake.store, bucket))
+    write(tmp_path / "a", *(f"a{n}" for n in range(50)))
+    ingest(tmp_path / "a", schemas=SCHEMAS)
+    assert 50 == len(keys(tmp_path / "a"))
+    assert not Path(lake.files).exists()
+
+
+def test_compaction_merges_small_files_and_changes_no_row(host: Host, lake: Lake) -> None:
+    """Replaced files stay for a day, for queries that are still reading them."""
+    for folder in (host("a"), host("b"), host("a")):
+        write(folder, *(f"{folder.name}{n}" for n in range(50)))
+        ingest(folder, schemas=SCHEMAS)
+    before = keys(host("a"))
+    assert Compacted(n_merged=3, n_made=1, n_removed=0) == compact(host("b"))
+    assert before == keys(host("a"))
+    write(host("a"), "later")
+    ingest(host("a"), schemas=SCHEMAS)
+    assert sorted([*before, "later"]) == keys(host("b"))
+
+
+def test_the_command_line_works_on_the_lake_of_the_configuration(lake: Lake, tmp_path: Path) -> None:
+    config = tmp_path / "routerkit.toml"
+    config.write_text(f'[ledger]\npath = "spool"\nstore = "{lake.store}"\nfiles = "{lake.files}"\n')
+    writer = SegmentWriter(tmp_path / "spool", "calls")
+    writer.append({"record_id": "r1", "cost_usd": 0.5, "called_at": "2026-11-26T12:00:00"})
+    writer.close()
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(ledger_app, [*arguments, "--config", str(config)])
+        assert 0 == done.exit_code, done.output
+        return done.stdout
+
+    assert "ingested 1 rows from 1 segments\n" == run("ingest")
+    assert [{"usd": 0.5}] == json.loads(
+        run("sql", "SELECT sum(cost_usd) AS usd FROM calls LEFT JOIN latest_reports USING (record_id)", "--json")
+    )
+    assert "r1" in run()
+    assert "merged 0 files into 0, removed 0\n" == run("compact")
