@@ -82,6 +82,12 @@ def quoted(names: Sequence[str], prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{n}"' for n in names)
 
 
+def tables_of(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Tables of what is attached as `ledger`."""
+    rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [CATALOG]).fetchall()
+    return {row[0] for row in rows}
+
+
 def one_line(error: Exception) -> str:
     """First line of a DuckDB message, which says it all but for a drawing of the query."""
     return str(error).strip().partition("\n")[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from routerkit.errors import StoreError
-from routerkit.store.database import CATALOG, one_line, open_memory
+from routerkit.store.database import CATALOG, one_line, open_memory, tables_of
 from routerkit.store.ingester import ingest
 from routerkit.store.lake_guard import refuse_reaching_out
 from routerkit.store.place import has_rows, is_shared, open_reading, restrict
@@ -150,7 +150,7 @@ def _try_open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamSchema], pending: Sequence[Path]) -> None:
-    tables = _tables(connection)
+    tables = tables_of(connection) - set(_INTERNAL)
     connection.execute("CREATE SCHEMA live")
     for schema in schemas:
         paths = [p for p in pending if stream_of(p) == schema.name]
@@ -185,11 +185,6 @@ def _insert_readable(connection: duckdb.DuckDBPyConnection, insert: str, paths: 
             # One of them is no JSON at all; the ingester will set it aside.
             for path in paths:
                 _insert_readable(connection, insert, [path])
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = ?", [CATALOG]).fetchall()
-    return {row[0] for row in rows} - set(_INTERNAL)
 
 
 def _refuse_all_but_select(sql: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,18 @@ def test_ingesters_of_other_hosts_are_left_alone(host: Host) -> None:
         write(host("a"), "a0")
         assert 1 == ingest(host("a"), schemas=SCHEMAS).n_rows
         busy.execute("COMMIT")
+
+
+def test_hosts_may_start_on_an_empty_lake_at_once(host: Host) -> None:
+    """Who loses the race to make a table tries again with the next interval."""
+    folders = [host(name) for name in ("a", "b", "c")]
+    for folder in folders:
+        write(folder, folder.name)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            results = list(pool.map(lambda folder: ingest(folder, schemas=SCHEMAS), folders))
+    assert [None] * 3 == [r.note for r in results]
+    assert ["a", "b", "c"] == keys(folders[0])
 
 
 def test_an_open_snapshot_does_not_change(host: Host) -> None:
