@@ -111,6 +111,11 @@ class Purse:
         if hold is not None:
             self._leases.settle(hold, hold.micros if cost_usd is None else micros(cost_usd))
 
+    def charge(self, cost_usd: float | None) -> None:
+        """Something else than an attempt cost so much, e.g. a check. Unknown cannot be counted; the record says that it is unknown."""
+        if cost_usd:
+            self._leases.charge(self._claims, micros(cost_usd), self._day())
+
 
 def micros(usd: float) -> int:
     """Dollars in whole micro-dollars, rounded up: a million calls for half a micro-dollar each are not free."""

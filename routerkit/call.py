@@ -117,6 +117,8 @@ class Call:
         attempt = self.attempts[self._answered]
         finding = Finding(name, verdict.accepted, verdict.evidence, verdict.cost_usd)
         self.attempts[self._answered] = replace(attempt, findings=(*attempt.findings, finding))
+        if self.purse is not None:
+            self.purse.charge(verdict.cost_usd)
 
     def settled(self, reply: Reply) -> None:
         """The last answer is the one the caller gets, whatever was asked after it."""

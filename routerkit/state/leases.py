@@ -122,6 +122,13 @@ class Leases:
                     purse.reserved -= hold.micros
                     purse.spent += micros
 
+    def charge(self, claims: Sequence[Claim], micros: int, day: str) -> None:
+        """Count what was spent without having been set aside, also beyond the limit."""
+        with self._lock:
+            for purse in [self._purse(claim, day) for claim in claims]:
+                purse.spent += micros
+                purse.is_busy = True
+
     def left(self, claim: Claim, day: str) -> int:
         """What an account may still spend today, in micro-dollars, as last seen; negative when overspent."""
         with self._lock:

@@ -62,6 +62,9 @@ class Wants:
         return Verdict(is_right, "" if is_right else f"{self.word!r} is missing", self.cost_usd)
 
 
+NO_BUDGETS: Mapping[str, float] = {}
+
+
 def careful(
     providers: Mapping[str, Provider],
     verifiers: Mapping[str, Verifier | Judge],
@@ -69,6 +72,7 @@ def careful(
     stop_loss_usd: float | None = None,
     clock: FakeClock | None = None,
     extra_pools: Sequence[Pool] = (),
+    budgets: Mapping[str, float] = NO_BUDGETS,
 ) -> Lab:
     """Router that plans `mini`, `middle`, `large`, prices of $1, $10 and $100 per million tokens."""
     clock, recorder, names = clock or FakeClock(), Recorder(), tuple(verifiers)
@@ -77,7 +81,7 @@ def careful(
     targets = tuple(make_target(name, usd=10.0**i) for i, name in enumerate(n for n in providers if n not in {"judge"}))
     pools = {p.name: p for p in (Pool("pool", targets, "careful"), *extra_pools)}
     policies = {"careful": Policy("careful", "cascade", settings)}
-    state = RouterState(pools, dict(providers), policies, scorecard=card, verifiers=verifiers)
+    state = RouterState(pools, dict(providers), policies, scorecard=card, verifiers=verifiers, budgets=budgets)
     router = Router(
         state,
         observers=(recorder,),
@@ -106,6 +110,17 @@ def assert_hits_are_recorded(made: Lab) -> None:
     sent = {name: made.hits(name) for name in made.providers}
     recorded = {name: sum(a.target == name for a in made.record.attempts) for name in made.providers}
     assert sent == recorded
+
+
+def test_what_checks_cost_comes_out_of_the_days_budget(call: Call) -> None:
+    """They are no attempts, so nothing is set aside for them; but the money is gone."""
+    made = careful(ladder("wrong", "right", "right"), {"tests": Wants("right", cost_usd=0.001)}, budgets={"planner": 10.0})
+    request = asking(agent="planner", max_tokens=100)
+    answer = call(made.router, request)
+    left = made.router._budgets.left(request, "pool", made.router.state)
+    assert left is not None
+    assert answer.cost_usd is not None
+    assert 0.002 < answer.cost_usd == pytest.approx(10.0 - left.usd, abs=2e-6)  # each amount is rounded up to a micro-dollar
 
 
 def test_accepted_answer_ends_the_call(call: Call) -> None:
