@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
+from routerkit.config.foreign import foreign_class
 from routerkit.config.schema import (
     ClassSection,
     LiteLLMSection,
@@ -131,15 +131,11 @@ def _local(section: LocalSection, models: tuple[str, ...]) -> Provider:
 
 
 def _construct(dotted: str, options: Mapping[str, Json], secrets: Mapping[str, Secret]) -> Provider:
-    module_name, _, class_name = dotted.partition(":")
-    make: Callable[..., Provider] | None = getattr(importlib.import_module(module_name), class_name, None)
-    if make is None:
-        raise ConfigError(f"module {module_name!r} has no {class_name!r}; correct the kind")
-    provider = make(**{key: _revealed(secrets, key) or value for key, value in options.items()})
+    provider = foreign_class(dotted)(**{key: _revealed(secrets, key) or value for key, value in options.items()})
     missing = [name for name in _METHODS if not callable(getattr(provider, name, None))]
     if missing:
         raise ConfigError(f"{dotted!r} is no provider: it lacks {', '.join(missing)}")
-    return provider
+    return cast("Provider", provider)  # it has all that one has
 
 
 def _key(section: ClassSection) -> dict[str, Json]:

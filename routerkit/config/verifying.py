@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import ConfigDict, Field
 
+from routerkit.config.foreign import foreign_class
 from routerkit.config.problems import Problem, nearest
 from routerkit.config.section import Section
 from routerkit.errors import ConfigError
@@ -116,13 +116,10 @@ def _built(name: str, config: Config, base: Path) -> Verifier | Judge:
 
 
 def _construct(dotted: str, options: Mapping[str, object]) -> Verifier:
-    module_name, _, class_name = dotted.partition(":")
     try:
-        make: Callable[..., object] | None = getattr(importlib.import_module(module_name), class_name, None)
+        make = foreign_class(dotted)
     except ImportError as exc:
         raise ConfigError(f"cannot be imported ({exc}); install what it needs, e.g. 'routerkit[evals]', or correct the kind") from exc
-    if make is None:
-        raise ConfigError(f"module {module_name!r} has no {class_name!r}; correct the kind")
     try:
         made = make(**options)
     except (TypeError, ValueError, OSError) as exc:

@@ -194,6 +194,24 @@ def test_own_class_that_cannot_be_used_is_told_without_its_key(own_class: str, t
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def broken(:\n", "buggy.py, line 1: invalid syntax); mend it"),
+        ("import os\n\nos.environ['no-such'] + 'sk-secret'\n", "module 'buggy' raises KeyError when imported ("),
+        ("raise RuntimeError('sk-secret')\n", "buggy.py, line 1); mend it"),
+    ],
+)
+def test_bug_in_an_own_module_is_one_line(own_class: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:
+    (tmp_path / "buggy.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        build_state(parse(own_class.replace("my_models:Greeter", "buggy:Greeter"), "r.toml"), tmp_path)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "sk-secret" not in str(caught.value)
+
+
 def test_routers_nest_by_file(own_class: str, tmp_path: Path) -> None:
     (tmp_path / "inner.toml").write_text(own_class)
     (tmp_path / "outer.toml").write_text(NESTING.format(path="inner.toml", model="coding"))
