@@ -93,6 +93,14 @@ def prove(
     return {proof.task_id: proof for proof in proofs.values()}
 
 
+def summed_up(invalid: Sequence[Proof]) -> str:
+    """How many tasks are invalid for which reason, with one task each, in one line."""
+    by_reason: dict[str, list[str]] = {}
+    for proof in invalid:
+        by_reason.setdefault(proof.why.partition(":")[0], []).append(proof.task_id)
+    return "; ".join(f"{len(ids)} invalid because {reason} (e.g. {ids[0]})" for reason, ids in by_reason.items())
+
+
 def proof_id(task: Task, python: str = "") -> str:
     """Identity of a proof; the reference is part of it, though no answer depends on it."""
     return digest(task.version, json.dumps(dict(task.reference), sort_keys=True), HARNESS, *([python] if python else []))

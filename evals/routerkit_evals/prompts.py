@@ -25,7 +25,8 @@ _RULES: Final[Mapping[AnswerFormat, str]] = {
     ),
 }
 _BACKGROUND: Final = "There are further files, not shown here: {paths}"
-_SHOWN: Final = "These tests will be run, and others that are not shown:"
+_SHOWN: Final = "These tests will be run:"
+_PARTLY_SHOWN: Final = "These tests will be run, and others that are not shown:"
 _AGAIN: Final = "That does not work yet:\n\n{evidence}\n\n{rule}"
 
 
@@ -35,7 +36,8 @@ def build_prompt(task: Task, answer_format: AnswerFormat = "whole") -> str:
     if task.background:
         parts.append(_BACKGROUND.format(paths=", ".join(task.background)))
     if task.shown_tests:
-        parts += [_SHOWN, *_as_blocks(task.shown_tests)]
+        is_whole = task.tests.items() <= task.shown_tests.items()
+        parts += [_SHOWN if is_whole else _PARTLY_SHOWN, *_as_blocks(task.shown_tests)]
     if task.wants_files:
         parts.append(answer_rule(task, answer_format))
     return "\n\n".join(parts)

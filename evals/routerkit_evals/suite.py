@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import Json, Router, Target
-from routerkit_evals.baselines import Proof, prove
+from routerkit_evals.baselines import Proof, prove, summed_up
 from routerkit_evals.canary import open_sandbox
 from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
@@ -169,7 +169,7 @@ class Suite:
             EvalError: a limit cannot be kept, samples cannot be stored, or no task is left.
         """
         if not self.tasks:
-            raise EvalError(f"no task is left to run: {'; '.join(f'{p.task_id}: {p.why}' for p in self.invalid[:3])}")
+            raise EvalError(f"no task is left to run: {summed_up(self.invalid)}")
         options, solver = self.options, self.solver
 
         def progressed(progress: Progress) -> None:

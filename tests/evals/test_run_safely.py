@@ -11,7 +11,7 @@ import pytest
 from routerkit import Price, Router, Target
 from routerkit.testing import FakeClock, ScriptedProvider, make_reply, make_router
 from routerkit_evals import EvalError, Options, Sandbox, Task, read_samples, run_suite
-from routerkit_evals.baselines import prove
+from routerkit_evals.baselines import Proof, prove, summed_up
 from routerkit_evals.durable import only_run
 from routerkit_evals.grade import Grader
 from routerkit_evals.pending import Remembering
@@ -185,3 +185,14 @@ def test_folder_that_cannot_be_written_is_refused_before_anything_is_paid(tmp_pa
     with pytest.raises(EvalError, match="samples cannot be stored there"):
         run_suite(router, "pool", tasks(1), folder=tmp_path / "file")
     assert [] == provider.requests
+
+
+def test_reasons_of_invalid_tasks_are_counted_with_one_example_each() -> None:
+    """Whole reasons were printed before, task by task."""
+    long = "its own reference is judged fail: AssertionError: 1 != 2"
+    proofs = [Proof(f"p{i}", "", f"t{i}", "v", "fail", "fail", why=long) for i in range(20)]
+    proofs.append(Proof("p", "", "easy", "v", "pass", "pass", why="an answer that changes nothing passes"))
+    assert (
+        "20 invalid because its own reference is judged fail (e.g. t0); 1 invalid because an answer that changes nothing passes (e.g. easy)"
+        == summed_up(proofs)
+    )

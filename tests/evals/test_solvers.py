@@ -94,6 +94,12 @@ def test_prompts_show_the_shown_tests_and_no_hidden_one() -> None:
     assert "shown: one and one" in solver_of("one-shot", [RIGHT])[0].prompt(TASK)
 
 
+def test_prompt_says_that_tests_are_hidden_only_where_some_are() -> None:
+    whole = solver_of("one-shot", [RIGHT])[0].prompt(replace(TASK, tests=dict(TASK.shown_tests)))
+    assert ("These tests will be run:" in whole, "not shown" in whole) == (True, False)
+    assert "These tests will be run, and others that are not shown:" in solver_of("one-shot", [RIGHT])[0].prompt(TASK)
+
+
 def test_files_in_the_background_are_named_and_not_shown() -> None:
     task = replace(TASK, files={**TASK.files, "far.py": "DISTANT = 1\n"}, background=("far.py",))
     prompt = solver_of("one-shot", [RIGHT])[0].prompt(task)
