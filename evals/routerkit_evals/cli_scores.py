@@ -27,6 +27,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a published scorecard with its intervals and where it comes from."""
+    from routerkit_evals.cells import label
     from routerkit_evals.publish import read_changes
 
     where = path or scorecard_path(config)
@@ -37,13 +38,13 @@ def show(
     print(f"scorecard {card.revision}, made {card.made_at:%Y-%m-%d %H:%M} UTC" if card.made_at else f"scorecard {card.revision}")
     for name, value in card.sources.items():
         print(f"  {name}: {value}")
-    width = max([len(f"{c.target} {c.kind}") for c in card.cells], default=0)
+    width = max(map(len, map(label, card.cells)), default=0)
     for cell in card.cells:
-        estimate = card.estimate(cell.target, cell.kind)
+        estimate = card.estimate(cell.target, cell.kind, cell.language, cell.repo)
         cost = "unknown" if cell.cost_usd is None else routerkit.format_usd(cell.cost_usd)
         seconds = "-" if cell.latency_s is None else f"{cell.latency_s:.1f} s"
         shown = f"{estimate.mean:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
-        print(f"{f'{cell.target} {cell.kind}':{width}}  {cell.passed:.4g}/{cell.n}  expected {shown}  {cost}/task  {seconds}")
+        print(f"{label(cell):{width}}  {cell.passed:.4g}/{cell.n}  expected {shown}  {cost}/task  {seconds}")
     if why:
         _print_changes(read_changes(where))
 

@@ -1,13 +1,18 @@
-"""What may change in a scorecard from one publication to the next, and why each cell did or did not. Pure."""
+"""What may change in a scorecard from one publication to the next, and why each cell did or did not. Pure.
+
+Judged is all that is known of a target and a kind; languages and repositories, where they are told apart, move with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from routerkit import Cell, Scorecard, format_usd
 from routerkit.joint import JointOutcomes, VerifierCounts
+from routerkit_evals.cells import by_kind, pooled
 from routerkit_evals.errors import EvalError
 
 Action: TypeAlias = Literal["new", "moved", "limited", "steady", "kept", "withheld", "remeasured"]
@@ -60,16 +65,30 @@ class Guarded(NamedTuple):
 
 def guard(old: Scorecard | None, new: Scorecard, rules: Guardrails) -> Guarded:
     """Hold a measured scorecard within the rules, starting from what is published now."""
-    before = {(c.target, c.kind): c for c in old.cells} if old else {}
+    before, measured = by_kind(old.cells if old else ()), by_kind(new.cells)
     swapped = _swapped(old, new)
-    measured = {(c.target, c.kind): c for c in new.cells}
     cells: list[Cell] = []
     changes: list[Change] = []
     for key in sorted(before.keys() | measured.keys()):
-        cell, change = _settle(before.get(key), measured.get(key), rules, is_swapped=key[0] in swapped)
-        cells += [cell] if cell else []
+        then, now = before.get(key, ()), measured.get(key, ())
+        cell, change = _settle(pooled(then), pooled(now), rules, is_swapped=key[0] in swapped)
+        cells += _parts(cell, change, then, now)
         changes.append(change)
     return Guarded(replace(new, cells=tuple(cells), joint=_joint(old, new, swapped), verifiers=_verifiers(old, new)), tuple(changes))
+
+
+def _parts(whole: Cell | None, change: Change, then: Sequence[Cell], now: Sequence[Cell]) -> Sequence[Cell]:
+    """What is published of the parts of a kind, once it is settled what is published of the whole: they move together."""
+    if whole is None:
+        return ()
+    if change.action == "kept":
+        return then
+    if len(now) == 1:
+        return (whole,)
+    measured = pooled(now)
+    assert measured is not None
+    shift = share(whole) - share(measured)
+    return [replace(c, passed=min(float(c.n), max(0.0, c.passed + shift * c.n))) for c in now] if shift else now
 
 
 def _joint(old: Scorecard | None, new: Scorecard, swapped: frozenset[str]) -> tuple[JointOutcomes, ...]:
@@ -91,11 +110,9 @@ def share(cell: Cell) -> float:
 
 def differences(old: Scorecard, new: Scorecard) -> tuple[Change, ...]:
     """What changed between two published scorecards, cells that are equal left out."""
-    before = {(c.target, c.kind): c for c in old.cells}
-    after = {(c.target, c.kind): c for c in new.cells}
-    return tuple(
-        change for key in sorted(before.keys() | after.keys()) for change in _difference(key, before.get(key), after.get(key)) if change
-    )
+    before, after = by_kind(old.cells), by_kind(new.cells)
+    keys = sorted(before.keys() | after.keys())
+    return tuple(chain.from_iterable(_difference(key, pooled(before.get(key, ())), pooled(after.get(key, ()))) for key in keys))
 
 
 def _settle(old: Cell | None, new: Cell | None, rules: Guardrails, *, is_swapped: bool) -> tuple[Cell | None, Change]:

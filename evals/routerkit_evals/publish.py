@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 from routerkit import Cell, ConfigError, Json, Scorecard, load_scorecard
 from routerkit.joint import VerifierCounts
+from routerkit_evals.cells import cells_of
 from routerkit_evals.durable import write_atomically
 from routerkit_evals.errors import EvalError
 from routerkit_evals.guardrails import Change, Guardrails, guard
 from routerkit_evals.joint import joint_outcomes
 from routerkit_evals.sample import HARNESS, Sample
-from routerkit_evals.statistics import Summary, summarise
 
 _SHOWN: Final = 20
 """Most values of one sort listed in the provenance."""
@@ -83,7 +83,7 @@ def add_verifiers(path: Path, counts: Sequence[VerifierCounts]) -> Scorecard:
 
 
 def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) -> Scorecard:
-    """Scorecard of samples: one cell per target and task kind. Of a target whose model changed only the newest model counts.
+    """Scorecard of samples, with the cells of `cells.cells_of`. Of a target whose model changed only the newest model counts.
 
     Raises:
         EvalError: nothing counts, or the samples come from different sandbox levels.
@@ -94,8 +94,9 @@ def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) 
     levels = sorted({s.sandbox for s in counted if s.sandbox})
     if len(levels) > 1:
         raise EvalError(f"samples come from different sandboxes ({', '.join(levels)}) and are not pooled; publish one run with --run")
-    cells = tuple(_cell(summary) for summary in summarise(counted, by_kind=True))
-    return Scorecard(cells, made_at=made_at or datetime.now(UTC), sources=_provenance(counted), joint=joint_outcomes(counted))
+    return Scorecard(
+        tuple(cells_of(counted)), made_at=made_at or datetime.now(UTC), sources=_provenance(counted), joint=joint_outcomes(counted)
+    )
 
 
 def of_newest_models(samples: Sequence[Sample]) -> list[Sample]:
@@ -110,11 +111,11 @@ def of_newest_models(samples: Sequence[Sample]) -> list[Sample]:
 def card_text(card: Scorecard, changes: Sequence[Change], *, previous: str) -> str:
     """Text of a scorecard with what people want to know besides: posterior intervals, and the reason for every change."""
     body: dict[str, Json] = json.loads(card.to_json())
-    estimates = [(c.target, c.kind, card.estimate(c.target, c.kind)) for c in card.cells]
+    estimates = [(c, card.estimate(c.target, c.kind, c.language, c.repo)) for c in card.cells]
     body["previous_revision"] = previous
     body["estimates"] = [
-        {"target": target, "kind": kind, "mean": round(e.mean, 4), "low": round(e.low, 4), "high": round(e.high, 4)}
-        for target, kind, e in estimates
+        {"target": c.target, "kind": c.kind, **_part(c), "mean": round(e.mean, 4), "low": round(e.low, 4), "high": round(e.high, 4)}
+        for c, e in estimates
     ]
     body["changes"] = [change._asdict() for change in changes]
     return json.dumps(body, indent=2) + "\n"
@@ -142,18 +143,8 @@ def _published(path: Path) -> tuple[Scorecard | None, tuple[str, ...]]:
         return None, (f"the old scorecard could not be read and no guardrail applied: {exc}",)
 
 
-def _cell(summary: Summary) -> Cell:
-    # n is tasks, not samples: repetitions of one task are no independent evidence.
-    assert summary.kind is not None
-    return Cell(
-        summary.target,
-        summary.kind,
-        summary.n_tasks,
-        summary.solved,
-        cost_usd=summary.cost_per_task_usd,
-        latency_s=summary.latency_s,
-        output_tokens=summary.output_tokens,
-    )
+def _part(cell: Cell) -> dict[str, Json]:
+    return {name: value for name, value in (("language", cell.language), ("repo", cell.repo)) if value is not None}
 
 
 def _provenance(samples: Sequence[Sample]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from routerkit import Json, Scorecard, Target
 from routerkit.store import Row
+from routerkit_evals.cells import by_kind, pooled
 from routerkit_evals.sample import digest
 from routerkit_evals.task import Task
 
@@ -41,8 +42,8 @@ def task_row(task: Task) -> Row:
 
 
 def scorecard_rows(card: Scorecard) -> Iterator[Row]:
-    """Rows of one published scorecard."""
-    for cell in card.cells:
+    """Rows of one published scorecard, one per target and kind."""
+    for cell in filter(None, map(pooled, by_kind(card.cells).values())):
         estimate = card.estimate(cell.target, cell.kind)
         yield {
             "cell_id": f"{card.revision}/{cell.target}/{cell.kind}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from routerkit import Json, Target
+from routerkit import Json, Request, Target, features
 from routerkit_evals.concurrency import Throttle
 from routerkit_evals.contests import Dropped
 from routerkit_evals.executors import Grading
@@ -199,7 +199,7 @@ class Run:
         )
 
     def _sample(self, key: str, cell: Cell, *, answer: Answer, grade: Grade, started: datetime) -> Sample:
-        task, target, usage = cell.task, self.targets[cell.target], answer.usage
+        task, target, usage, prompt = cell.task, self.targets[cell.target], answer.usage, self.solver.prompt(cell.task)
         return Sample(
             sample_id=key,
             run_id=self.run_id,
@@ -212,7 +212,7 @@ class Run:
             target=cell.target,
             model=target.model,
             epoch=cell.epoch,
-            prompt_sha256=digest(self.solver.prompt(task), length=64),
+            prompt_sha256=digest(prompt, length=64),
             harness=HARNESS,
             verdict=grade.verdict,
             why=grade.why,
@@ -231,6 +231,7 @@ class Run:
             tests_total=grade.tests_total,
             grade_s=grade.seconds,
             sandbox=grade.sandbox,
+            language=features(Request(cell.target, ({"role": "user", "content": prompt},))).signals.language,
             answer=answer.text,
         )
 

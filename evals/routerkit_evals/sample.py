@@ -16,6 +16,8 @@ HARNESS: Final = "1"
 
 INFRA: Final = frozenset({"infra_provider", "infra_sandbox", "skipped_no_sandbox", "invalid_task"})
 """Verdicts that say nothing about the model: never in a quality score, and tried again by the next run."""
+_MINED: Final = "mine/"
+"""How sources of mined tasks begin; the rest is the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Sample:
     """Level of the sandbox; empty when nothing was run."""
     scorer: str = ""
     """What decided the verdict, as in the task."""
+    language: str | None = None
+    """Language of the code, as the router reads it off the prompt; None = none is seen, or stored before it was looked at."""
     answer: str | None = None
     """Text of the answer; stored once per text, and cut there at `records.MAX_OUTPUT_CHARS`."""
 
@@ -74,6 +78,12 @@ class Sample:
     def counts(self) -> bool:
         """Whether it says something about the model."""
         return self.verdict not in INFRA
+
+    @property
+    def part(self) -> tuple[str | None, str | None]:
+        """Language, and of mined tasks the repository: what scorecards tell apart within a kind."""
+        is_mined = self.language is not None and self.source.startswith(_MINED)
+        return self.language, self.source.removeprefix(_MINED) if is_mined else None
 
     @property
     def is_solved(self) -> bool:

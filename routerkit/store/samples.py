@@ -89,6 +89,7 @@ SAMPLES: Final = StreamSchema(
         "scorer": "VARCHAR",
         "output_sha256": "VARCHAR",
         "output_chars": "BIGINT",
+        "language": "VARCHAR",
         "answer": "VARCHAR",
     },
     is_unique=True,

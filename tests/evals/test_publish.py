@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 import routerkit
-from routerkit_evals import EvalError, publish, scorecard_of
+from routerkit_evals import EvalError, Sample, publish, scorecard_of
 from tests.evals.making import make_sample
 
 
@@ -55,3 +55,30 @@ def test_disk_that_fails_midway_leaves_the_old_card_and_no_litter(tmp_path: Path
     with pytest.raises(EvalError, match="the old scorecard is untouched"):
         publish([make_sample()], path)
     assert ([path], "old") == ([*tmp_path.iterdir()], path.read_text())
+
+
+def several(language: str, n: int, n_solved: int, **facts: object) -> list[Sample]:
+    """Tasks in one language, of which the first are solved."""
+    verdicts = ["pass"] * n_solved + ["fail"] * (n - n_solved)
+    return [make_sample(f"{language}{i}", language=language, verdict=verdict, **facts) for i, verdict in enumerate(verdicts)]
+
+
+def test_kind_measured_in_several_languages_is_published_by_language_and_the_router_reads_it() -> None:
+    """Small parts are pulled toward the whole, so that two answers decide little."""
+    card = scorecard_of([*several("python", 40, 36), *several("cobol", 40, 4), *several("perl", 2, 0)])
+    assert [("python", 40), ("cobol", 40), ("perl", 2)] == [(c.language, c.n) for c in card.cells]
+    python, perl, cobol, any_ = (card.estimate("mini", "bug_fix", language).mean for language in ("python", "perl", "cobol", None))
+    assert cobol < 0.2 < perl < any_ < 0.8 < python
+
+
+def test_repositories_are_told_apart_where_tasks_were_mined() -> None:
+    card = scorecard_of([*several("python", 9, 9, source="mine/shop"), *several("python", 8, 0, source="mine/bank")])
+    assert {("python", "shop", 9), ("python", "bank", 8)} == {(c.language, c.repo, c.n) for c in card.cells}
+    shop, bank = (card.estimate("mini", "bug_fix", "python", repo) for repo in ("shop", "bank"))
+    assert (True, "9 in shop of python") == (shop.mean > bank.mean + 0.05, shop.note)
+
+
+def test_one_language_is_not_told_apart_nor_is_what_nobody_looked_at() -> None:
+    """A scorecard of one language stays what it was; samples stored before languages were are no other language."""
+    card = scorecard_of([*several("python", 4, 2), make_sample("old")])
+    assert [(None, 5, 3.0)] == [(c.language, c.n, c.passed) for c in card.cells]

@@ -59,6 +59,28 @@ def test_cell_that_was_not_measured_stays() -> None:
     assert (0.8, "kept", "not measured this time") == (made.cells[0].passed / made.cells[0].n, change.action, change.why)
 
 
+def by_language(**passed: int) -> Scorecard:
+    """Ten tasks in each language."""
+    cells = tuple(Cell("mini", "bug_fix", 10, float(n), 0.01, 2.0, 100.0, language) for language, n in passed.items())
+    return Scorecard(cells, sources={"models": "mini=m1"})
+
+
+def test_languages_of_a_kind_move_together_as_far_as_the_whole_may() -> None:
+    """From 16 to 8 of 20 is limited to 12; what python lost against cobol stays."""
+    made, (change,) = guard(by_language(python=8, cobol=8), by_language(python=7, cobol=1), RULES)
+    assert ("limited", 0.8, pytest.approx(0.6), 20) == (change.action, change.before, change.after, change.n)
+    assert [("python", pytest.approx(9)), ("cobol", pytest.approx(3))] == [(c.language, c.passed) for c in made.cells]
+
+
+def test_languages_take_the_place_of_the_whole_and_back() -> None:
+    """No evidence is counted twice, whichever way the old scorecard told it apart."""
+    parts, whole = by_language(python=8, cobol=8), card(16, 20)
+    assert list(parts.cells) == list(guard(whole, parts, RULES).card.cells)
+    assert list(whole.cells) == list(guard(parts, whole, RULES).card.cells)
+    assert list(parts.cells) == list(guard(parts, card(2, 4), RULES).card.cells)
+    assert () == differences(parts, whole)
+
+
 @pytest.mark.parametrize("wrong", [{"min_tasks": 0}, {"max_move": 1.1}, {"hysteresis": 0.3, "max_move": 0.2}])
 def test_impossible_rules_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(EvalError, match="guardrails must satisfy"):
