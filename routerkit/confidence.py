@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from routerkit.intervals import any_time_radius
+
 _TIGHTEST_AT: Final = 200
-"""Number of values at which the interval is narrowest for its kind; a choice of taste that costs no validity."""
+"""Number of values at which the interval is narrowest for its kind."""
 
 
 class Interval(NamedTuple):
@@ -28,17 +30,12 @@ def mean_sequence(values: Sequence[float], *, alpha: float) -> Interval:
     Args:
         values: Between 0 and 1; the interval of none is all of that.
         alpha: Probability, 0..1, of ever missing the true mean.
-
-    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, Time-uniform central limit theory and asymptotic confidence sequences,
-    Annals of Statistics 52 (2024), theorem 2.2, with rho from their equation for the tightest point.
     """
     n = len(values)
     if not n:
         return Interval(math.nan, 0.0, 1.0)
     mean = math.fsum(values) / n
     variance = math.fsum((v - mean) ** 2 for v in values) / n
-    rho2 = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / _TIGHTEST_AT
     # One value of the other kind is added to the variance: an estimate of nothing from few equal values would be too sure.
-    spread = n * max(variance, 1.0 / (n + 1)) * rho2 + 1
-    margin = math.sqrt(2 * spread / (n * n * rho2) * math.log(math.sqrt(spread) / alpha))
+    margin = any_time_radius(n, n * max(variance, 1.0 / (n + 1)), alpha=alpha, tightest_at=_TIGHTEST_AT)
     return Interval(mean, max(0.0, mean - margin), min(1.0, mean + margin))

@@ -16,7 +16,8 @@ from routerkit.errors import ConfigError
 from routerkit.messages import Json, Reply, Request
 from routerkit.verifier import Verdict
 
-_BLOCK: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+FENCED: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+"""A fenced block: the fence, what stands behind it, the text; one that is never closed runs to the end."""
 _PYTHON: Final = frozenset({"python", "py", "python3"})
 _FENCED_JSON: Final = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 _FINE: Final = Verdict.accept()
@@ -123,7 +124,7 @@ def validator(name: str) -> Validator:
 
 def python_blocks(text: str) -> list[str]:
     """Fenced blocks marked as Python, or not marked at all; the whole text when nothing is fenced."""
-    found = [(info.strip().lower().split(" ")[0], code) for _, info, code in _BLOCK.findall(text)]
+    found = [(info.strip().lower().split(" ")[0], code) for _, info, code in FENCED.findall(text)]
     if not found:
         return [text] if text.strip() else []
     return [code for info, code in found if info in _PYTHON] or [code for info, code in found if not info]

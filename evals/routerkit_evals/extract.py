@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-_FENCE: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+from routerkit.validators import FENCED
+
 _PATH: Final = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.[A-Za-z]\w*")
 _FIRST_COMMENT: Final = re.compile(
     r"\A[ \t]*(?:#|//|--)[ \t]*(?:file(?:name)?[ \t]*:[ \t]*)?([\w./-]+\.[A-Za-z]\w*)[ \t]*\n", re.IGNORECASE
@@ -77,7 +78,7 @@ def is_editable(path: str, editable: Sequence[str]) -> bool:
 def find_blocks(text: str) -> list[Block]:
     """Fenced blocks in order; one that is never closed runs to the end."""
     blocks, end = [], 0
-    for match in _FENCE.finditer(text):
+    for match in FENCED.finditer(text):
         before = text[end : match.start()].rstrip().rpartition("\n")[2]
         blocks.append(Block(match[2].strip(), match[3], before))
         end = match.end()

@@ -11,10 +11,6 @@ from routerkit import priors as shipped
 from routerkit_evals.lab.reading import Item
 from routerkit_evals.lab.table import Prior
 
-_FACT_N = 10.0
-"""Tasks that a published share is worth: the lower end of what halves a cold start's regret, because harness and version may differ."""
-_OTHER_KIND_N = 4.0
-"""The same, of a share on another kind of work."""
 _KIND_OF = {"test_generation": "test_write"}
 
 
@@ -38,7 +34,7 @@ def _commonest(items: Sequence[Item]) -> str:
 
 
 def _prior(found: Sequence[shipped.Fact], kind: str) -> Prior:
-    n = _FACT_N if any(f.kind == kind for f in found) else _OTHER_KIND_N
+    n = shipped.FACT_N if any(f.kind == kind for f in found) else shipped.OTHER_KIND_N
     return Prior(float(np.mean([f.passed_share for f in found])), n, f"{found[0].benchmark}, {found[0].date}")
 
 
