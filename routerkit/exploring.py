@@ -44,18 +44,21 @@ class Exploration(NamedTuple):
 NO_EXPLORATION: Final = Exploration()
 
 
-def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[float]) -> Exploration:
-    """How a request explores: not at all with a protected tag or a spent budget, never below what rules put first.
+def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[float], *, is_planned: bool = False) -> Exploration:
+    """How a request explores: not at all with a protected tag, a spent budget or a planned cascade, never below what rules put first.
 
     Args:
         case: The request.
         kind: Kind of the policy.
         ranking: Places of the kept targets, best first.
         sums: Totals of all targets by place.
+        is_planned: Whether a cascade begins with the first of them: another in front would go without its checks and its quality.
     """
     settings, left_usd = case.settings, case.snapshot.explore_left_usd
     if not ranking or not set(settings.protected_tags).isdisjoint(case.features.tags):
         return NO_EXPLORATION
+    if is_planned:
+        return Exploration(why_not="does not explore: a cascade is planned")
     best = ranking[0]
     level = sums[best] // LEVEL
     arms = ranking

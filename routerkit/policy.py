@@ -78,7 +78,9 @@ class Policy:
         if drops:
             places = tuple([i for i in places if i not in drops])
         ranking = sorted(places, key=sums.__getitem__, reverse=True)
-        explored = exploration(case, self.kind, ranking, sums) if self.settings.explore_share and not pinned else NO_EXPLORATION
+        explored = NO_EXPLORATION
+        if self.settings.explore_share and not pinned:
+            explored = exploration(case, self.kind, ranking, sums, is_planned=plan is not None and bool(plan.steps))
         picker = "weighted" if self.kind == "weighted" else "best"
         seed = ticket.seed if (picker == "weighted" or explored.share) and not pinned else None
         ranked = tuple([names[i] for i in ranking])

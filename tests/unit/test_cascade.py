@@ -225,10 +225,12 @@ CARD = Scorecard(tuple(Cell(t, "bug_fix", 200, 190.0 - 25 * i) for i, t in enume
 POOL = Pool("pool", tuple(Target(t, t, f"{t}-1", price=Price(usd, usd)) for t, usd in COSTS.items()))
 
 
-def decided(*, rules: tuple[Rule, ...] = (), pin: str | None = None, explore_share: float = 0.0, pool: Pool = POOL) -> Decision:
+def decided(
+    *, rules: tuple[Rule, ...] = (), pin: str | None = None, explore_share: float = 0.0, pool: Pool = POOL, seed: int = 0
+) -> Decision:
     policy = Policy("careful", "cascade", PolicySettings(quality_floor=0.88, verify=("tests",), explore_share=explore_share))
     facts = replace(features(Request("pool", ({"role": "user", "content": "hi"},), kind="bug_fix")), pin=pin)
-    return policy.decide(facts, pool, Snapshot(CARD), rules=rules, ticket=TICKET)
+    return policy.decide(facts, pool, Snapshot(CARD), rules=rules, ticket=TICKET._replace(seed=seed))
 
 
 def test_decision_ranks_the_steps_first_and_says_what_is_expected() -> None:
@@ -253,6 +255,19 @@ def test_what_rules_prefer_comes_before_any_plan() -> None:
     decision = decided(rules=(Rule("middle first", When(), prefer=("middle",)),))
     assert ("middle",) == decision.steps == decision.ranked[:1]
     assert "no cascade: fewer than two targets" in decision.notes[0]
+
+
+def test_exploring_puts_nothing_in_front_of_a_planned_cascade() -> None:
+    """Another target would answer in its place, unchecked by what follows; where none is planned, exploring goes on."""
+    planned = [decided(explore_share=1.0, seed=seed) for seed in range(50)]
+    assert {(("mini", "middle", "large"), 1.0, False)} == {(d.steps, d.propensity, d.is_exploring) for d in planned}
+    assert "does not explore: a cascade is planned" in planned[0].notes
+    alone = Rule("middle first", When(), prefer=("middle",))
+    assert {("middle",)} == {decided(explore_share=1.0, seed=seed, rules=(alone,)).steps for seed in range(50)}
+    plain = Policy("careful", "cascade", PolicySettings(explore_share=1.0))
+    facts = features(Request("pool", ({"role": "user", "content": "hi"},), kind="bug_fix"))
+    picks = {plain.decide(facts, POOL, Snapshot(CARD), ticket=TICKET._replace(seed=seed)).picked for seed in range(50)}
+    assert set(TARGETS) == picks
 
 
 def test_open_tool_loop_stays_where_it_is_and_is_not_escalated() -> None:
