@@ -9,9 +9,10 @@ Source: Thompson, On the likelihood that one unknown probability exceeds another
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -100,13 +101,20 @@ def _first_adequate(world: Sequence[float], cheapest_first: Sequence[int], floor
 
 def _utility_wins(panel: Panel, arms: Sequence[int], sums: Sequence[float], *, worth: float) -> dict[int, int]:
     """The arm with the highest total wins, its expected quality replaced by that of the world."""
-    columns, lows, highs = _worth(panel, worth)
     bases = {i: sums[i] - worth * panel.qualities[i] for i in arms}
-    bar = max([base + lows[i] for i, base in bases.items()])
-    # Most arms of a large pool cannot win in any world; leaving them out keeps a decision over fifty targets fast.
-    rivals = [i for i, base in bases.items() if base + highs[i] >= bar]
-    worlds = zip(*[[bases[i] + gain for gain in columns[i]] for i in rivals], strict=True)
-    return Counter([rivals[totals.index(max(totals))] for totals in worlds])
+    most = max(bases.values())
+    return Counter([_winner(gains, order, bases, most) for gains, order in _ranked_worlds(panel, worth)])
+
+
+def _winner(gains: Sequence[float], order: Sequence[int], bases: Mapping[int, float], most: float) -> int:
+    """Arm with the highest sum of base and gain; `order` has the highest gain first, and `most` is the highest base."""
+    best, total = -1, -math.inf
+    for i in order:
+        if gains[i] + most <= total:
+            break  # nobody further down can win; of fifty arms few are looked at
+        if (base := bases.get(i)) is not None and base + gains[i] > total:
+            best, total = i, base + gains[i]
+    return best
 
 
 @lru_cache(maxsize=1024)
@@ -122,15 +130,15 @@ def _draws(name: str, estimate: Estimate) -> list[float]:
     return [dice.betavariate(estimate.alpha, estimate.beta) for _ in range(N_WORLDS)]
 
 
-class _Worth(NamedTuple):
-    """What quality adds to each target's total, over the worlds."""
+class _Ranked(NamedTuple):
+    """What quality adds to each target's total in one world."""
 
-    columns: tuple[tuple[float, ...], ...]
-    lows: tuple[float, ...]
-    highs: tuple[float, ...]
+    gains: tuple[float, ...]
+    order: tuple[int, ...]
+    """Places of the targets, highest gain first."""
 
 
 @lru_cache(maxsize=1024)
-def _worth(panel: Panel, worth: float) -> _Worth:
-    columns = tuple([tuple([worth * quality for quality in column]) for column in zip(*_worlds(panel), strict=True)])
-    return _Worth(columns, tuple(map(min, columns)), tuple(map(max, columns)))
+def _ranked_worlds(panel: Panel, worth: float) -> tuple[_Ranked, ...]:
+    gains = [tuple([worth * quality for quality in world]) for world in _worlds(panel)]
+    return tuple([_Ranked(g, tuple(sorted(range(len(g)), key=g.__getitem__, reverse=True))) for g in gains])
