@@ -26,6 +26,7 @@ _OUTCOMES: Final = """
     SELECT c.target, c.kind, r.reported_at, r.success
     FROM latest_reports AS r JOIN calls AS c USING (record_id)
     WHERE c.target IS NOT NULL AND c.cached_from IS NULL AND c.called_at >= ?
+        AND coalesce(json_array_length(c.decision, '$.steps'), 0) < 2
     ORDER BY r.reported_at, r.record_id"""
 
 _RESIDUALS: Final = """
@@ -48,6 +49,9 @@ class Due(NamedTuple):
 
 def read_outcomes(folder: Path, *, since: datetime | None = None) -> list[Outcome]:
     """The last report about each call made since then, oldest report first. A call nobody reported on is missing, not a failure.
+
+    Calls through a cascade are left out: its first step is heard of only where its answer was accepted, the next ones only on what was too
+    hard for it, so neither share is the target's own.
 
     Raises:
         StoreError: as `query`.

@@ -50,6 +50,13 @@ def test_last_report_counts_and_silence_is_missing(store):
     assert [("a", "refactor", False)] == [(o.target, o.kind, o.success) for o in read_outcomes(folder)]
 
 
+def test_report_about_a_cascade_speaks_for_no_single_target(store):
+    """What a first step is heard of was accepted; what comes to the second was too hard for the first."""
+    decisions = [{"steps": steps} for steps in ([], ["a"], ["a", "b"])]
+    folder = store([call(i, decision=decision) for i, decision in enumerate(decisions)], [report(i, True) for i in range(3)])
+    assert [True, True] == [o.success for o in read_outcomes(folder)]
+
+
 def test_report_about_an_unknown_call_is_passed_over(store):
     """It joins nothing, breaks nothing, and counts once the call's row arrives."""
     folder = store([call(1)], [report(7, False)])
