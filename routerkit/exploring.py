@@ -64,7 +64,9 @@ def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[fl
     level = sums[best] // LEVEL
     arms = ranking
     if left_usd is not None or sums[ranking[-1]] // LEVEL < level:
-        arms = [i for i in ranking if i == best or (sums[i] // LEVEL >= level and _is_affordable(case.costs_usd[i], left_usd))]
+        arms = [i for i in ranking if sums[i] // LEVEL >= level]
+    if left_usd is not None:
+        arms = [i for i in arms if i == best or _is_affordable(case.costs_usd[i], left_usd)]
     if left_usd is not None and len(arms) == 1:
         return Exploration(why_not=f"does not explore: nothing fits the ${max(left_usd, 0.0):.4f} left for that today")
     if settings.explore_by == "even" and len(arms) == len(ranking):
@@ -74,8 +76,8 @@ def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[fl
     return Exploration(settings.explore_share, tuple([wins.get(i, 0) / total for i in ranking]))
 
 
-def _is_affordable(cost_usd: float | None, left_usd: float | None) -> bool:
-    return left_usd is None or (cost_usd is not None and cost_usd <= left_usd)
+def _is_affordable(cost_usd: float | None, left_usd: float) -> bool:
+    return cost_usd is not None and cost_usd <= left_usd
 
 
 def _thompson(case: Case, kind: str, arms: Sequence[int], sums: Sequence[float]) -> dict[int, int]:
