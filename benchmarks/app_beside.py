@@ -8,6 +8,7 @@ the app is a process of its own, as in life, and asks the questions of the pages
 
 from __future__ import annotations
 
+import signal
 import statistics
 import subprocess
 import sys
@@ -52,16 +53,18 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder)) as ledger:
         router = _router(ledger)
+        app = subprocess.Popen([sys.executable, "-c", _LOOKING, folder], stdout=subprocess.PIPE, text=True)
+        assert app.stdout is not None
         _window(router, 2.0)
-        alone, beside, n_asked = [], [], 0
+        app.stdout.readline()  # it has started and asked once
+        alone, beside = [], []
         for _ in range(_ROUNDS):
+            app.send_signal(signal.SIGSTOP)
             alone.append(_window(router, seconds))
-            app = subprocess.Popen([sys.executable, "-c", _LOOKING, folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            assert app.stdout is not None
-            app.stdout.readline()  # it has started and asked once
+            app.send_signal(signal.SIGCONT)
             beside.append(_window(router, seconds))
-            app.terminate()
-            n_asked += app.communicate()[0].count("asked")
+        app.terminate()
+        n_asked = app.communicate()[0].count("asked")
         print(f"{n_asked} rounds of questions while {_PER_SECOND} calls/s were routed; {ledger.dropped} rows dropped")
     for name in Window._fields:
         without, with_app = (statistics.median(getattr(w, name) for w in found) for found in (alone, beside))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from asyncio import sleep as async_sleep
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import Cell, Provider, ProviderError, Request, Router, Scorecard
-from routerkit.config import plan_state, read
+from routerkit.budget import micros
+from routerkit.config import account_standings, plan_state, read
+from routerkit.config.state import build_store
 from routerkit.ledger import Ledger
 from routerkit.providers.paced import Pacer
 from routerkit.providers.simulated import Simulated
+from routerkit.state.interface import Account
+from routerkit.store import find_drift, query, raise_alarms
 
 DAYS: Final = 14
 KINDS: Final = {"bug_fix": 0.9, "refactor": 1.0, "explain": 1.15, "test_write": 0.8}
@@ -30,6 +35,9 @@ _AGENTS: Final = {"ci": 5, "nightly": 3, "editor": 2}
 """Share of the calls."""
 _REPORTED: Final = 0.6
 """Share of the answers that somebody reports on."""
+_SPENT: Final = """
+    SELECT unnest(['agent:' || agent, 'pool:' || pool]) AS account, cost_usd FROM calls
+    WHERE cost_usd IS NOT NULL AND called_at >= now()::TIMESTAMPTZ AT TIME ZONE 'UTC' - INTERVAL 1 DAY"""
 _TARGET: Final = """\
 [providers.{name}]
 kind = "simulated"
@@ -107,6 +115,8 @@ def generate_calls(folder: Path, n: int, rng: random.Random) -> Path:
             for instant_s in during_s:
                 clock.wait_until(instant_s)
                 _call(router, era, rng, session=f"s{int(instant_s / 5_400)}")
+    raise_alarms(folder, find_drift(folder, state.scorecard), state.scorecard, now=datetime.now(UTC))
+    _book_today(path)
     return path
 
 
@@ -114,6 +124,20 @@ def _by_era(instants_s: Sequence[float]) -> list[list[float]]:
     """The instants of each era."""
     ends_s = [era.until_day * 86_400 for era in _ERAS]
     return [[t for t in instants_s if start_s <= t < end_s] for start_s, end_s in pairwise([0.0, *ends_s])]
+
+
+def _book_today(path: Path) -> None:
+    """Put what the last day's calls cost on today's accounts, as a router that was given a store would have done call by call."""
+    config, day = read(path), datetime.now(UTC).date().isoformat()
+    spent = query(path.parent, _SPENT).rows
+    store = build_store(config, path.parent)
+    assert store is not None  # the configuration has budgets
+    for account in account_standings(config, path.parent, day):
+        n_micros = sum(micros(float(str(usd))) for name, usd in spent if name == account.account)
+        until = time.time() + 60
+        store.draw(Account(account.account, day), ask=n_micros, least=0, limit=micros(account.limit_usd), holder="demo", until=until)
+        store.book(Account(account.account, day), spent=n_micros, back=0, holder="demo", until=until)
+    store.close()
 
 
 def _configure(folder: Path) -> Path:

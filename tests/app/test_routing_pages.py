@@ -150,6 +150,7 @@ def test_agents_are_summed_and_their_budgets_shown(show, traffic):
     agents = shown.dataframe[0].value
     assert {"ci", "nightly", "editor"} == set(agents["agent"])
     assert 700 == agents["calls"].sum()
+    assert 4 == len(shown.get("vega_lite_chart"))  # spend, budgets, spend by day, success
 
 
 def test_health_counts_every_attempt(show, traffic):
