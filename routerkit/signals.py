@@ -35,7 +35,7 @@ _RESULTS: Final = 40
 
 _DIFF: Final = look("diff --git |@@ -|--- a/", r"^(?:diff --git |@@ -\d+(?:,\d+)? \+\d+|--- a/)")
 _TRACE: Final = look(
-    "Traceback (most recent call last)|\tat |  at |\n at |panic: |panicked|Caused by: ",
+    "Traceback (most recent call last)|\tat |\t at |  at |\n at |panic: |panicked|Caused by: ",
     r"Traceback \(most recent call last\)|^[ \t]+at [\w.$<>]+\([^)\n]*:\d+\)|^panic: |^thread '[^'\n]*' panicked|^Caused by: ",
 )
 _TEST: Final = look(

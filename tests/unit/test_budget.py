@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from routerkit import AllAttemptsFailedError, NoCandidateError, Price, features
-from routerkit.budget import LONGEST_ANSWER_TOKENS, worst_usd
+from routerkit.budget import LONGEST_ANSWER_TOKENS, dearest, most_usd, worst_usd
 from routerkit.messages import Allowance
 from routerkit.testing import ScriptedProvider, make_reply, make_request, make_target
 from tests.unit.lab import bad, fault, good, lab
@@ -45,6 +45,16 @@ def test_writing_the_cache_may_be_the_dearest_input():
     """Nobody knows beforehand what is cached, so the dearest price counts."""
     facts = features(replace(make_request("x" * 35), max_tokens=0))
     assert pytest.approx(11 * 2.5 / 1e6) == worst_usd(replace(make_target("a"), price=Price(2.0, 10.0, cache_write=2.5)), facts)
+
+
+@pytest.mark.parametrize("asked", [None, 100])
+def test_no_target_may_cost_more_than_the_dearest_price_says(asked):
+    """Else a budget could let a target through that it cannot pay."""
+    facts = features(replace(make_request("x" * 350), max_tokens=asked))
+    prices = [Price(2.0, 10.0), Price(0.5, 40.0), Price(1.0, 1.0, cache_write=9.0)]
+    targets = [replace(make_target("a"), price=price, max_output_tokens=cap) for price in prices for cap in (None, 8_000, 500_000)]
+    assert max(worst_usd(t, facts) for t in targets) <= most_usd(dearest(targets), facts)
+    assert dearest([*targets, replace(make_target("b"), price=None)]) is None
 
 
 def test_reservation_becomes_what_was_spent(call):

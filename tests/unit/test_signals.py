@@ -60,6 +60,32 @@ def test_files_and_lines_are_counted_once_each() -> None:
     assert (2, 2) == (seen.n_files, seen.n_code_lines)
 
 
+@pytest.mark.parametrize("indent", [" ", "    ", "\t", "\t "])
+def test_stack_frames_of_java_are_seen_however_indented(indent: str) -> None:
+    assert asked(f"It fails:\n{indent}at com.acme.Billing.total(Billing.java:41)").has_traceback
+    assert not asked(f"It fails:\n{indent}at noon (see 12:30)").has_traceback
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("public class Cart {", "java"),
+        ("namespace Shop\n{", "c#"),
+        ("impl Cart", "rust"),
+        ("<?php echo 1;", "php"),
+        ("#include <stdio.h>", "c"),
+        ("Create Table carts (id int)", "sql"),
+        ("SELECT id FROM carts", "sql"),
+        ("export interface Cart {", "typescript"),
+        ("items.map(i => {", "javascript"),
+        ("import os", "python"),
+        ("if true; then\n  x\nfi", "shell"),
+    ],
+)
+def test_code_is_known_by_its_looks(code: str, language: str) -> None:
+    assert language == asked(code).language
+
+
 def test_diffs_tracebacks_and_tests_are_seen() -> None:
     seen = asked(f"Why?\n{TRACE}\n--- a/tests/test_core.py\n+++ b/tests/test_core.py\n@@ -1,2 +1,2 @@\n")
     assert (True, True, True) == (seen.has_diff, seen.has_traceback, seen.has_tests)
