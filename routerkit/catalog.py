@@ -9,8 +9,8 @@ from typing import Final
 
 from routerkit.messages import Json, Usage
 
-CAPABILITIES: Final = ("tools", "parallel_tools", "json_mode", "json_schema", "vision", "pdf", "audio", "reasoning")
-"""What a target can be able to do. Tri-state: absent from `Target.can` means unknown, which is allowed."""
+CAPABILITIES: Final = ("tools", "parallel_tools", "json_mode", "json_schema", "vision", "pdf", "audio", "reasoning", "embeddings")
+"""What a target can be able to do. Tri-state: absent from `Target.can` means unknown, which is allowed for all but `embeddings`."""
 
 
 @dataclass(frozen=True, slots=True)

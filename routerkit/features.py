@@ -118,9 +118,11 @@ def _features(request: Request) -> Features:
 
 
 def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
-    if not (media or request.tools or request.response_format):
+    if not (media or request.tools or request.response_format or request.inputs):
         return _NO_NEEDS
     needs = set(media)
+    if request.inputs:
+        needs.add("embeddings")
     if request.tools:
         needs.add("tools")
     if request.response_format is not None:
@@ -130,6 +132,8 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
 
 
 def _kind(request: Request) -> tuple[str | None, str]:
+    if request.inputs:
+        return None, "unknown"
     if request.kind in TASK_KINDS:
         return request.kind, "hint"
     guess = guess_kind(last_user_text(request.messages))

@@ -19,13 +19,13 @@ _DEFAULT_OUTPUT_TOKENS: Final = 256
 
 
 def capability(case: Case) -> Check | None:
-    """Drop targets known not to be able to do what the request needs; unknown is allowed."""
+    """Drop targets known not to be able to do what the request needs; unknown is allowed, but for embeddings: few models have them."""
     needs, targets = case.features.needs, case.pool.targets
     if not needs:
         return None
 
     def check(i: int) -> str | None:
-        missing = sorted(n for n in needs if targets[i].can.get(n) is False)
+        missing = sorted(n for n in needs if not targets[i].can.get(n, n != "embeddings"))
         return f"cannot do {', '.join(missing)}" if missing else None
 
     return check
@@ -33,6 +33,8 @@ def capability(case: Case) -> Check | None:
 
 def context(case: Case) -> Check | None:
     """Drop targets whose window is shorter than the prompt's upper bound plus the answer."""
+    if "embeddings" in case.features.needs:
+        return None  # every input has the window to itself
     needed = case.features.input_tokens_bound + (case.features.output_tokens_limit or _DEFAULT_OUTPUT_TOKENS)
     if needed <= case.panel.smallest_window:
         return None

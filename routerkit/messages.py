@@ -99,6 +99,8 @@ class Request:
     """Id of the gateway's key that asked; set by the gateway, never by a caller. Not passed on to targets."""
     cache_control: str = ""
     """What the caller allows a cache, as in HTTP: `no-store`, `no-cache`, `max-age=60`. Not passed on to targets."""
+    inputs: tuple[Json, ...] = ()
+    """Texts, or lists of token numbers, whose embeddings are wanted instead of a chat answer; see `embedding.embedding_request`."""
     written: Written | None = field(default=None, compare=False, repr=False)
     """The body this was read from, if it may be sent on as it is."""
 
@@ -114,6 +116,7 @@ class Request:
             self.max_tokens,
             self.stop,
             self.extra,
+            self.inputs,
         )
 
     def is_as_written(self) -> bool:
@@ -140,6 +143,7 @@ class Request:
             timeout_s,
             first_token_s,
             self.pin,
+            inputs=self.inputs,
             written=self.written,
         )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Self
 
-from routerkit import addressing
+from routerkit import addressing, embedding
 from routerkit.budget import Budgets
 from routerkit.call import Call
 from routerkit.case import Snapshot
@@ -239,7 +239,7 @@ class Router:
         pool, facts = addressed.pool, features(request)
         arm = state.arm(pool, request, at) if addressed.target is None else None
         policy = state.policy(pool, arm)
-        reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes else None
+        reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes and not request.inputs else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         snapshot = Snapshot(
             state.scorecard,
@@ -253,14 +253,20 @@ class Router:
         )
         ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
         decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules), ticket=ticket)
+        if request.inputs:
+            embedding.check(addressed.targets, decision)
         return reading.sign(decision) if reading else decision
 
     def _ask(self, call: Call, state: RouterState) -> None:
-        if state.classifier is not None and (heard := self._inquiry(call, state, state.classifier).ask()):
+        if state.classifier is not None and not call.request.inputs and (heard := self._inquiry(call, state, state.classifier).ask()):
             call.decide_again(self._decide(call.request, state, heard))
 
     async def _aask(self, call: Call, state: RouterState) -> None:
-        if state.classifier is not None and (heard := await self._inquiry(call, state, state.classifier).aask()):
+        if (
+            state.classifier is not None
+            and not call.request.inputs
+            and (heard := await self._inquiry(call, state, state.classifier).aask())
+        ):
             call.decide_again(self._decide(call.request, state, heard))
 
     def _inquiry(self, call: Call, state: RouterState, classifier: Classifier) -> Inquiry:

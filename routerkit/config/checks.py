@@ -18,6 +18,7 @@ from routerkit.messages import TASK_KINDS
 from routerkit.policy import POLICY_KINDS
 from routerkit.signals import DIFFICULTIES
 
+_WITHOUT_EMBEDDINGS: Final = frozenset({"local", "replay", "simulated"})
 _SECTIONS_WITH_NAMES: Final = ("providers", "targets", "pools", "policies", "budgets", "verifiers")
 
 
@@ -73,6 +74,9 @@ def _target_problems(path: KeyPath, target: TargetSection, config: Config) -> It
     if target.provider not in config.providers:
         yield Problem((*path, "provider"), unknown("provider", target.provider, config.providers, "providers"))
     yield from unknown_words((*path, "can"), "capability", tuple(target.can or ()), CAPABILITIES)
+    kind = getattr(config.providers.get(target.provider), "kind", "")
+    if "embeddings" in (target.can or ()) and kind in _WITHOUT_EMBEDDINGS:
+        yield Problem((*path, "can"), f"providers of kind {kind!r} have no embeddings; use kind openai or litellm")
     yield from _repeated((*path, "tags"), target.tags)
 
 

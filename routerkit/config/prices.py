@@ -20,7 +20,7 @@ from routerkit.catalog import Price
 from routerkit.messages import Json
 
 MAP_NAME: Final = "model_prices_and_context_window_backup.json"
-_MODES: Final = frozenset({"chat", "completion", "responses"})
+_MODES: Final = frozenset({"chat", "completion", "responses", "embedding"})
 _FREE_PROVIDERS: Final = frozenset({"ollama", "ollama_chat", "lm_studio", "llamafile", "local"})
 """Providers that run on the user's own machine; anywhere else 0/0 means nobody filled the price in."""
 _PROVIDER_OF_HOST: Final = {
@@ -154,6 +154,7 @@ def _facts(row: Mapping[str, Json], origin: str) -> ModelFacts:
     can = {capability: value for capability, name in _CAPABILITY_FIELDS.items() if isinstance(value := row.get(name), bool)}
     if can.get("json_schema"):
         can["json_mode"] = True
+    can["embeddings"] = row.get("mode") == "embedding"
     return ModelFacts(_price(row, origin), _tokens(row.get("max_input_tokens")), _tokens(row.get("max_output_tokens")), can)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 from routerkit.errors import ProviderError
 from routerkit.features import features
-from routerkit.gateway import chat
+from routerkit.gateway import chat, embeddings
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.browsers import check_local
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Format
-from routerkit.gateway.keys import Gate, Key, Scope
+from routerkit.gateway.keys import Admission, Gate, Key, Scope
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
@@ -64,6 +65,7 @@ class Gateway:
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/responses"): self._responses,
             ("POST", "/v1/messages"): self._messages,
+            ("POST", "/v1/embeddings"): self._embed,
             ("POST", "/v1/messages/count_tokens"): self._count_tokens,
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/feedback"): self._feedback,
@@ -127,6 +129,12 @@ class Gateway:
     async def _responses(self, exchange: Exchange, key: Key | None) -> None:
         await self._talk(exchange, key, RESPONSES)
 
+    async def _embed(self, exchange: Exchange, key: Key | None) -> None:
+        request = embeddings.embeddings_of(parsed(await exchange.body(self._limits)), exchange.headers, self._limits)
+        admitted = Admission(request, nullcontext()) if self._gate is None or key is None else self._gate.admit(key, request)
+        with admitted.passage:
+            await exchange.until_gone(chat.whole(self._router, admitted.request, exchange, embeddings.answer))
+
     async def _count_tokens(self, exchange: Exchange, key: Key | None) -> None:
         asked = parsed(await exchange.body(self._limits))
         body = MESSAGES.chat_body({"max_tokens": 1, **asked} if isinstance(asked, Mapping) else asked)
@@ -150,7 +158,7 @@ class Gateway:
         if is_streamed(body):
             await exchange.until_gone(chat.streamed(self._router, request, exchange, spoken.events(body)))
         else:
-            await exchange.until_gone(chat.whole(self._router, request, exchange, spoken))
+            await exchange.until_gone(chat.whole(self._router, request, exchange, spoken.answer))
 
     async def _models(self, exchange: Exchange, key: Key | None) -> None:
         scope = _EVERYTHING if key is None else key.scope

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 from routerkit.errors import ProviderError
 from routerkit.gateway.exchange import Exchange, Headers, encode
-from routerkit.gateway.formats import Events, Format
+from routerkit.gateway.formats import Events
 from routerkit.gateway.refusal import refusal
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.router import Router
 
 
-async def whole(router: Router, request: Request, exchange: Exchange, spoken: Format) -> None:
+async def whole(router: Router, request: Request, exchange: Exchange, answer: Callable[[Reply], dict[str, Any]]) -> None:
     """Answer in one piece."""
     reply = await router.acomplete(request)
-    await exchange.answer(200, reply.as_written() or encode(spoken.answer(reply)), facts(reply))
+    await exchange.answer(200, reply.as_written() or encode(answer(reply)), facts(reply))
 
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:

@@ -18,6 +18,8 @@ class Limits:
     depth: int = 64
     """Levels of nested JSON."""
     messages: int = 2_000
+    inputs: int = 2_048
+    """Texts of one request for embeddings; as many as OpenAI takes."""
     body_s: float = 30.0
     """Longest wait for a whole body, in seconds."""
     deadline_s: float = 600.0

@@ -16,7 +16,7 @@ from typing import Final, TypeVar, cast
 
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Reply, Request
-from routerkit.providers import openai_format
+from routerkit.providers import embedding_format, openai_format
 from routerkit.providers.litellm_errors import translate
 from routerkit.providers.litellm_guard import GuardedCall, SecondRequestError, guarded
 from routerkit.providers.litellm_params import arguments
@@ -112,6 +112,8 @@ class LiteLLM:
         watch = self._watch(request, None)
         with guarded() as call:
             answer = await self._ask(watch, call, arguments(request))
+        if request.inputs:
+            return embedding_format.reply(as_mapping(answer), request)
         return openai_format.reply(as_mapping(answer), request)
 
     async def _pieces(self, request: Request) -> AsyncGenerator[Chunk]:
@@ -135,6 +137,9 @@ class LiteLLM:
         limit_s = _coarse(watch.total_at - asyncio.get_running_loop().time())
         fixed = {name: value for name, value in self._fixed.items() if value is not None}
         ask: Callable[..., Awaitable[object]] = library.acompletion
+        if "input" in asked:
+            # It passes over `base_url` without a word, and the key would go to the provider's own address.
+            ask, fixed = library.aembedding, {"api_base" if name == "base_url" else name: value for name, value in fixed.items()}
         work = ask(**asked, **fixed, num_retries=0, max_retries=0, timeout=limit_s, stream_timeout=limit_s, caching=False)
         return await self._timed(watch, call, work)
 

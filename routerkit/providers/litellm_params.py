@@ -1,4 +1,4 @@
-"""From a request to the arguments of `litellm.acompletion`."""
+"""From a request to the arguments of `litellm.acompletion`, or of `litellm.aembedding`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Json, Message, Request
+from routerkit.providers import embedding_format
 
 _ARGUMENTS: Final = frozenset(
     {
@@ -48,6 +49,8 @@ def arguments(request: Request) -> dict[str, object]:
     Raises:
         ProviderError: `invalid_request` for a video to a model that takes none.
     """
+    if request.inputs:
+        return {name: _mutable(value) for name, value in embedding_format.arguments(request).items()}
     asked: dict[str, object] = {"model": request.model, "messages": [_mutable(_with_video(m, request.model)) for m in request.messages]}
     given: dict[str, Json] = {
         "tools": request.tools or None,

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request
-from routerkit.providers import as_written, http1, http1_sync, openai_format
+from routerkit.providers import as_written, embedding_format, http1, http1_sync, openai_format
 from routerkit.providers.openai_errors import Upstream, error, error_event
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.timers import Timers, Watch
@@ -70,6 +70,7 @@ class OpenAICompatible:
         self._upstream = Upstream(self._origin.name, tuple(s for s in secrets if s))
         self._headers, self._timers, self._max_tokens_field = sent, timers, max_tokens_field
         self._chat = http1.request_head(self._origin, "/chat/completions", sent)
+        self._embeddings = http1.request_head(self._origin, "/embeddings", sent)
         self._n_idle, self._max_body_bytes = connections, max_body_bytes
         self._sync = http1_sync.Connections(self._origin, n_idle=connections, max_body_bytes=max_body_bytes)
         self._lock = threading.Lock()
@@ -191,6 +192,8 @@ class OpenAICompatible:
         return Watch(self._timers, timeout_s=request.timeout_s, first_token_s=first_s)
 
     def _whole(self, request: Request) -> bytes:
+        if request.inputs:
+            return http1.with_body(self._embeddings, embedding_format.payload(request))
         field = self._max_tokens_field
         return http1.with_body(self._chat, as_written.whole_body(request, field) or openai_format.payload(request, max_tokens_field=field))
 
@@ -204,6 +207,8 @@ class OpenAICompatible:
 
     def _reply(self, exchange: http1.Exchange, body: bytes, request: Request) -> Reply:
         parsed = self._json(exchange, body)
+        if request.inputs:
+            return embedding_format.reply(parsed, request, body)
         answer = openai_format.reply(parsed, request)
         return answer if request.written is None else as_written.with_body(answer, parsed, body)
 

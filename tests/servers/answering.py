@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.servers import wire
+from tests.servers import embeddings, wire
 from tests.servers.brain import Answer, limit, think
 from tests.servers.fault import Fault
 from tests.servers.rules import violation
@@ -18,6 +18,7 @@ from tests.servers.rules import violation
 if TYPE_CHECKING:
     from tests.servers.strict_openai import StrictOpenAI
 
+_PLACES = {("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings"), ("GET", "/v1/models")}
 _WRONG_KEY = "Incorrect API key provided: {}. You can find your API key in your account settings."
 
 
@@ -52,6 +53,8 @@ class Answering:
                 200, json.dumps({"object": "list", "data": [{"id": m, "object": "model"} for m in self._server.models]}).encode()
             )
         body = json.loads(raw)
+        if start.startswith("POST /v1/embeddings"):
+            return await self._send(200, json.dumps(embeddings.answer(body, fault)).encode())
         answer, model = self._answer(body), fault.model or body["model"]
         if not body.get("stream"):
             return await self._send(200, json.dumps(wire.whole(answer, fault, model, self._n), ensure_ascii=False).encode())
@@ -63,7 +66,7 @@ class Answering:
         if key != server.api_key:
             return 401, wire.error(_WRONG_KEY.format(key), "invalid_request_error", code="invalid_api_key")
         method, path, _ = start.split(" ")
-        if (method, path.partition("?")[0]) not in {("POST", "/v1/chat/completions"), ("GET", "/v1/models")}:
+        if (method, path.partition("?")[0]) not in _PLACES:
             return 404, wire.error(f"Invalid URL ({method} {path})", "invalid_request_error")
         if method == "GET":
             return None
@@ -71,7 +74,7 @@ class Answering:
             body = json.loads(raw)
         except ValueError:
             body = None
-        broken = violation(body)
+        broken = embeddings.violation(body) if path == "/v1/embeddings" else violation(body)
         if broken is not None:
             return 400, wire.error(broken[0], "invalid_request_error", param=broken[1])
         if (server.models and body["model"] not in server.models) or body["model"].startswith("unknown"):

@@ -70,7 +70,7 @@ def test_facts_of_a_listed_model(price_map: Path) -> None:
     assert (0.25, 2.0, 0.025) == (facts.price.input, facts.price.output, facts.price.cached_input)
     assert facts.price.cache_write is None, "0 for writing a paid cache means that nobody filled it in"
     assert (272_000, 128_000) == (facts.context_tokens, facts.max_output_tokens)
-    assert {"tools": True, "vision": False, "json_schema": True, "json_mode": True} == dict(facts.can)
+    assert {"tools": True, "vision": False, "json_schema": True, "json_mode": True, "embeddings": False} == dict(facts.can)
     assert facts.price.version.startswith("litellm ")
     assert facts.price.version.endswith(" map")
 
@@ -90,7 +90,7 @@ def test_facts_of_a_listed_model(price_map: Path) -> None:
         ("deep/gpt-mini", None, False),
         ("gpt-mini-2025-08-07", None, False),
         ("GPT-MINI", None, False),
-        ("embed", None, False),
+        ("embed", None, True),
         ("", None, False),
     ],
 )
