@@ -125,6 +125,7 @@ def call_row(record: Record) -> Row:
         "config_revision": decision.config_revision,
         "worker_pid": os.getpid(),
         "cached_from": record.cached_from,
+        "key_id": request.key,
         "decision": decision.to_dict(),
         "attempts": [_attempt_json(a) for a in record.attempts],
     }

@@ -43,6 +43,7 @@ LAZY: Final = {
     "replay": Lazy("routerkit.cli.replay", "replay", "What would logged traffic have done under another configuration?"),
     "drift": Lazy("routerkit.cli.online", "drift", "Who has become worse than the scorecard says?"),
     "budgets": Lazy("routerkit.cli.budgets", "budgets", "Show what agents, keys and pools have spent today, and what is left."),
+    "usage": Lazy("routerkit.cli.usage", "usage", "Show who spent what, and what a success cost, failures included."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
 }
 """In the order of a first day with routerkit."""

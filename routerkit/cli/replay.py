@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from routerkit.cli.ledger import DEFAULT_CONFIG, AsJson, Folder, find_folder
+from routerkit.cli.since import Since, start_of
 from routerkit.cli.tables import cell, print_table
 from routerkit.counterfactual import Counterfactual, replay_calls
 from routerkit.decision import format_usd
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 # routerkit.config brings pydantic (80 ms), so it is imported only when the command runs.
 
-_SINCE: Final = re.compile(r"(\d+)([mhdw])")
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SHOWN_MOVES: Final = 12
 _ROUTES_ACT_BY: Final = (".kind", ".only", ".prefer", ".avoid", ".threshold")
 """What of a route acts on a request that it was found for."""
@@ -39,7 +36,7 @@ _ROUTES_ACT_BY: Final = (".kind", ".only", ".prefer", ".avoid", ".threshold")
 def replay(
     policy: Annotated[Path, typer.Option("--policy", help="Configuration to try, a changed copy of the one in force.")],
     pool: Annotated[str | None, typer.Option(help="Only calls through this pool.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only calls of the last 30m, 12h, 7d, 2w, or since 2026-11-20.")] = None,
+    since: Since = None,
     is_diff: Annotated[bool, typer.Option("--diff", help="Only say what the configurations differ in; no call is decided again.")] = False,
     sample: Annotated[int, typer.Option(min=1, help="Calls decided again at most, drawn by a hash of their ids.")] = SAMPLE,
     folder: Folder = None,
@@ -56,7 +53,7 @@ def replay(
         return
     if pool is not None and pool not in new.pools:
         raise ConfigError(f"{policy}: no pool {pool!r}; it has {', '.join(new.pools)}")
-    read_calls = read_logged(find_folder(folder, config), since=_start(since, now_utc()), pool=pool, sample=sample)
+    read_calls = read_logged(find_folder(folder, config), since=start_of(since, now_utc()), pool=pool, sample=sample)
     settings = _compared(_settings(new, policy.parent), _settings(old, config.parent), checks_alike=old.verifiers == new.verifiers)
     calls = [call for call in read_calls.calls if call.decision.pool in settings]
     found = replay_calls(calls, settings)
@@ -107,18 +104,6 @@ def _compared(new: Mapping[str, Setting], old: Mapping[str, Setting], *, checks_
 def _checks(setting: Setting) -> set[tuple[str, ...]]:
     """What the pool's cascades check answers by."""
     return {policy.settings.verify for policy in (setting.policy, *setting.variants.values())}
-
-
-def _start(since: str | None, now: datetime) -> datetime | None:
-    if since is None:
-        return None
-    if found := _SINCE.fullmatch(since):
-        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
-    try:
-        at = datetime.fromisoformat(since)
-    except ValueError:
-        raise ConfigError(f"--since {since!r}: write 30m, 12h, 7d, 2w, or a date like 2026-11-20") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _facts(found: Counterfactual, read_calls: LoggedCalls, left_out: dict[str, int], changes: list[str]) -> dict[str, object]:

@@ -88,6 +88,7 @@ CALLS: Final = StreamSchema(
         "config_revision": "VARCHAR",
         "worker_pid": "BIGINT",
         "cached_from": "VARCHAR",
+        "key_id": "VARCHAR",
         "decision": "JSON",
         "attempts": "JSON",
         "prompt": "VARCHAR",
