@@ -33,8 +33,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 = any free one.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share what [state] keeps.")] = 1,
+    is_logging: Annotated[bool, typer.Option("--log-calls", help="Print one line of JSON per call, without prompts.")] = False,
 ) -> None:
     """Serve OpenAI's API over the pools of a configuration."""
+    from routerkit.gateway.call_log import CallLog
     from routerkit.gateway.server import Address, check, listen
     from routerkit.gateway.server import serve as run
 
@@ -44,7 +46,7 @@ def serve(
         print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
         children = fork_children(workers - 1)
         try:
-            run(config, sock)
+            run(config, sock, more=[CallLog()] if is_logging else [])
         finally:
             for pid in children:
                 os.kill(pid, signal.SIGTERM)

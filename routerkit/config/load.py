@@ -19,6 +19,7 @@ from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
 from routerkit.config.section import Section
 from routerkit.config.state import build_store
+from routerkit.config.telemetry import build_telemetry
 from routerkit.config.watch import SWAPPING
 from routerkit.errors import ConfigError
 from routerkit.messages import Json
@@ -61,8 +62,9 @@ def load(path: str | PathLike[str], *, observers: Sequence[Observer] = ()) -> Ro
     config, base = read(path), Path(path).parent
     watches = [watch for watch in (build_watch(config, base), build_report_watch(config, base)) if watch is not None]
     ledger = build_ledger(config, base)
+    telling = [observer for observer in (ledger, build_telemetry(config.telemetry)) if observer is not None]
     state = build_state(config, base, loading=(Path(path).resolve(),))
-    router = build_router(config, base, state, [*observers, *([] if ledger is None else [ledger]), *watches])
+    router = build_router(config, base, state, [*observers, *telling, *watches])
     for watch in watches:
         watch.start(router)
     if (store := build_store(config, base)) is not None:

@@ -16,6 +16,7 @@ from routerkit.config.routing import ClassifierSection, ExperimentSection, Route
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 from routerkit.config.state_section import StateSection
+from routerkit.config.telemetry import TelemetrySection
 from routerkit.config.verifying import VerifierSection
 
 PROVIDER_KINDS: Final = ("openai", "litellm", "local", "replay", "simulated", "router")
@@ -258,6 +259,7 @@ class Config(Section):
     online: OnlineSection | None = None
     state: StateSection | None = None
     cache: CacheSection | None = None
+    telemetry: TelemetrySection | None = None
     timeouts: TimeoutsSection = TimeoutsSection()
 
     _source: Source = PrivateAttr(default_factory=Source)

@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from routerkit.gateway.listener import listening
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
 from routerkit.gateway.turnstile import Turnstile
+from routerkit.observe import Observer
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
@@ -66,26 +67,26 @@ def check(config: Path, address: Address) -> None:
         raise ConfigError(f"{address.host} is open to other machines and there is no key; {remedy}")
 
 
-def build(config: Path) -> tuple[Gateway, Router]:
-    """A gateway for a configuration. Once a key was made, every request needs one.
+def build(config: Path, *, more: Sequence[Observer] = ()) -> tuple[Gateway, Router]:
+    """A gateway for a configuration, and `more` who are told of its calls. Once a key was made, every request needs one.
 
     Raises:
         ConfigError: the configuration is wrong.
     """
     path, memory, metrics, turnstile = keys_path(config), Memory(), Metrics(), Turnstile()
-    router = load(config, observers=[memory, metrics, turnstile])
+    router = load(config, observers=[memory, metrics, turnstile, *more])
     turnstile.store = router.store
     gate = Gate(KeyStore(path), turnstile) if path.exists() else None
     return Gateway(router, gate=gate, memory=memory, metrics=metrics), router
 
 
-def serve(config: Path, sock: socket.socket) -> None:
+def serve(config: Path, sock: socket.socket, *, more: Sequence[Observer] = ()) -> None:
     """Serve on a listening socket until SIGINT or SIGTERM, then let running answers finish; a second signal ends them.
 
     Raises:
         ConfigError: as `build`.
     """
-    gateway, router = build(config)
+    gateway, router = build(config, more=more)
     _tune()
     uvloop.run(_serve(gateway, router, config, sock))
 
