@@ -12,7 +12,7 @@ from routerkit.messages import Json
 Object = Mapping[str, Json]
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream", "service_tier")
-_KNOWN: Final = frozenset(
+KNOWN: Final = frozenset(
     {*_SAME, "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "thinking", "context_management", "output_config"}
 )
 _UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send may be unhashable
@@ -27,7 +27,7 @@ def chat_body(body: Json) -> Object:
     """
     if not isinstance(body, Mapping):
         raise bad("the body must be a JSON object")
-    unknown = sorted(body.keys() - _KNOWN)
+    unknown = sorted(body.keys() - KNOWN)
     if unknown:
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80])
     if not isinstance(body.get("max_tokens"), int):

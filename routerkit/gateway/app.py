@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from routerkit.errors import ProviderError
 from routerkit.features import features
-from routerkit.gateway import chat, embeddings
+from routerkit.gateway import chat, embeddings, openapi
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.browsers import check_local
@@ -70,6 +70,7 @@ class Gateway:
             ("GET", "/v1/models"): self._models,
             ("POST", "/v1/feedback"): self._feedback,
             ("GET", "/metrics"): self._show_metrics,
+            ("GET", "/openapi.json"): self._describe,
         }
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -197,6 +198,9 @@ class Gateway:
             raise Refusal(403, "metrics are about all pools, and this key may use only some", code="not_allowed")
         body, content_type = self._metrics.text(self._router)
         await exchange.answer(200, body, [(b"content-type", content_type)])
+
+    async def _describe(self, exchange: Exchange, key: Key | None) -> None:
+        await exchange.answer(200, encode(openapi.document(self._limits)))
 
     async def _health(self, exchange: Exchange) -> None:
         await exchange.answer(200, b'{"status":"ok"}')

@@ -13,8 +13,8 @@ from routerkit.gateway.wire import Body, request_of
 from routerkit.messages import Json, Reply, Request
 
 _PASSED: Final = ("dimensions", "encoding_format", "input_type", "user")
-_KNOWN: Final = frozenset({"model", "input", "metadata", *_PASSED})
-_ENCODINGS: Final = (None, "float", "base64")
+KNOWN: Final = frozenset({"model", "input", "metadata", *_PASSED})
+ENCODINGS: Final = (None, "float", "base64")
 
 
 def embeddings_of(body: Json, headers: Mapping[str, str], limits: Limits) -> Request:
@@ -25,9 +25,9 @@ def embeddings_of(body: Json, headers: Mapping[str, str], limits: Limits) -> Req
     """
     if not isinstance(body, Mapping):
         raise bad("the body must be a JSON object")
-    if unknown := sorted(body.keys() - _KNOWN):
+    if unknown := sorted(body.keys() - KNOWN):
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
-    if body.get("encoding_format") not in _ENCODINGS:
+    if body.get("encoding_format") not in ENCODINGS:
         raise bad("encoding_format must be float or base64", param="encoding_format")
     dimensions = body.get("dimensions")
     if dimensions is not None and (isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1):

@@ -10,7 +10,7 @@ from routerkit.messages import Json
 
 Object = Mapping[str, Json]
 _SAME: Final = ("model", "temperature", "top_p", "stream", "metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier", "user")
-_KNOWN: Final = frozenset(
+KNOWN: Final = frozenset(
     {*_SAME, "input", "instructions", "tools", "tool_choice", "max_output_tokens", "text", "reasoning", "store", "include", "truncation"}
 )
 _IGNORED_ITEMS: Final = ("reasoning", "item_reference")  # no set: what callers send may be unhashable
@@ -27,7 +27,7 @@ def chat_body(body: Json) -> Object:
         raise bad("the body must be a JSON object")
     if body.get("previous_response_id") or body.get("conversation"):
         raise bad("nothing is stored here; send the whole conversation as input", param="previous_response_id")
-    unknown = sorted(name for name in body.keys() - _KNOWN if body[name] is not None)
+    unknown = sorted(name for name in body.keys() - KNOWN if body[name] is not None)
     if unknown:
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}

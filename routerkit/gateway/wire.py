@@ -56,8 +56,8 @@ _PASSED: Final = frozenset(
     }
 )
 """Fields that reach a provider as they are. Anything else is refused, so that no caller can name an endpoint or a key."""
-_KNOWN: Final = _OWN | _PASSED
-_ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
+KNOWN: Final = _OWN | _PASSED
+ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
 _HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
 _HINT_HEADERS: Final = tuple((f"x-routerkit-{name}", name) for name in _HINTS)
 
@@ -105,8 +105,8 @@ def is_streamed(body: Body) -> bool:
 
 
 def _check_fields(body: Body) -> None:
-    if not _KNOWN.issuperset(body):
-        unknown = sorted(body.keys() - _KNOWN)
+    if not KNOWN.issuperset(body):
+        unknown = sorted(body.keys() - KNOWN)
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
     if body.get("n", 1) not in (None, 1):
         raise bad("n must be 1; send the request several times for several answers", param="n")
@@ -119,8 +119,8 @@ def _messages(body: Body, limits: Limits) -> tuple[Mapping[str, Json], ...]:
     if len(messages) > limits.messages:
         raise bad(f"there are {len(messages)} messages; at most {limits.messages} are accepted", param="messages")
     for number, message in enumerate(messages):
-        if message.get("role") not in _ROLES:
-            raise bad(f"messages[{number}].role must be one of {', '.join(sorted(_ROLES))}", param=f"messages[{number}].role")
+        if message.get("role") not in ROLES:
+            raise bad(f"messages[{number}].role must be one of {', '.join(sorted(ROLES))}", param=f"messages[{number}].role")
         content = message.get("content")
         if content is not None and not isinstance(content, str) and not _is_parts(content):
             raise bad(f"messages[{number}].content must be a text or a list of parts", param=f"messages[{number}].content")
