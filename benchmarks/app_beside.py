@@ -53,7 +53,7 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     with tempfile.TemporaryDirectory() as folder, Ledger(Path(folder)) as ledger:
         router = _router(ledger)
-        app = subprocess.Popen([sys.executable, "-c", _LOOKING, folder], stdout=subprocess.PIPE, text=True)
+        app = subprocess.Popen([sys.executable, "-c", _LOOKING, folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert app.stdout is not None
         _window(router, 2.0)
         app.stdout.readline()  # it has started and asked once
@@ -67,8 +67,10 @@ def main() -> None:
         n_asked = app.communicate()[0].count("asked")
         print(f"{n_asked} rounds of questions while {_PER_SECOND} calls/s were routed; {ledger.dropped} rows dropped")
     for name in Window._fields:
-        without, with_app = (statistics.median(getattr(w, name) for w in found) for found in (alone, beside))
-        print(f"{name:<7} alone {without * 1e6:8.1f} µs   with the app {with_app * 1e6:8.1f} µs   ratio {with_app / without:.3f}")
+        pairs = [(getattr(w, name), getattr(v, name)) for w, v in zip(alone, beside, strict=True)]
+        without, with_app = (statistics.median(values) * 1e6 for values in zip(*pairs, strict=True))
+        ratio = statistics.median(b / a for a, b in pairs)
+        print(f"{name:<7} alone {without:8.1f} µs   with the app {with_app:8.1f} µs   ratio within a round {ratio:.3f}")
 
 
 def _router(ledger: Ledger) -> Router:

@@ -37,7 +37,7 @@ def headline(found: Evaluation, predicted: float | None, figure: Figure) -> Head
         return Headline(figure(found.dr.value), _signed(found.change.value, figure), basis, is_sure)
     if predicted is None:
         return Headline("unknown", None, "no outcomes, and no prediction: a price or a measurement is missing")
-    return Headline(figure(predicted), None, "as the scorecard predicts; no outcomes speak for it")
+    return Headline(figure(predicted), None, "as the scorecard predicts; outcomes say too little about it")
 
 
 def dollars(value: float) -> str:

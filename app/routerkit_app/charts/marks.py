@@ -38,5 +38,6 @@ def titled(chart: Picture, title: str, height: int) -> Picture:
         height: In pixels, legend and title included.
     """
     shown, _, see = title.partition(": ")
-    finished: Picture = chart.properties(title=alt.Title(shown, subtitle=see), height=height)
+    heading = alt.Title(shown, subtitle=see, subtitleColor=INK, subtitleFontSize=12)
+    finished: Picture = chart.properties(title=heading, height=height)
     return finished

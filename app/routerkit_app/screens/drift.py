@@ -105,7 +105,7 @@ def _production(found: list[Drift], card: Scorecard) -> None:
     alarms = [d for d in found if d.is_alarm]
     against = f"scorecard {card.cited}" if card.revision else "their own beginning (no scorecard is in force)"
     st.metric("alarms", len(alarms), help="Evidence of 1 or more; without any change a cell alarms once in 1,000 outcomes, on average.")
-    st.caption(f"{len(found)} measures of cells, compared with {plain(against)}.")
+    st.caption(f"Measures of cells compared with {plain(against)}: {len(found)}")
     by_name = {f"{d.target} · {d.kind or 'unknown'} · {d.measure}": d for d in found}
     draw(_days_chart(by_name[st.selectbox("Cell", list(by_name), key="cell", bind="query-params")]), key="days")
     table(drifts_frame(found), "drift", _COLUMNS)

@@ -46,7 +46,8 @@ _FITNESS: Final = """
     seen AS (SELECT called_at, unnest(CAST(decision->'$.candidates' AS JSON[])) AS c FROM newest)
     SELECT c->>'$.target' AS target,
         CASE WHEN c->>'$.drop.by' IN ('health', 'limited', 'disabled', 'budget') THEN c->>'$.drop.by' ELSE 'fit' END AS outcome,
-        count(*) AS decisions, max(called_at) AS last, arg_max(c->>'$.drop.why', called_at) AS why
+        count(*) AS decisions, max(called_at) AS last,
+        CASE WHEN outcome <> 'fit' THEN arg_max(c->>'$.drop.why', called_at) END AS why
     FROM seen GROUP BY 1, 2 ORDER BY 1, 2"""
 _COLUMNS: Final = {
     "mean_s": columns.seconds("mean"),

@@ -132,7 +132,9 @@ def _curve(state: RouterState, pool: Pool, policy: Policy, logged: LoggedCalls) 
         few = LoggedCalls(logged.calls[:: max(1, len(logged.calls) // _CURVE_SAMPLE)], logged.n_stored)
         found = {step: _replayed(state, pool, knob.turned(policy, step), few) for step in knob.steps(policy)}
         points = curve_frame(found, chosen=knob.value(policy))
-        if not points.empty:
+        if len(points) == 1:
+            st.caption(f"Wherever “{knob.label}” stands, the scorecard predicts the same.")
+        elif not points.empty:
             draw(charts.curve(points, knob=knob.label), key="curve")
 
 
