@@ -43,7 +43,7 @@ newest: ## the integrations on the newest releases there are, beside the pinned 
 
 lake: ## the store on DuckDB 1.5, alone and as a lake on a real PostgreSQL (needs uv, and a PostgreSQL server for the lake)
 	uv venv -q --allow-existing --python $(PYTHON) .venv/lake
-	uv pip install -q --python .venv/lake -e '.[lake]' 'moto[server]' hypothesis pytest pytest-asyncio pytest-timeout pytest-xdist
+	uv pip install -q --python .venv/lake -e '.[gateway,lake]' 'moto[server]' hypothesis pytest pytest-asyncio pytest-timeout pytest-xdist
 	.venv/lake/bin/python -m pytest -q -n 2 --dist loadfile tests/store tests/lake $(ARGS)
 
 lock: ## resolve the pinned set anew (needs uv)
