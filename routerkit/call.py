@@ -106,6 +106,7 @@ class Call:
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
         self._close(self._known_usage(), None)
+        self.around.succeeded(self.attempts[-1].target, self.latency_s)
         if self._purpose == "answer":
             self._answered = len(self.attempts) - 1
         if not self.decision.steps:  # else the call goes on until it is settled

@@ -104,7 +104,6 @@ class Escalation:
                 return stop.value if isinstance(stop.value, ProviderError) else ProviderError("nothing was left to try", code="all_failed")
             outcome = yield Send(step, request, purpose) if isinstance(step, Open) else step
             if isinstance(outcome, Reply):
-                self.around.succeeded(self.call.attempts[-1].target, self.call.latency_s)
                 return outcome
             error = outcome if isinstance(outcome, ProviderError) else None
 

@@ -154,7 +154,8 @@ class Router:
             if call.decision.steps:
                 return self._verified(call, state)
             reply = drive(self._steps(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep)
-            return self._replied(call, reply)
+            call.replied(reply)
+            return call.signed(reply)
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
@@ -163,7 +164,8 @@ class Router:
             if call.decision.steps:
                 return await self._averified(call, state)
             reply = await adrive(self._steps(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep)
-            return self._replied(call, reply)
+            call.replied(reply)
+            return call.signed(reply)
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces; the last chunk carries record id, target and cost.
@@ -189,7 +191,8 @@ class Router:
                 raise broke(call, exc) from exc
             finally:
                 close(opened.rest)
-            yield self._streamed(call)
+            call.streamed()
+            yield call.signature()
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Async twin of `stream`."""
@@ -211,7 +214,8 @@ class Router:
                 raise broke(call, exc) from exc
             finally:
                 await aclose(opened.rest)
-            yield self._streamed(call)
+            call.streamed()
+            yield call.signature()
 
     def report(self, record_id: str, *, success: bool, evidence: str = "") -> None:
         """Tell what later became of an answer: tests passed, diff applied, reverted.
@@ -280,11 +284,10 @@ class Router:
         return Running(Call(request, decision, around, at=decision.at, is_stream=is_stream), reign, self._finish)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
-        decision = call.decision
-        if not decision.ranked:
+        if not call.decision.ranked:
             call.status = "error"
-            raise NoCandidateError(decision)
-        return attempts(state.targets(decision), deadline=call.deadline, retry=self._retry, around=call.around)
+            raise NoCandidateError(call.decision)
+        return attempts(state.targets(call.decision), deadline=call.deadline, retry=self._retry, around=call.around)
 
     def _verified(self, call: Call, state: RouterState) -> Reply:
         return call.signed(pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))
@@ -294,16 +297,6 @@ class Router:
 
     def _course(self, call: Call, state: RouterState) -> Course:
         return verified_course(call, state, lambda question: self._decide(question, state), self._retry, call.around)
-
-    def _replied(self, call: Call, reply: Reply) -> Reply:
-        call.replied(reply)
-        call.around.succeeded(call.attempts[-1].target, call.latency_s)
-        return call.signed(reply)
-
-    def _streamed(self, call: Call) -> Chunk:
-        call.streamed()
-        call.around.succeeded(call.attempts[-1].target, call.latency_s)
-        return call.signature()
 
     def _finish(self, call: Call) -> None:
         record = call.record()
