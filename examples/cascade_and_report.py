@@ -19,7 +19,8 @@ from routerkit.store import learn
 
 QUALITY = {"mini": 0.70, "middle": 0.85, "large": 0.97}
 MODELS = {name: Simulated(quality=quality, seed=i) for i, (name, quality) in enumerate(QUALITY.items())}
-TARGETS = tuple(Target(name, name, f"simulated-{name}", price=Price(10.0**i, 10.0**i)) for i, name in enumerate(MODELS))
+PRICES = tuple(Price(10.0**i, 10.0**i) for i in range(len(MODELS)))
+TARGETS = tuple(Target(name, name, f"simulated-{name}", price=price) for name, price in zip(MODELS, PRICES, strict=True))
 
 
 def task(name: str, model: str = "coding") -> Request:
@@ -45,7 +46,7 @@ def measured(n: int = 300) -> Scorecard:
     for request in (task(f"task {i}") for i in range(n)):
         replies = [model.complete(request) for model in MODELS.values()]
         rows.append(tuple(float(is_right(reply)) for reply in replies))
-        usd = [mean + target.price.cost_usd(reply.usage) / n for mean, target, reply in zip(usd, TARGETS, replies, strict=True)]
+        usd = [mean + price.cost_usd(reply.usage) / n for mean, price, reply in zip(usd, PRICES, replies, strict=True)]
         checks.update((is_right(reply), bool(Tests().verify(request, reply).accepted)) for reply in replies)
     joint = JointOutcomes(
         "bug_fix", tuple(MODELS), tuple(Pattern(n_tasks, scores, tuple(usd)) for scores, n_tasks in Counter(rows).items())
