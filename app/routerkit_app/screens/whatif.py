@@ -82,7 +82,7 @@ def _turned(place: DeltaGenerator, state: RouterState, pool: Pool) -> Policy:
 
 
 def _replayed(state: RouterState, pool: Pool, policy: Policy, logged: LoggedCalls) -> Counterfactual:
-    setting = Setting(pool, policy, state.scorecard, state.rules)
+    setting = Setting(pool, policy, state.scorecard, state.rules, routes=state.routes)
     # What the answer depends on, as text: neither decisions nor settings can be hashed.
     asked = f"{state.revision} {state.scorecard.revision} {pool.name} {policy} {id(logged)} {len(logged.calls)}"
     return _decided_again(asked, logged, setting)
