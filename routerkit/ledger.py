@@ -1,6 +1,6 @@
-"""Remembering every routed call: an Observer that hands records to a segment writer and costs the call under a microsecond.
+"""Remembering every routed call: an Observer that writes each record before the caller has the end of its answer.
 
-Rows are built in the writer's thread. Prompts and answers are not stored unless asked for, only their sizes and a hash.
+A slow disk is left to the writer's thread. Prompts and answers are not stored unless asked for, only their sizes and a hash.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from routerkit.store import CALLS, REPORTS, Durability, Pace, Row, SegmentWriter
 _MAX_REMARK_CHARS: Final = 500
 _MAX_TEXT_CHARS: Final = 2_000_000
 """Keeps a row with prompt and answer below the writer's limit, at up to two bytes per character."""
-_PACE: Final = Pace(capacity=20_000)
+_PACE: Final = Pace(capacity=20_000, is_at_once=True)
 """Records keep their prompts alive while they wait; 20,000 are 20 s at 1,000 calls per second."""
 
 
 class Ledger:
     """Stores every Record and Report it observes; see docs/ledger.md for the columns.
 
-    Never blocks and never raises: what cannot be stored is counted in `dropped` and logged once.
+    Never waits for a slow disk twice and never raises: what cannot be stored is counted in `dropped` and logged once.
     """
 
     def __init__(

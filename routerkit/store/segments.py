@@ -1,8 +1,12 @@
-"""Appending rows without making anybody wait: `append` is a deque append, a thread of its own does the rest on a 200 ms tick."""
+"""Appending rows without making anybody wait: `append` is a deque append, a thread of its own does the rest on a 200 ms tick.
+
+Where a row must be on disk before its caller goes on, `append` writes it itself, as long as the disk is quick.
+"""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -23,6 +27,9 @@ Durability = Literal["flush", "fsync"]
 _log = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 1_000
 """Rows per write(); bounds memory when a long prompt log drains a full buffer."""
+_SLOW_S: Final = 0.005
+"""A disk that takes longer is left to the thread for `_PATIENCE_S`: whoever appends may lose that much once, not with every row."""
+_PATIENCE_S: Final = 30.0
 MAX_ROW_BYTES: Final = 8 * 2**20
 """A longer row is dropped and counted: readers take at most 16 MiB per line."""
 
@@ -37,6 +44,8 @@ class Pace:
     rotate_rows: int = 10_000
     capacity: int = 100_000
     """Rows waiting in memory; beyond it rows are dropped and counted."""
+    is_at_once: bool = False
+    """Whether `append` writes: its row survives `kill -9` once it returns, unless the disk is slow or another thread is writing."""
 
 
 class SegmentWriter(Generic[T]):
@@ -79,13 +88,15 @@ class SegmentWriter(Generic[T]):
         return self._n_dropped
 
     def append(self, row: T) -> None:
-        """Hand over one row; it must not be changed afterwards. Costs well under a microsecond."""
+        """Hand over one row; it must not be changed afterwards. Costs well under a microsecond unless it is written at once."""
         if self._thread is None:
             self._start()
         if len(self._buffer) >= self._capacity:
             self._drop(1, "full", "its buffer is full: rows come faster than the disk takes them, or the writer is closed")
             return
         self._buffer.append(row)
+        if self._pace.is_at_once:
+            self._write_at_once()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Block until every row appended before is on disk, or was dropped; False when `timeout_s` passed first."""
@@ -106,7 +117,8 @@ class SegmentWriter(Generic[T]):
         self._put(_Mark(is_last=True))
         self._wake.set()
         if thread is None:
-            self._drain()  # no thread could be started
+            with self._writing:
+                self._drain()  # no thread could be started
         else:
             thread.join(timeout_s)
         if self._n_dropped:
@@ -130,6 +142,10 @@ class SegmentWriter(Generic[T]):
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._opened_s = 0.0
+        self._writing = threading.Lock()
+        """Held by whoever drains the buffer."""
+        self._is_over = False
+        self._patient_until = -math.inf
 
     def _put(self, mark: _Mark) -> _Mark:
         self._buffer.append(mark)
@@ -155,13 +171,27 @@ class SegmentWriter(Generic[T]):
         if is_first:
             _log.warning("store %s: rows of stream %s are dropped: %s", self._folder, self._stream, why)
 
-    def _run(self) -> None:
-        while not self._drain():
-            self._wake.wait(self._pace.tick_s)
-            self._wake.clear()
+    def _write_at_once(self) -> None:
+        began_s = self._clock()
+        # Looked at again after each release: a row that came meanwhile found the lock taken, and nobody else would write it soon.
+        while began_s >= self._patient_until and self._buffer and self._writing.acquire(blocking=False):
+            try:
+                self._drain()
+            finally:
+                self._writing.release()
+            if self._clock() - began_s > _SLOW_S:
+                self._patient_until = self._clock() + _PATIENCE_S
 
-    def _drain(self) -> bool:
-        """Write what is in the buffer now; True when that was the end. One look at the length: new rows make the next, larger batch."""
+    def _run(self) -> None:
+        while not self._is_over:
+            with self._writing:
+                self._drain()
+            if not self._is_over:
+                self._wake.wait(self._pace.tick_s)
+                self._wake.clear()
+
+    def _drain(self) -> None:
+        """Write what is in the buffer now. One look at the length: new rows make the next, larger batch."""
         batch: list[T] = []
         for _ in range(len(self._buffer)):
             item = self._buffer.popleft()
@@ -174,10 +204,10 @@ class SegmentWriter(Generic[T]):
                 self._rotate_if(is_due=item.is_last or self._is_rotation_due())
                 item.done.set()
                 if item.is_last:
-                    return True
+                    self._is_over = True
+                    return
         self._write(batch)
         self._rotate_if(is_due=self._is_rotation_due())
-        return False
 
     def _write(self, batch: Sequence[T]) -> None:
         lines = [line for item in batch if (line := self._line(item))]

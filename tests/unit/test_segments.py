@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,41 @@ def test_schema_that_would_make_bad_sql_is_refused(change, message):
     good = {"name": "t", "table": "t", "key": "k", "columns": {"k": "VARCHAR"}}
     with pytest.raises(ValueError, match=message):
         StreamSchema(**(good | change))
+
+
+AT_ONCE = Pace(tick_s=3600, is_at_once=True)
+
+
+def test_row_written_at_once_is_on_disk_when_append_returns(tmp_path):
+    """So that no caller has the end of an answer whose row `kill -9` can still take."""
+    writer = SegmentWriter(tmp_path, "t", pace=AT_ONCE)
+    writer.append({"n": 1})
+    assert [{"n": 1}] == lines(tmp_path)
+    writer.close()
+
+
+def test_slow_disk_is_left_to_the_thread(tmp_path):
+    """Whoever appends meets it once; after a while it is tried again."""
+    clock = FakeClock()
+
+    def slow(row):
+        clock.now_s += 0.2
+        return row
+
+    writer = SegmentWriter(tmp_path, "t", to_row=slow, pace=AT_ONCE, clock=clock)
+    for n in range(3):
+        writer.append({"n": n})
+    assert [{"n": 0}] == lines(tmp_path)
+    clock.now_s += 31
+    writer.append({"n": 3})
+    assert 4 == len(lines(tmp_path))
+    writer.close()
+
+
+def test_threads_that_write_at_once_leave_no_row_behind(tmp_path):
+    """A row that comes while another thread writes is written by that one."""
+    writer = SegmentWriter(tmp_path, "t", pace=AT_ONCE)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: writer.append({"n": n}), range(400)))
+    assert list(range(400)) == sorted(row["n"] for row in lines(tmp_path))
+    writer.close()
