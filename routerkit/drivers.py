@@ -87,7 +87,7 @@ def prime(chunks: Iterator[Chunk], call: Call) -> Opened:
     for chunk in chunks:
         call.saw(chunk)
         head.append(chunk)
-        if chunk.has_content():
+        if chunk.says_something():
             break
     return Opened(head, chunks)
 
@@ -99,7 +99,7 @@ async def aprime(chunks: AsyncIterator[Chunk], call: Call) -> AOpened:
         async for chunk in chunks:
             call.saw(chunk)
             head.append(chunk)
-            if chunk.has_content():
+            if chunk.says_something():
                 break
     except BaseException:
         await aclose(chunks)  # a cancelled generator may be suspended with its upstream open

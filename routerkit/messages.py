@@ -276,8 +276,15 @@ class Chunk:
         return _as_written(self)
 
     def has_content(self) -> bool:
-        """Whether a caller could see something of the answer in it; from then on no other target may continue the stream."""
+        """Whether it holds anything of the answer."""
         return bool(self.text or self.tool_calls or self.reasoning or self.refusal)
+
+    def says_something(self) -> bool:
+        """Whether a caller could see something of the answer in it; from then on no other target may continue the stream.
+
+        Blank text is not enough: what begins with a line break may still turn out to say nothing.
+        """
+        return bool((self.text and not self.text.isspace()) or self.tool_calls or self.reasoning or self.refusal)
 
 
 def _as_written(answer: Reply | Chunk) -> bytes | None:

@@ -27,8 +27,9 @@ Durability = Literal["flush", "fsync"]
 _log = logging.getLogger(__name__)
 _BATCH_ROWS: Final = 1_000
 """Rows per write(); bounds memory when a long prompt log drains a full buffer."""
-_SLOW_S: Final = 0.005
-"""A disk that takes longer is left to the thread for `_PATIENCE_S`: whoever appends may lose that much once, not with every row."""
+_SLOW_S: Final = 0.1
+"""A disk that takes longer is left to the thread for `_PATIENCE_S`: whoever appends may lose that much once, not with every row.
+Below it a processor that others use looks the same as a slow disk."""
 _PATIENCE_S: Final = 30.0
 MAX_ROW_BYTES: Final = 8 * 2**20
 """A longer row is dropped and counted: readers take at most 16 MiB per line."""
@@ -173,6 +174,8 @@ class SegmentWriter(Generic[T]):
 
     def _write_at_once(self) -> None:
         began_s = self._clock()
+        if began_s < self._patient_until:
+            self._wake.set()
         # Looked at again after each release: a row that came meanwhile found the lock taken, and nobody else would write it soon.
         while began_s >= self._patient_until and self._buffer and self._writing.acquire(blocking=False):
             try:

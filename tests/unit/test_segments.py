@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -219,18 +220,20 @@ def test_row_written_at_once_is_on_disk_when_append_returns(tmp_path):
 
 def test_slow_disk_is_left_to_the_thread(tmp_path):
     """Whoever appends meets it once; after a while it is tried again."""
-    clock = FakeClock()
+    clock, writers = FakeClock(), []
 
     def slow(row):
+        writers.append(threading.current_thread() is threading.main_thread())
         clock.now_s += 0.2
         return row
 
     writer = SegmentWriter(tmp_path, "t", to_row=slow, pace=AT_ONCE, clock=clock)
     for n in range(3):
         writer.append({"n": n})
-    assert [{"n": 0}] == lines(tmp_path)
+        writer.flush()
     clock.now_s += 31
     writer.append({"n": 3})
+    assert [True, False, False, True] == writers
     assert 4 == len(lines(tmp_path))
     writer.close()
 
