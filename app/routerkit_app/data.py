@@ -12,11 +12,8 @@ import streamlit as st
 
 from routerkit.errors import StoreError
 from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, connect_readonly, ingest
+from routerkit_app.environment import DEMO, FOLDER
 
-FOLDER: Final = "ROUTERKIT_APP_FOLDER"
-"""Environment variable with the store's folder, set by `routerkit app`."""
-DEMO: Final = "ROUTERKIT_APP_DEMO"
-"""Environment variable that is set when the data are generated."""
 FRESH_S: Final = 15
 """How old a shown number may be; a question over a million rows takes up to a second."""
 _ANSWERS: Final = 256

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from routerkit_app.data import DEMO, FOLDER
-from routerkit_app.password import LEAST_CHARS, PASSWORD
-from routerkit_app.setup import CONFIG
+from routerkit_app.environment import CONFIG, DEMO, FOLDER, PASSWORD
 from routerkit_app.theme import DARK, LIGHT, PALETTE
 
+LEAST_CHARS: Final = 12
+"""Shortest password accepted; at one guess a second even a careless one of that length holds for years."""
 _FLAGS: Final = {
     "server.headless": "true",
     "browser.gatherUsageStats": "false",
@@ -22,12 +24,15 @@ _FLAGS: Final = {
     "client.showErrorLinks": "false",
     "client.toolbarMode": "viewer",
     "client.disableDataExport": "true",  # its CSV lets formulas through; ours does not
+    "runner.magicEnabled": "false",  # it prints every string that stands alone, our docstrings too
     "server.enableAgentApi": "false",
     "server.maxUploadSize": "1",
     "server.fileWatcherType": "none",
-    "runner.magicEnabled": "false",  # it would print the docstrings of a page's constants
     **{f"theme.light.{name}": value for name, value in LIGHT.items()},
     **{f"theme.dark.{name}": value for name, value in DARK.items()},
+    "theme.metricValueFontSize": "1.5rem",
+    "theme.paddingTop": "3.5rem",
+    "theme.paddingBottom": "3rem",
     "theme.chartCategoricalColors": str(list(PALETTE)).replace("'", '"'),
 }
 
@@ -72,9 +77,16 @@ def run(folder: Path, port: int, *, host: str = "127.0.0.1", config: Path | None
             folder = Path(scratch)
             config = generate(folder)
         shown = {FOLDER: str(folder.resolve()), **({DEMO: "1"} if is_demo else {}), **({CONFIG: str(config.resolve())} if config else {})}
+        return _serve(command(port, host), os.environ | shown)
+
+
+def _serve(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    with subprocess.Popen(arguments, env=env) as server:  # noqa: S603 - our own command
+        # Otherwise the server would outlive us, with its port.
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
-            return subprocess.call(command(port, host), env=os.environ | shown)  # noqa: S603 - our own command
-        except KeyboardInterrupt:
+            return server.wait()
+        except KeyboardInterrupt:  # the server was interrupted with us
             return 130
 
 

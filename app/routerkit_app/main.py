@@ -8,7 +8,7 @@ from routerkit_app.filters import offer
 from routerkit_app.navigation import navigate
 from routerkit_app.password import admit
 
-st.set_page_config(page_title="routerkit", layout="wide")
+st.set_page_config(page_title="routerkit", layout="wide", initial_sidebar_state=250)
 admit()
 page, entry = navigate()
 try:

@@ -9,10 +9,8 @@ from typing import Final
 
 import streamlit as st
 
-PASSWORD: Final = "ROUTERKIT_APP_PASSWORD"  # noqa: S105  name of the variable
-"""Environment variable with the password; without it nobody is asked."""
-LEAST_CHARS: Final = 12
-"""Shortest password accepted; with the pause below, guessing even a careless one takes years."""
+from routerkit_app.environment import PASSWORD
+
 _PAUSE_S: Final = 1.0
 """How long a wrong password takes to be refused."""
 

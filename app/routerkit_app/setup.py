@@ -11,9 +11,8 @@ import streamlit as st
 
 from routerkit import ConfigError, RouterState, Scorecard
 from routerkit.config import Config, plan_state, read
+from routerkit_app.environment import CONFIG
 
-CONFIG: Final = "ROUTERKIT_APP_CONFIG"
-"""Environment variable with the configuration's path, set by `routerkit app`."""
 _FRESH_S: Final = 30
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import altair as alt
+if TYPE_CHECKING:
+    import altair as alt
 
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8F7AE5", "#999999")
 """Okabe and Ito 2008, less the yellow that no white page and the black that no dark page can carry."""
@@ -34,5 +35,7 @@ def colour(field: str, names: Sequence[str], *, title: str | None = None) -> alt
         names: All of them, in order.
         title: Of the legend.
     """
+    import altair as alt  # loaded here: it takes half a second, and the command line only wants the colours
+
     shades = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=shades), legend=alt.Legend(orient="top", title=title))

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from routerkit import format_usd
+from routerkit_app.charts.marks import Picture
 from routerkit_app.data import is_demo
 from routerkit_app.export import as_csv, as_parquet
+from routerkit_app.headings import HEADINGS
+from routerkit_app.markdown import plain
 
-Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart | alt.VConcatChart
+_CARD_WIDTH: Final = 136
+"""Pixels; six fit beside the sidebar at 1280, two on a phone."""
+
+
+class Card(NamedTuple):
+    """One number."""
+
+    label: str
+    value: str
+    says: str
+    """What it counts, its n and its interval."""
 
 
 def head(title: str, says: str) -> None:
@@ -40,20 +52,28 @@ def nothing(what: str, command: str, *, n_elsewhere: int = 0) -> None:
     st.code(command, language="sh")
 
 
-def draw(chart: Chart, *, key: str) -> None:
-    """A chart across the page."""
-    st.altair_chart(chart, width="stretch", key=f"chart-{key}")
+def draw(chart: Picture, *, key: str) -> None:
+    """A chart across the page, under its title, which wraps here and would be cut off inside the chart."""
+    st.markdown(f"**{plain(str(chart.title))}**")
+    st.altair_chart(chart.properties(title=""), width="stretch", key=f"chart-{key}")
 
 
-def table(frame: pd.DataFrame, name: str, columns: Mapping[str, ColumnConfig | str | None] | None = None) -> None:
+def cards(numbers: Iterable[Card]) -> None:
+    """Numbers side by side, as many as fit."""
+    with st.container(horizontal=True, gap="xsmall"):
+        for card in numbers:
+            st.metric(plain(card.label), plain(card.value), help=plain(card.says), border=True, width=_CARD_WIDTH)
+
+
+def table(frame: pd.DataFrame, name: str, more: Mapping[str, ColumnConfig | str | None] | None = None) -> None:
     """A table, and buttons that take it away.
 
     Args:
         frame: Rows, without index.
         name: Of the file, and unique on the page.
-        columns: Streamlit's column configuration: heads, formats, None to hide.
+        more: Configuration of columns beyond `HEADINGS`: heads, formats, None to hide.
     """
-    st.dataframe(frame, hide_index=True, width="stretch", key=f"table-{name}", column_config=columns)
+    st.dataframe(frame, hide_index=True, width="stretch", key=f"table-{name}", column_config={**HEADINGS, **(more or {})})
     take_away(frame, name)
 
 

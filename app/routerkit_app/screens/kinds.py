@@ -1,49 +1,35 @@
-"""Which target for which kind of work."""
+"""Which target is worth its money for which kind of work."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
-import streamlit as st
 
-from routerkit.intervals import wilson
-from routerkit_app.data import ask
-from routerkit_app.view import head, nothing, table
-from routerkit_evals.charts import Tile, heat_map
+from routerkit_app.charts.quality import heat_map
+from routerkit_app.filters import chosen
+from routerkit_app.measured import FILL, by_cell, n_samples
+from routerkit_app.view import draw, head, nothing, table
 
-_FILL = "routerkit eval run --pool coding --tasks own"
+_SHOWN: Final = ["kind", "target", "n_tasks", "share", "low", "high", "cost_per_solved_usd", "latency_s"]
 
 
 def show() -> None:
-    """Heat map of target and kind."""
-    head("By kind", "Which target is worth its money for which kind of work. Empty tiles were never measured.")
-    cells = ask("SELECT target, kind, n_tasks, solved, share, cost_per_solved_usd FROM cells ORDER BY kind, target")
+    """Draw the page."""
+    head("By kind", "Which target is worth its money for which kind of work. Pale tiles were never measured.")
+    cells = by_cell(chosen().samples())
     if cells.empty:
-        nothing("measurements", _FILL)
+        nothing("measurements", FILL, n_elsewhere=n_samples())
         return
-    # Streamlit squeezes a chart, title and all, into this height.
-    height = 120 + 56 * cells["kind"].nunique()
-    st.altair_chart(heat_map(tiles(cells), title="Share of tasks solved, and how many there were"), height=height)
-    table(_with_interval(cells), "cells")
+    draw(heat_map(every_cell(cells), title="Share of tasks solved: darker is better, small n is a guess"), key="kinds")
+    table(cells[_SHOWN], "cells")
 
 
-def tiles(cells: pd.DataFrame) -> list[Tile]:
-    """Every target with every kind; missing ones are unmeasured."""
-    known = {(row.target, row.kind): row for row in cells.itertuples()}
-    found: list[Tile] = []
-    for kind in dict.fromkeys(cells["kind"]):
-        for target in dict.fromkeys(sorted(cells["target"])):
-            row = known.get((target, kind))
-            if row is None:
-                found.append(Tile(target, kind, None))
-            else:
-                interval = wilson(row.solved, row.n_tasks)
-                found.append(Tile(target, kind, row.share, interval.low, interval.high, row.n_tasks))
-    return found
-
-
-def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
-    intervals = [wilson(row.solved, row.n_tasks) for row in frame.itertuples()]
-    return frame.assign(low=[i.low for i in intervals], high=[i.high for i in intervals])
+def every_cell(cells: pd.DataFrame) -> pd.DataFrame:
+    """Every target with every kind; what is not in `cells` is missing."""
+    every = pd.MultiIndex.from_product([sorted(cells["target"].unique()), sorted(cells["kind"].unique())], names=["target", "kind"])
+    wanted = cells.set_index(["target", "kind"])[["share", "low", "high", "n_tasks"]]
+    return wanted.reindex(every).reset_index()
 
 
 if __name__ == "__main__":

@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 import streamlit as st
 
-from routerkit.intervals import wilson
-from routerkit_app.data import ask
-from routerkit_app.view import head, nothing, table
-from routerkit_evals.charts import Point, pareto
+from routerkit_app.charts.quality import pareto
+from routerkit_app.filters import chosen
+from routerkit_app.frontier import with_frontier
+from routerkit_app.markdown import plain
+from routerkit_app.measured import FILL, against_dollars, against_seconds, by_target, n_samples
+from routerkit_app.view import draw, head, nothing, table
 
-_FILL = "routerkit eval run --pool coding --tasks own"
+_SHOWN: Final = [
+    "target",
+    "n_tasks",
+    "n_samples",
+    "share",
+    "low",
+    "high",
+    "cost_per_task_usd",
+    "cost_per_solved_usd",
+    "latency_s",
+    "p95_s",
+    "p_frontier",
+]
 
 
 def show() -> None:
-    """Quality against dollars and seconds, with intervals."""
-    head("Models", "Up and left is better. A bar is the 95 % interval: targets whose bars overlap are not told apart.")
-    totals = ask("SELECT * FROM totals ORDER BY share DESC")
-    if totals.empty:
-        nothing("measurements", _FILL)
+    """Draw the page."""
+    head("Models", "Up and left is better. Bars are 95 % intervals: targets whose bars overlap are not told apart.")
+    found = by_target(chosen().samples())
+    if found.empty:
+        nothing("measurements", FILL, n_elsewhere=n_samples())
         return
-    kinds = ["all", *ask("SELECT DISTINCT kind FROM cells ORDER BY kind")["kind"]]
-    kind = st.selectbox("task kind", kinds, key="kind")
-    found = totals if kind == "all" else ask("SELECT * FROM cells WHERE kind = ? ORDER BY share DESC", [kind])
-    priced = found[found["cost_per_task_usd"].notna()]
-    if not priced.empty:
-        st.altair_chart(
-            pareto(_points(priced, "cost_per_task_usd"), unit="usd", title="Solved tasks against dollars per task"),
-            height=400,
-        )
-    if len(priced) < len(found):
-        st.caption(f"Without a known price, so not in the picture: {', '.join(found[found['cost_per_task_usd'].isna()]['target'])}")
-    timed = found[found["latency_s"].notna()]
-    if not timed.empty:
-        st.altair_chart(pareto(_points(timed, "latency_s"), unit="s", title="Solved tasks against seconds per task"), height=400)
-    table(_with_interval(found), "models")
+    priced, timed = with_frontier(against_dollars(found)), with_frontier(against_seconds(found))
+    left, right = st.columns(2)
+    with left:
+        _picture(found, priced, "dollars per task", "$~g", "price")
+    with right:
+        _picture(found, timed, "p95 seconds per task", "~g", "latency")
+    joined = found.merge(priced[["target", "p_frontier"]], on="target", how="left")
+    table(joined[_SHOWN], "models")
 
 
-def _points(frame: pd.DataFrame, x: str) -> list[Point]:
-    found = []
-    for row in frame.to_dict("records"):
-        interval = wilson(row["solved"], row["n_tasks"])
-        found.append(Point(row["target"], row["share"], interval.low, interval.high, int(row["n_tasks"]), row[x], row[x], row[x]))
-    return found
-
-
-def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
-    intervals = [wilson(row.solved, row.n_tasks) for row in frame.itertuples()]
-    return frame.assign(low=[i.low for i in intervals], high=[i.high for i in intervals])
+def _picture(found: pd.DataFrame, placed: pd.DataFrame, unit: str, axis_format: str, missing: str) -> None:
+    if not placed.empty:
+        title = f"Solved tasks against {unit}: the dashed line is the frontier"
+        draw(pareto(placed, title=title, unit=unit, axis_format=axis_format), key=missing)
+    left_out = sorted(set(found["target"]) - set(placed["target"]))
+    if left_out:
+        st.caption(f"Without a known {missing}, so not in the picture: {plain(', '.join(left_out))}")
 
 
 if __name__ == "__main__":

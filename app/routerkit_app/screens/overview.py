@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
-import altair as alt
+from typing import Final
+
 import pandas as pd
 import streamlit as st
 
+from routerkit.intervals import wilson
+from routerkit_app.charts.spend import Step, ends_over_time, spend_over_time
 from routerkit_app.data import ask
-from routerkit_app.filters import Where, chosen
-from routerkit_app.theme import PALETTE
-from routerkit_app.view import head, nothing, table, usd
+from routerkit_app.filters import Filters, Where, chosen
+from routerkit_app.markdown import plain
+from routerkit_app.saving import Saving, saving_against_strongest
+from routerkit_app.view import Card, cards, draw, head, nothing, table, usd
 
-_FILL = "routerkit serve --config routerkit.toml"
+_FILL: Final = "routerkit serve --config routerkit.toml   # calls through it are recorded in its [ledger]"
+_HOURLY_UP_TO_DAYS: Final = 2.0
 
 
 def show() -> None:
-    """Spend, calls, success, failovers."""
+    """Draw the page."""
     head("Overview", "What routing did, what it cost, and what it saved.")
-    where = chosen().calls()
+    filters = chosen()
+    where = filters.calls()
     totals = _totals(where)
     if not totals["n"]:
         nothing("calls", _FILL, n_elsewhere=int(ask("SELECT count(*) AS n FROM calls")["n"].iloc[0]))
         return
-    columns = st.columns(5)
-    columns[0].metric("calls", f"{int(totals['n']):,}")
-    columns[1].metric("spent", usd(totals["usd"]), help=f"{int(totals['n_unpriced']):,} calls have no known price and are not in it.")
-    columns[2].metric("answered", f"{totals['n_ok'] / totals['n']:.1%}")
-    columns[3].metric("saved by failover", f"{int(totals['n_rescued']):,}", help="Answered although the first attempt failed.")
-    columns[4].metric("cached input", f"{totals['cached']:.0%}", help="Share of input tokens that the provider had cached.")
-    st.altair_chart(daily_chart(daily(where)), width="stretch")
-    table(by_target(where), "targets")
+    _cards(totals, _reported(filters.calls("c.")))
+    _saved(saving_against_strongest(_by_cell(where), ask("SELECT target, share FROM totals")))
+    step = _step(filters)
+    left, right = st.columns(2)
+    with left:
+        draw(spend_over_time(_spend(where, step), step), key="spend")
+    with right:
+        draw(ends_over_time(_ends(where, step), step), key="ends")
+    table(_by_target(where), "targets")
 
 
-def daily(where: Where) -> pd.DataFrame:
-    """Dollars by day and target."""
-    return ask(
-        f"""SELECT date_trunc('day', called_at) AS day, coalesce(target, '(none)') AS target, sum(cost_usd) AS usd, count(*) AS n
-        FROM calls WHERE {where.sql} GROUP BY 1, 2 ORDER BY 1, 2""",  # noqa: S608  columns are ours, values are bound
-        where.params,
+def _cards(totals: pd.Series, reported: pd.Series) -> None:
+    n, n_unpriced, n_reported = int(totals["n"]), int(totals["n_unpriced"]), int(reported["n"])
+    low, high = wilson(float(reported["n_good"]), n_reported)
+    good = f"{reported['n_good'] / n_reported:.1%}" if n_reported else "not reported"
+    numbers = (
+        Card("Calls", f"{n:,}", "All calls that match the filters."),
+        Card(
+            "Spent",
+            "unknown" if n_unpriced == n else usd(totals["usd"]),
+            f"Failed attempts included. {n_unpriced:,} of {n:,} calls have no known price and are not in it.",
+        ),
+        Card("Answered", f"{totals['n_ok'] / n:.1%}", f"{n - int(totals['n_ok']):,} of {n:,} calls failed or were cancelled."),
+        Card("Succeeded", good, f"router.report said so of {n_reported:,} calls; 95 % interval {low:.1%} to {high:.1%}."),
+        Card("Kept alive", f"{int(totals['n_rescued']):,}", "Answered although the first attempt failed."),
+        Card("Cached input", f"{totals['cached']:.0%}", "Share of input tokens that the provider had in its cache."),
+    )
+    cards(numbers)
+
+
+def _saved(saving: Saving | None) -> None:
+    if saving is None:
+        st.caption("What routing saved is unknown: that takes priced calls to at least two targets.")
+        return
+    name = plain(saving.strongest)
+    much = f"saved {usd(saving.usd)} ({saving.share:.0%})" if saving.usd >= 0 else f"cost {usd(-saving.usd)} more"
+    st.markdown(f"Against always **{name}**, routing **{plain(much)}**.")
+    st.caption(
+        f"Assumes that each of {saving.n:,} priced calls would have been as long, at what {name} took per token for calls of its kind "
+        f"({saving.n_strongest:,} calls). {name} is the strongest by {saving.why}."
     )
 
 
-def daily_chart(frame: pd.DataFrame) -> alt.Chart:
-    """Spend by day, one colour per target."""
-    colour = alt.Color("target:N", scale=alt.Scale(range=list(PALETTE)), legend=alt.Legend(orient="top", title=None))
-    chart: alt.Chart = alt.Chart(frame, title="Spend by day: which target the money goes to", height=260)
-    return chart.mark_bar().encode(  # type: ignore[no-any-return]  # altair's types lose it here
-        x=alt.X("yearmonthdate(day):O", title=None),
-        y=alt.Y("usd:Q", title="spent $"),
-        color=colour,
-        tooltip=["day", "target", "usd", "n"],
-    )
-
-
-def by_target(where: Where) -> pd.DataFrame:
-    """Calls, success, spend and latency by target."""
-    return ask(
-        f"""SELECT coalesce(target, '(none)') AS target, count(*) AS n, avg((status = 'ok')::INT) AS answered, sum(cost_usd) AS usd,
-            quantile_cont(latency_s, 0.5) AS p50_s, quantile_cont(latency_s, 0.95) AS p95_s
-        FROM calls WHERE {where.sql} GROUP BY 1 ORDER BY n DESC""",  # noqa: S608  columns are ours, values are bound
-        where.params,
-    )
+def _step(filters: Filters) -> Step:
+    return "hour" if filters.days is not None and filters.days <= _HOURLY_UP_TO_DAYS else "day"
 
 
 def _totals(where: Where) -> pd.Series:
@@ -71,6 +83,48 @@ def _totals(where: Where) -> pd.Series:
         FROM calls WHERE {where.sql}""",  # noqa: S608  columns are ours, values are bound
         where.params,
     ).iloc[0]
+
+
+def _reported(where: Where) -> pd.Series:
+    return ask(
+        f"""SELECT count(*) AS n, count(*) FILTER (success) AS n_good
+        FROM latest_reports AS r JOIN calls AS c USING (record_id) WHERE {where.sql}""",  # noqa: S608  as above
+        where.params,
+    ).iloc[0]
+
+
+def _by_cell(where: Where) -> pd.DataFrame:
+    return ask(
+        f"""SELECT target, coalesce(kind, '') AS kind, count(*) AS n, sum(cost_usd) AS usd, sum(input_tokens + output_tokens) AS tokens
+        FROM calls WHERE {where.sql} AND target IS NOT NULL AND cost_usd IS NOT NULL AND input_tokens IS NOT NULL
+            AND output_tokens IS NOT NULL GROUP BY 1, 2""",  # noqa: S608  as above
+        where.params,
+    ).astype({"usd": float, "tokens": float})
+
+
+def _spend(where: Where, step: Step) -> pd.DataFrame:
+    return ask(
+        f"""SELECT date_trunc('{step}', called_at) AS since, coalesce(target, '(none)') AS target, sum(cost_usd) AS usd, count(*) AS n
+        FROM calls WHERE {where.sql} GROUP BY 1, 2 ORDER BY 1, 2""",  # noqa: S608  as above
+        where.params,
+    )
+
+
+def _ends(where: Where, step: Step) -> pd.DataFrame:
+    return ask(
+        f"SELECT date_trunc('{step}', called_at) AS since, status, count(*) AS n FROM calls WHERE {where.sql} GROUP BY 1, 2 ORDER BY 1, 2",  # noqa: S608  as above
+        where.params,
+    )
+
+
+def _by_target(where: Where) -> pd.DataFrame:
+    return ask(
+        f"""SELECT coalesce(target, '(none)') AS target, count(*) AS n, avg((status = 'ok')::INT) AS answered, sum(cost_usd) AS usd,
+            count(*) FILTER (cost_usd IS NULL) AS n_unpriced, quantile_cont(latency_s, 0.5) AS p50_s,
+            quantile_cont(latency_s, 0.95) AS p95_s
+        FROM calls WHERE {where.sql} GROUP BY 1 ORDER BY n DESC, target""",  # noqa: S608  as above
+        where.params,
+    )
 
 
 if __name__ == "__main__":
