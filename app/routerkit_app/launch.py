@@ -31,8 +31,8 @@ _FLAGS: Final = {
     **{f"theme.light.{name}": value for name, value in LIGHT.items()},
     **{f"theme.dark.{name}": value for name, value in DARK.items()},
     "theme.metricValueFontSize": "1.5rem",
-    "theme.paddingTop": "3.5rem",
-    "theme.paddingBottom": "3rem",
+    "theme.paddingTop": "1rem",
+    "theme.paddingBottom": "2rem",
     "theme.chartCategoricalColors": str(list(PALETTE)).replace("'", '"'),
 }
 

@@ -16,7 +16,7 @@ from routerkit_app.export import as_csv, as_parquet
 from routerkit_app.headings import HEADINGS
 from routerkit_app.markdown import plain
 
-_CARD_WIDTH: Final = 136
+_CARD_WIDTH: Final = 128
 """Pixels; six fit beside the sidebar at 1280, two on a phone."""
 
 
@@ -90,6 +90,11 @@ def take_away(frame: pd.DataFrame, name: str) -> None:
             type="tertiary",
             on_click="ignore",
         )
+
+
+def count(n: int) -> str:
+    """A number that fits on a card: 4,321 or 1.23 million."""
+    return f"{n:,}" if n < 1_000_000 else f"{n / 1e6:.2f} M"
 
 
 def usd(value: float | None) -> str:

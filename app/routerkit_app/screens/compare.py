@@ -66,8 +66,8 @@ def _pairs(a: str, b: str, where: Where) -> pd.DataFrame:
 def _say(found: Difference, pairs: pd.DataFrame, a: str, b: str) -> None:
     interval = f"{found.interval.low:+.1%} to {found.interval.high:+.1%}"
     numbers = (
-        Card(f"{a} solved", f"{pairs['a'].mean():.1%}", f"Of {found.n_tasks:,} tasks that both answered."),
-        Card(f"{b} solved", f"{pairs['b'].mean():.1%}", f"Of {found.n_tasks:,} tasks that both answered."),
+        Card("A solved", f"{pairs['a'].mean():.1%}", f"{a}, of {found.n_tasks:,} tasks that both answered."),
+        Card("B solved", f"{pairs['b'].mean():.1%}", f"{b}, of {found.n_tasks:,} tasks that both answered."),
         Card(
             "A less B", f"{found.mean:+.1%}", f"95 % interval {interval}; tasks of one of {found.n_clusters} clusters may share their luck."
         ),

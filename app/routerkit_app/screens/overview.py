@@ -13,7 +13,7 @@ from routerkit_app.data import ask
 from routerkit_app.filters import Filters, Where, chosen
 from routerkit_app.markdown import plain
 from routerkit_app.saving import Saving, saving_against_strongest
-from routerkit_app.view import Card, cards, draw, head, nothing, table, usd
+from routerkit_app.view import Card, cards, count, draw, head, nothing, table, usd
 
 _FILL: Final = "routerkit serve --config routerkit.toml   # calls through it are recorded in its [ledger]"
 _HOURLY_UP_TO_DAYS: Final = 2.0
@@ -44,7 +44,7 @@ def _cards(totals: pd.Series, reported: pd.Series) -> None:
     low, high = wilson(float(reported["n_good"]), n_reported)
     good = f"{reported['n_good'] / n_reported:.1%}" if n_reported else "not reported"
     numbers = (
-        Card("Calls", f"{n:,}", "All calls that match the filters."),
+        Card("Calls", count(n), f"{n:,} calls match the filters."),
         Card(
             "Spent",
             "unknown" if n_unpriced == n else usd(totals["usd"]),
@@ -52,8 +52,8 @@ def _cards(totals: pd.Series, reported: pd.Series) -> None:
         ),
         Card("Answered", f"{totals['n_ok'] / n:.1%}", f"{n - int(totals['n_ok']):,} of {n:,} calls failed or were cancelled."),
         Card("Succeeded", good, f"router.report said so of {n_reported:,} calls; 95 % interval {low:.1%} to {high:.1%}."),
-        Card("Kept alive", f"{int(totals['n_rescued']):,}", "Answered although the first attempt failed."),
-        Card("Cached input", f"{totals['cached']:.0%}", "Share of input tokens that the provider had in its cache."),
+        Card("Kept alive", count(int(totals["n_rescued"])), "Answered although the first attempt failed."),
+        Card("Cached", f"{totals['cached']:.0%}", "Share of input tokens that the provider had in its cache."),
     )
     cards(numbers)
 
