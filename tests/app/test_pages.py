@@ -1,37 +1,55 @@
-"""Every page on empty, generated and hostile data, run by Streamlit's own test driver."""
+"""Overview, Models, By kind, Compare and Runs on empty, generated and hostile data, run by Streamlit's own test driver."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-import routerkit_app
 from routerkit import Request
 from routerkit.ledger import Ledger
+from routerkit.store import CALLS, OUTPUTS, RUNS, SAMPLES, Row, SegmentWriter
 from routerkit.testing import ScriptedProvider, make_reply, make_router
+from tests.app.driving import prepare, show
 
-streamlit_testing = pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's and altair's own
+pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warnings are Streamlit's and altair's own
 
-MAIN = Path(routerkit_app.__file__).with_name("main.py")
-PAGES = ["overview", "decisions", "agents", "health", "models", "kinds", "compare", "runs"]
-HOSTILE = "=cmd|' /C calc'!A0<script>alert(1)</script>\x00\u202e"
-
-
-def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = False):
-    monkeypatch.setenv("ROUTERKIT_APP_FOLDER", str(folder))
-    monkeypatch.delenv("ROUTERKIT_APP_DEMO", raising=False)
-    if is_demo:
-        monkeypatch.setenv("ROUTERKIT_APP_DEMO", "1")
-    return streamlit_testing.AppTest.from_file(str(MAIN), default_timeout=60)
+PAGES = ["overview", "models", "kinds", "compare", "runs"]
+HOSTILE = "=cmd|' /C calc'!A0<script>alert(1)</script>![x](http://evil.example/x.png)$x^2$\x00\u202e" + "x" * 2_000
 
 
-def show(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: bool = False):
-    at = prepared(folder, monkeypatch, is_demo=is_demo).run()
-    shown = at if page == "overview" else at.switch_page(f"screens/{page}.py").run()
-    assert not shown.exception, shown.exception
-    return shown
+def write(folder: Path, stream: str, *rows: Row) -> None:
+    writer: SegmentWriter[Row] = SegmentWriter(folder, stream)
+    for row in rows:
+        writer.append(row)
+    writer.close()
+
+
+def sample(target: str, task: str, *, is_solved: bool, **more: object) -> Row:
+    return {
+        "attempt_id": f"{target}/{task}/{more.get('epoch', 0)}",
+        "sample_id": f"{target}/{task}/{more.get('epoch', 0)}",
+        "run_id": "r1",
+        "started_at": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        "task_id": task,
+        "kind": "bug_fix",
+        "cluster": task,
+        "target": target,
+        "model": target,
+        "epoch": 0,
+        "verdict": "pass" if is_solved else "fail",
+        "latency_s": 1.0,
+        "cost_usd": 0.01,
+        **more,
+    }  # type: ignore[return-value]
+
+
+def metrics(shown) -> Mapping[str, str]:
+    return {m.label: m.value.replace("\\", "") for m in shown.metric}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +57,7 @@ def generated(tmp_path_factory):
     from routerkit_app.demo import generate
 
     folder = tmp_path_factory.mktemp("demo")
-    generate(folder, n_calls=60, n_tasks=12)
+    generate(folder, n_calls=120, n_tasks=12)
     return folder
 
 
@@ -55,57 +73,90 @@ def test_page_shows_generated_data_and_says_so(page, generated, monkeypatch):
     shown = show(page, generated, monkeypatch, is_demo=True)
     assert "Generated data" in shown.warning[0].value
     assert not shown.info
+    assert len(shown.dataframe) > 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_hostile_names_break_no_page(page, tmp_path, monkeypatch):
+    """Nor does anything of them become a link, a picture or a formula in Markdown."""
+    with Ledger(tmp_path, store_text=True) as ledger:
+        router = make_router({"one": ScriptedProvider([make_reply(HOSTILE)])}, observers=[ledger])
+        router.complete(Request("pool", ({"role": "user", "content": HOSTILE},), agent=HOSTILE, session=HOSTILE))
+    rows = [
+        sample(t, task, is_solved=t == "a" + HOSTILE, kind=HOSTILE, run_id=HOSTILE, why=HOSTILE, output_sha256=HOSTILE)
+        for t in ("a" + HOSTILE, "b" + HOSTILE)
+        for task in (HOSTILE, "t2")
+    ]
+    write(tmp_path, SAMPLES.name, *rows)
+    write(tmp_path, OUTPUTS.name, {"output_sha256": HOSTILE, "n_chars": len(HOSTILE), "output": HOSTILE})
+    write(tmp_path, RUNS.name, {"run_id": HOSTILE, "status": "running", "n_planned": 9, "recorded_at": rows[0]["started_at"]})
+    shown = show(page, tmp_path, monkeypatch)
+    words = [e.value for kind in (shown.markdown, shown.caption, shown.info) for e in kind]
+    assert not [w for w in words if re.search(r"(?<!\\)(<script|!\[|\$x)", w)]
 
 
 def test_overview_counts_what_the_ledger_holds(generated, monkeypatch):
-    shown = show("overview", generated, monkeypatch)
-    assert ("calls", "60") == (shown.metric[0].label, shown.metric[0].value)
+    assert "120" == metrics(show("overview", generated, monkeypatch))["Calls"]
+
+
+def test_calls_without_price_leave_the_spend_unknown(tmp_path, monkeypatch):
+    """Unknown is not free."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    write(tmp_path, CALLS.name, {"record_id": "r1", "called_at": now, "status": "ok", "target": "a", "input_tokens": 9, "output_tokens": 9})
+    shown = show("overview", tmp_path, monkeypatch)
+    assert "unknown" == metrics(shown)["Spent"]
+    assert "saved is unknown" in " ".join(c.value for c in shown.caption)
 
 
 def test_filter_in_the_address_narrows(generated, monkeypatch):
-    at = prepared(generated, monkeypatch)
-    at.query_params["agent"] = "ci"
-    shown = at.run()
-    assert int(shown.metric[0].value) < 60
+    shown = show("overview", generated, monkeypatch, agent="ci")
+    assert int(metrics(shown)["Calls"]) < 120
     assert ["ci"] == shown.sidebar.multiselect(key="agent").value
 
 
 def test_shared_view_of_unknown_value_shows_nothing_rather_than_everything(generated, monkeypatch):
-    at = prepared(generated, monkeypatch)
-    at.query_params["agent"] = "gone"
-    assert "60 are stored" in at.run().info[0].value
+    assert "120 are stored" in show("overview", generated, monkeypatch, agent="gone").info[0].value
 
 
-def test_decision_explains_a_call(generated, monkeypatch):
-    shown = show("decisions", generated, monkeypatch)
-    assert "pool=coding" in shown.code[0].value
+def test_filter_survives_a_change_of_page(generated, monkeypatch):
+    """By kind looks at the kind that Models was narrowed to."""
+    at = prepare(generated, monkeypatch).run().switch_page("screens/models.py").run()
+    at.sidebar.multiselect(key="kind").set_value(["explain"]).run()
+    shown = at.switch_page("screens/kinds.py").run()
+    assert {"explain"} == set(shown.dataframe[0].value["kind"])
 
 
-def test_hostile_names_are_shown_as_text(tmp_path, monkeypatch):
-    with Ledger(tmp_path, store_text=True) as ledger:
-        router = make_router({"one": ScriptedProvider([make_reply(HOSTILE)])}, observers=[ledger])
-        router.complete(Request("pool", ({"role": "user", "content": HOSTILE},), agent=HOSTILE, session=HOSTILE))
-    for page in PAGES[:4]:
-        show(page, tmp_path, monkeypatch)
-
-
-def test_exported_cells_start_no_formula():
+def test_unmeasured_cells_are_in_the_heat_map(tmp_path):
+    """Once for each target and kind, without a share."""
     import pandas as pd
 
-    from routerkit_app.export import as_csv
+    from routerkit_app.screens.kinds import every_cell
 
-    assert b"'=1+1" in as_csv(pd.DataFrame({"a": ["=1+1", "plain"], "n": [1, -2]}))
-
-
-def test_app_is_served_on_loopback_without_telemetry():
-    from routerkit_app.launch import command
-
-    flags = command(8501)
-    assert "--server.address=127.0.0.1" in flags
-    assert "--browser.gatherUsageStats=false" in flags
-    assert "--client.showErrorDetails=none" in flags
+    cells = pd.DataFrame({"target": ["a", "b"], "kind": ["x", "y"], "share": [0.5, 1.0], "low": 0.1, "high": 1.0, "n_tasks": [2, 3]})
+    found = every_cell(cells)
+    assert 4 == len(found)
+    assert 2 == found["share"].isna().sum()
 
 
-def test_streamlit_finds_no_pages_beside_the_entry_point():
-    """It would serve a folder `pages` by itself, past the password and the filters of `main.py`."""
-    assert not MAIN.with_name("pages").exists()
+def test_compare_shows_the_right_answer_beside_the_wrong_one(tmp_path, monkeypatch):
+    rows = [sample(t, f"t{i}", is_solved=t == "good" or i > 2, output_sha256=t) for t in ("good", "poor") for i in range(9)]
+    write(tmp_path, SAMPLES.name, *rows)
+    write(tmp_path, OUTPUTS.name, *({"output_sha256": t, "n_chars": 4, "output": f"of {t}"} for t in ("good", "poor")))
+    shown = show("compare", tmp_path, monkeypatch)
+    assert ["of good", "of poor"] == [c.value for c in shown.code[:2]]
+    assert "+33.3%" == metrics(shown)["A less B"]
+
+
+def test_infrastructure_failures_are_in_no_share(tmp_path, monkeypatch):
+    write(tmp_path, SAMPLES.name, sample("a", "t1", is_solved=True), sample("a", "t2", is_solved=False, verdict="infra_provider"))
+    (row,) = show("models", tmp_path, monkeypatch).dataframe[0].value.to_dict("records")
+    assert (1, 1.0) == (row["n_tasks"], row["share"])
+
+
+def test_running_run_shows_how_far_it_is(tmp_path, monkeypatch):
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    write(tmp_path, RUNS.name, {"run_id": "r1", "status": "running", "n_planned": 4, "n_known": 0, "recorded_at": now, "started_at": now})
+    write(tmp_path, SAMPLES.name, sample("a", "t1", is_solved=True))
+    shown = show("runs", tmp_path, monkeypatch)
+    assert "1 of 4 answers" in shown.get("progress")[0].proto.text
+    assert ["running"] == list(shown.dataframe[0].value["status"])
