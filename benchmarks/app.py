@@ -84,7 +84,9 @@ def measure(folder: Path) -> None:
         for widget, value in ((run.multiselect(key="kind"), ["bug_fix"]), (run.selectbox(key="time"), "all")):
             if not widget.disabled:
                 timed(f"  with {value}", widget.set_value(value).run)
-        run.query_params.clear()
+        for widget, value in ((run.multiselect(key="kind"), []), (run.selectbox(key="time"), "30 days")):
+            if not widget.disabled:
+                widget.set_value(value)
     print(f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
