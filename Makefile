@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c '
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check static format bench newest lake lock clean help
+.PHONY: demo test check static format bench fuzz newest lake lock clean help
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +31,9 @@ format: $(READY) ## let ruff tidy up
 
 bench: $(READY) ## ratios against peers, one run
 	@for f in benchmarks/*.py benchmarks/gateway/run.py; do echo "== $$f"; $(BIN)/python $$f; done
+
+fuzz: $(READY) ## five seconds of strange bytes for every reader of foreign ones; what breaks one is kept as crash-...
+	@for t in $$(ls tests/fuzz/corpus); do echo "== $$t"; $(BIN)/python tests/fuzz/run.py $$t -max_total_time=5 -verbosity=0 $(ARGS) || exit 1; done
 
 newest: ## the integrations on the newest releases there are, beside the pinned set (needs uv)
 	uv venv -q --allow-existing --python $(PYTHON) .venv/newest

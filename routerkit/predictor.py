@@ -128,7 +128,7 @@ class Predictor:
             if digest != _digest(body):
                 raise ConfigError(f"{where}: contents do not match their sha256; it was changed or cut; fit it again")
             return _parsed(body)
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as exc:
             raise ConfigError(f"{where}: not a predictor ({exc}); fit it again with `routerkit scores fit`") from exc
 
 

@@ -140,7 +140,7 @@ class Scorecard:
                 tuple(JointOutcomes.from_json(j) for j in body.get("joint") or ()),
                 tuple(VerifierCounts(**v) for v in body.get("verifiers") or ()),
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as exc:
             raise ConfigError(f"{where}: not a scorecard ({exc}); publish it again with `routerkit scores publish`") from exc
 
 

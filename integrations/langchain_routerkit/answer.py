@@ -101,7 +101,7 @@ def _sort_call(call: ToolCall, calls: list[LangChainToolCall], invalid: list[Inv
     try:
         arguments = json.loads(call.arguments or "{}")
         error = None if isinstance(arguments, dict) else f"arguments are a JSON {type(arguments).__name__}, not an object"
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         error = f"arguments are not JSON: {exc}"
     if isinstance(arguments, dict):
         calls.append(LangChainToolCall(name=call.name, args=arguments, id=call.id, type="tool_call"))

@@ -38,7 +38,7 @@ def _document(path: Path) -> Json:
     if path.suffix.lower() == ".json":
         try:
             found: Json = json.loads(text)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ConfigError(f"{path}: not valid JSON: {exc}; correct it") from None
         return found
     try:

@@ -101,7 +101,7 @@ def _input(arguments: str) -> Any:
     """The arguments as an object; what is none is kept under one name, so that nothing a model wrote is lost."""
     try:
         value = json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"_invalid_json": arguments}
     return value if isinstance(value, dict) else {"_invalid_json": arguments}
 

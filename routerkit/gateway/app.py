@@ -165,7 +165,7 @@ class Gateway:
         scope = _EVERYTHING if key is None else key.scope
         pools = [pool for pool in self._router.state.pools.values() if scope.allows(pool.name)]
         names = [*(p.name for p in pools), *(f"{p.name}/{t.name}" for p in pools for t in p.targets)]
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "routerkit"} for name in names]
+        data: list[Json] = [{"id": name, "object": "model", "created": 0, "owned_by": "routerkit"} for name in names]
         await exchange.answer(200, encode({"object": "list", "data": data}))
 
     async def _feedback(self, exchange: Exchange, key: Key | None) -> None:

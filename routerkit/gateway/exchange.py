@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from routerkit import fastjson
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
@@ -20,7 +21,7 @@ EVENTS: Final[Headers] = [
     (b"x-accel-buffering", b"no"),
 ]
 """Head of a stream of server-sent events."""
-encode: Final = msgspec.json.Encoder().encode
+encode: Final = fastjson.dumps
 _decode: Final = msgspec.json.Decoder().decode
 
 

@@ -122,7 +122,7 @@ def _usage(used: Usage) -> dict[str, Any]:
     }
 
 
-def _event(body: object) -> bytes:
+def _event(body: Json) -> bytes:
     return b"data: " + encode(body) + b"\n\n"
 
 

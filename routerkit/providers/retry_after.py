@@ -63,7 +63,7 @@ def _retry_after(text: str | None, now_s: float | None) -> float | None:
 def _until(date: str, now_s: float | None) -> float | None:
     try:
         at = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for years beyond all integers
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0.0, at.timestamp() - (time.time() if now_s is None else now_s))

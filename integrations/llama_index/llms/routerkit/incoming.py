@@ -117,7 +117,7 @@ def _growing_block(call: ToolCall) -> ToolCallBlock:
 def _finished_block(call: ToolCall) -> ToolCallBlock:
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = call.arguments
     return ToolCallBlock(
         tool_call_id=call.id, tool_name=call.name, tool_kwargs=arguments if isinstance(arguments, dict) else call.arguments

@@ -73,6 +73,6 @@ def _partial(text: str) -> dict[str, Json]:
 def _whole(text: str) -> dict[str, Json]:
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {UNREADABLE: text}
     return found if isinstance(found, dict) else {UNREADABLE: text}
