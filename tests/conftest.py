@@ -5,11 +5,12 @@ from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.contracts.colours", "tests.contracts.provider", "tests.contracts.provider_faults")
 
-from tests.contracts.fixtures import call, stream_call, whole_call  # noqa: E402 - after the rewriting of asserts is asked for
+from tests.canaries import no_leak, pytest_runtest_makereport  # noqa: E402 - after the rewriting of asserts is asked for
+from tests.contracts.fixtures import call, stream_call, whole_call  # noqa: E402 - as above
 from tests.servers.fixtures import openai_server  # noqa: E402 - as above
 
 # The same examples every time: a red run must be red for everybody.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-__all__ = ["call", "openai_server", "stream_call", "whole_call"]
+__all__ = ["call", "no_leak", "openai_server", "pytest_runtest_makereport", "stream_call", "whole_call"]

@@ -101,7 +101,7 @@ class Served:
 def serving(folder: Path) -> Iterator[Callable[[], Served]]:
     """Makes gateways over two strict servers and stops them at the end."""
     made: list[Served] = []
-    first, second = StrictOpenAI(api_key="sk-first-0123456789abcdef"), StrictOpenAI(api_key="sk-second-0123456789abcdef")
+    first, second = StrictOpenAI(api_key="sk-first-canary0123456789abcdef"), StrictOpenAI(api_key="sk-second-canary0123456789abcdef")
     with first, second, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRST_KEY", first.api_key)
         patch.setenv("SECOND_KEY", second.api_key)

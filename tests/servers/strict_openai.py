@@ -30,7 +30,7 @@ class StrictOpenAI:
     answering: type[Answering] = Answering
     """How requests are answered; a server of another format has another."""
 
-    def __init__(self, *, api_key: str = "sk-strict-0123456789abcdef", models: tuple[str, ...] = (), ssl_context: Any = None) -> None:
+    def __init__(self, *, api_key: str = "sk-strict-canary0123456789abcdef", models: tuple[str, ...] = (), ssl_context: Any = None) -> None:
         """Prepare; `start` or a `with` block opens the port.
 
         Args:

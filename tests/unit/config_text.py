@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-KEY = "sk-test-0123456789abcdef"
+KEY = "sk-test-canary0123456789abcdef"
 GOOD = """\
 [providers.openai]
 kind = "openai"

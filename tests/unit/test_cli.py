@@ -22,7 +22,7 @@ from routerkit.config.discovery import KEYS, PORTS, discover, served_models
 from routerkit.config.init import render
 from routerkit.errors import ConfigError
 
-KEY = "sk-test-0123456789abcdef"
+KEY = "sk-test-canary0123456789abcdef"
 Run = Callable[..., tuple[int, str, str]]
 
 

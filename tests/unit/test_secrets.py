@@ -11,7 +11,7 @@ import pytest
 from routerkit.config.secrets import Secret, is_secret_name, resolve, scrub
 from routerkit.errors import ConfigError
 
-KEY = "sk-test-0123456789abcdef"
+KEY = "sk-test-canary0123456789abcdef"
 
 
 @pytest.mark.parametrize("shown", [str(Secret(KEY)), repr(Secret(KEY)), f"{Secret(KEY):>40}", f"{[Secret(KEY)]}"])

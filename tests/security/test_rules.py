@@ -1,0 +1,150 @@
+"""Rules of our own that ruff and bandit do not know, read off the syntax trees of everything that is shipped."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+ROOTS: Final = ("routerkit", "integrations", "evals/routerkit_evals", "app", "benchmarks", "examples")
+UNPICKLERS: Final = frozenset({"pickle", "cPickle", "_pickle", "shelve", "marshal", "dill", "joblib", "cloudpickle", "torch", "skops"})
+EXECUTORS: Final = frozenset({"routerkit/quick.py", "evals/routerkit_evals/child.py"})
+"""Methods made of field names, as dataclasses does; and the process in the sandbox whose purpose it is."""
+FORBIDDEN_ARGUMENTS: Final = {
+    "shell": "commands are lists",
+    "follow_redirects": "a redirect would take the prompt elsewhere",
+    "allow_redirects": "a redirect would take the prompt elsewhere",
+    "trust_env": "the environment's proxies would see the prompt",
+    "allow_pickle": "loading would run code",
+    "unsafe_allow_html": "what a model wrote would become part of the page",
+}
+"""Arguments that are never anything but False."""
+RETRIES: Final = frozenset({"num_retries", "max_retries"})
+SQL: Final = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ATTACH|WITH|PRAGMA|COPY|ALTER|SET)\b")
+NAMES_IN_SQL: Final = frozenset(
+    {
+        "schema.table",  # identifiers, checked by StreamSchema
+        "', '.join(columns)",
+        "fresh_rows(schema, has_table=has_table)",
+        "task_results_sql(where)",
+        "where",
+        "columns",
+        "first",
+        "key",
+        "known",
+        "lists",
+        "name",
+        "select",
+        "table",
+        "type_",
+        "version",
+        "where.sql",  # conditions of our own with marks for their values
+        "', '.join(BASELINES.columns)",
+        "', '.join(CALIBRATIONS.columns)",
+        "', '.join((f's.{name}' for name in _FIELDS))",
+        "_literal(path)",  # ATTACH takes no parameter; quoted
+        "copies",  # numbers in benchmarks
+        "copies + 1",
+        "times",
+    }
+)
+"""What may be put into SQL beside constants, each looked at once. Values are bound."""
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    """Every file that is shipped or run here, tests aside."""
+    for root in ROOTS:
+        for path in sorted((ROOT / root).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+
+
+def unpickling(_: str, node: ast.AST) -> str | None:
+    match node:
+        case ast.Import(names=names):
+            found = [name.name for name in names]
+        case ast.ImportFrom(module=str(module)):
+            found = [module]
+        case _:
+            return None
+    return next((f"imports {name}" for name in found if name.partition(".")[0] in UNPICKLERS), None)
+
+
+def executing(path: str, node: ast.AST) -> str | None:
+    is_call = isinstance(node, ast.Call) and ast.unparse(node.func) in {"eval", "exec", "os.system", "os.popen", "yaml.load"}
+    return f"calls {ast.unparse(node.func)}" if is_call and path not in EXECUTORS else None
+
+
+def daring(_: str, node: ast.AST) -> str | None:
+    if not isinstance(node, ast.keyword) or (isinstance(node.value, ast.Constant) and node.value.value in (False, 0)):
+        return None
+    if node.arg in RETRIES:
+        return f"{node.arg}={ast.unparse(node.value)}: only our engine retries, or requests multiply"
+    return f"{node.arg}={ast.unparse(node.value)}: {FORBIDDEN_ARGUMENTS[node.arg]}" if node.arg in FORBIDDEN_ARGUMENTS else None
+
+
+def unbound(_: str, node: ast.AST) -> str | None:
+    match node:
+        case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]) if SQL.match(text):
+            found = [ast.unparse(part.value) for part in node.values if isinstance(part, ast.FormattedValue)]
+            return next((f"puts {{{name}}} into SQL" for name in found if name not in NAMES_IN_SQL and not is_constant(name)), None)
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add() | ast.Mod()) if SQL.match(text):
+            return "joins SQL with something"
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")) if SQL.match(text):
+            return "formats SQL"
+    return None
+
+
+def is_constant(name: str) -> bool:
+    return re.fullmatch(r"_?[A-Z][A-Z0-9_]*", name) is not None
+
+
+Rule = Callable[[str, ast.AST], str | None]
+
+
+def broken(rule: Rule, files: Iterator[tuple[str, ast.Module]]) -> list[str]:
+    """Where a rule is broken."""
+    return [f"{path}:{node.lineno}: {why}" for path, tree in files for node in ast.walk(tree) if (why := rule(path, node))]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("rule", [unpickling, executing, daring, unbound], ids=lambda rule: rule.__name__)
+def test_rule_holds_everywhere(rule: Rule) -> None:
+    assert [] == broken(rule, sources())
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        (unpickling, "import pickle"),
+        (unpickling, "from joblib import load"),
+        (executing, "eval(text)"),
+        (executing, "os.system(text)"),
+        (daring, "client(num_retries=2)"),
+        (daring, "client(max_retries=n)"),
+        (daring, "client(follow_redirects=True)"),
+        (daring, "page(unsafe_allow_html=is_ours)"),
+        (daring, "numpy.load(path, allow_pickle=True)"),
+        (unbound, "f'SELECT * FROM calls WHERE agent = {agent}'"),
+        (unbound, "'DELETE FROM calls WHERE id = ' + record_id"),
+        (unbound, "'SELECT %s' % name"),
+        (unbound, "'SELECT {}'.format(name)"),
+    ],
+)
+def test_rule_sees_what_it_forbids(rule: Rule, code: str) -> None:
+    assert 1 == len(broken(rule, iter([("routerkit/new.py", ast.parse(code))])))
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        (daring, "client(num_retries=0, follow_redirects=False)"),
+        (unbound, "f'SELECT * FROM {CATALOG}'"),
+        (unbound, "f'SELECT him, {name}'"),
+    ],
+)
+def test_rule_lets_what_is_fine(rule: Rule, code: str) -> None:
+    assert [] == broken(rule, iter([("routerkit/new.py", ast.parse(code))]))
