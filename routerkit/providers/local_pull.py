@@ -133,7 +133,7 @@ class Puller:
         self.report(f"downloading {model.file}", 0, 0)
         where = self.folder / "hub" / model.repo.replace("/", "--")
         try:
-            huggingface_hub.hf_hub_download(model.repo, model.file, local_dir=where)
+            huggingface_hub.hf_hub_download(model.repo, model.file, local_dir=where)  # nosec B615  weights, not code; their format is checked
         except Exception as exc:
             raise ConfigError(f"{model.repo}:{model.file} could not be downloaded from the hub: {_first_line(exc)}") from exc
         return check_gguf(path)
