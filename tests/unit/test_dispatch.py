@@ -137,3 +137,21 @@ def test_no_sleep_before_a_wait_that_the_deadline_cuts_off():
     """A 429 that names no time is waited for in full or not at all."""
     steps, _, result = play([fault("rate_limit")], n=1, deadline_s=1.0, retry=Retry(extra_attempts=1))
     assert (["t0"], "rate_limit", []) == (opened(steps), result.code, [s for s in steps if isinstance(s, Sleep)])
+
+
+def test_asked_for_wait_is_kept_and_lengthened_by_up_to_a_quarter():
+    """Never shortened: the provider would refuse again."""
+    waits = {Retry().wait_s(0, fault("rate_limit", retry_after_s=4.0), random.Random(seed)) for seed in range(50)}
+    assert 4.0 <= min(waits) < 4.2 < 4.8 < max(waits) <= 5.0
+
+
+def test_repeated_attempt_may_be_silent_for_all_the_time_that_is_left():
+    """Nobody waits behind it; the first round leaves time for the others."""
+    steps, _, _ = play([fault("server")] * 3 + [None], n=2, retry=Retry(base_s=0.0))
+    silences = [step.first_token_s for step in steps if isinstance(step, Open)]
+    assert [60.0 * 0.6, None, None, None] == silences
+
+
+def test_failure_that_ends_the_call_in_the_second_round_is_the_one_reported():
+    steps, _, result = play([fault("server"), fault("invalid_request")], n=1, retry=Retry(base_s=0.0))
+    assert ("invalid_request", 2) == (result.code, len(opened(steps)))
