@@ -36,6 +36,21 @@ def test_booking_turns_lent_money_into_spent_money(store):
     assert [(TODAY, 100, 10, 20)] == list(store.accounts(DAY))
 
 
+def test_what_was_spent_is_not_lent_again(store):
+    """Spent and lent together keep to the limit."""
+    draw(store, 60)
+    store.book(TODAY, spent=60, back=0, holder="me", until=UNIX + LEASE_S)
+    assert (0, 40, 0) == (draw(store, 41), draw(store, 50, least=1), draw(store, 1))
+
+
+def test_leases_of_several_dead_holders_are_spent_together(store):
+    draw(store, 10, holder="a")
+    draw(store, 20, holder="b")
+    store.book(TODAY, spent=0, back=0, holder="a", until=UNIX + LEASE_S)
+    assert (30, 0) == (store.lapse(UNIX + LEASE_S + 1), store.lapse(UNIX + LEASE_S + 1))
+    assert 30 == store.standing(TODAY, "c").spent
+
+
 def test_holders_do_not_see_each_others_leases_as_theirs(store):
     draw(store, 60, holder="other")
     draw(store, 30)

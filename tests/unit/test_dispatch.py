@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -155,3 +156,31 @@ def test_repeated_attempt_may_be_silent_for_all_the_time_that_is_left():
 def test_failure_that_ends_the_call_in_the_second_round_is_the_one_reported():
     steps, _, result = play([fault("server"), fault("invalid_request")], n=1, retry=Retry(base_s=0.0))
     assert ("invalid_request", 2) == (result.code, len(opened(steps)))
+
+
+def test_target_that_is_limited_beyond_the_deadline_is_not_called_and_says_for_how_long():
+    clock, rng = FakeClock(0.0), random.Random(3)
+    health = HealthBoard(clock, rng)
+    health.failed("t0", fault("rate_limit", retry_after_s=10.0))
+    run = attempts([make_target("t0")], deadline=5.0, retry=Retry(), around=Surroundings(clock, rng, health, Lanes(clock)))
+    with pytest.raises(StopIteration) as ended:
+        next(run)
+    error = ended.value.value
+    assert ("rate_limit", 429) == (error.code, error.status)
+    assert 10.0 <= error.retry_after_s <= 12.5
+    assert f"target 't0' is rate limited for another {error.retry_after_s:.1f} s; longer than the deadline allows" == str(error)
+
+
+def test_limit_that_ends_in_time_is_waited_for():
+    clock, rng = FakeClock(0.0), random.Random(3)
+    health = HealthBoard(clock, rng)
+    health.failed("t0", fault("rate_limit", retry_after_s=0.5))
+    run = attempts([make_target("t0")], deadline=5.0, retry=Retry(), around=Surroundings(clock, rng, health, Lanes(clock)))
+    assert isinstance(next(run), Sleep)
+    assert isinstance(run.send(None), Open)
+
+
+def test_callers_time_that_ran_out_within_a_target_ends_the_call():
+    """An inner router says so; another target could not do better."""
+    steps, _, result = play([fault("deadline")], n=3)
+    assert (["t0"], "deadline") == (opened(steps), result.code)
