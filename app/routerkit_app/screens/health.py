@@ -30,14 +30,8 @@ _TRIED: Final = """
         UNION ALL
         SELECT called_at, a->>'target', coalesce(a->>'error_code', 'ok'), (a->>'latency_s')::DOUBLE
         FROM (SELECT called_at, unnest(CAST(attempts AS JSON[])) AS a FROM chosen WHERE status <> 'ok' OR n_attempts > 1))
-    {select}"""
-_BY_TARGET: Final = """
-    SELECT target, outcome, count(*) AS attempts, avg(latency_s) AS mean_s, max(called_at) AS last FROM tried
-    GROUP BY 1, 2 ORDER BY 1, 3 DESC"""
-_FAILURES: Final = """
-    SELECT *, attempts / sum(attempts) OVER (PARTITION BY day) AS share
-    FROM (SELECT date_trunc('day', called_at) AS day, outcome, count(*) AS attempts FROM tried GROUP BY 1, 2)
-    QUALIFY outcome <> 'ok' ORDER BY day, outcome"""
+    SELECT date_trunc('day', called_at) AS day, target, outcome, count(*) AS attempts, sum(latency_s) AS total_s, max(called_at) AS last
+    FROM tried GROUP BY 1, 2, 3"""
 _LATENCIES: Final = """
     SELECT target, count(*) AS answers, quantile_cont(latency_s, [0.5, 0.95, 0.99]) AS q, quantile_cont(first_token_s, 0.5) AS first_token_s
     FROM calls WHERE status = 'ok' AND n_attempts = 1 AND {where} GROUP BY target ORDER BY target"""
@@ -67,13 +61,14 @@ def show() -> None:
     """Failures by target and class, latencies, breakers."""
     head("Health", "Which targets fail, how, and how slow they are; above, those that are kept away from right now.")
     where = chosen().calls()
-    tried = _ask(_TRIED, where, _BY_TARGET)
-    if tried.empty:
+    attempts = _ask(_TRIED, where)
+    if attempts.empty:
         nothing("attempts", FILL_CALLS, n_elsewhere=n_calls())
         return
     _unfit_now(setup())
+    tried = by_target(attempts)
     draw(charts.endings(tried), key="endings")
-    failures = _ask(_TRIED, where, _FAILURES)
+    failures = failures_by_day(attempts)
     if not failures.empty:
         draw(charts.failures_by_day(failures), key="failures_by_day")
     timed = latencies(where)
@@ -85,6 +80,20 @@ def show() -> None:
     _tables(tried, timed, seen, _ask(_LAST_FAILURES, where))
 
 
+def by_target(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Attempts of each target by outcome, most first, with their mean duration."""
+    sums = attempts.groupby(["target", "outcome"], as_index=False).agg({"attempts": "sum", "total_s": "sum", "last": "max"})
+    found = sums.assign(mean_s=sums.pop("total_s") / sums["attempts"])
+    return found.sort_values(["target", "attempts"], ascending=[True, False], ignore_index=True)
+
+
+def failures_by_day(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Failed attempts by day and class, and their share of all attempts of the day."""
+    sums = attempts.groupby(["day", "outcome"], as_index=False)["attempts"].sum()
+    shares = sums.assign(share=sums["attempts"] / sums.groupby("day")["attempts"].transform("sum"))
+    return shares[shares["outcome"] != "ok"]
+
+
 def latencies(where: Where) -> pd.DataFrame:
     """How long each target's answers took where the first attempt gave one, so that no other target's failure is in it."""
     found = _ask(_LATENCIES, where)
@@ -92,8 +101,8 @@ def latencies(where: Where) -> pd.DataFrame:
     return pd.concat([found, quantiles], axis=1)
 
 
-def _ask(sql: str, where: Where, select: str = "") -> pd.DataFrame:
-    return ask(sql.format(where=where.sql, select=select, n=_DECISIONS), where.params)
+def _ask(sql: str, where: Where) -> pd.DataFrame:
+    return ask(sql.format(where=where.sql, n=_DECISIONS), where.params)
 
 
 def _unfit_now(found: Setup | None) -> None:
