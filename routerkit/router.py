@@ -16,7 +16,7 @@ from routerkit.budget import Budgets
 from routerkit.call import Call
 from routerkit.case import Snapshot
 from routerkit.catalog import Target
-from routerkit.classifier import Classifier, sort
+from routerkit.classifier import sort
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
@@ -262,18 +262,17 @@ class Router:
         return reading.sign(decision) if reading else decision
 
     def _ask(self, call: Call, state: RouterState) -> None:
-        if state.classifier is not None and not call.request.inputs and (heard := self._inquiry(call, state, state.classifier).ask()):
+        if (inquiry := self._inquiry(call, state)) and (heard := inquiry.ask()):
             call.decide_again(self._decide(call.request, state, heard))
 
     async def _aask(self, call: Call, state: RouterState) -> None:
-        if (
-            state.classifier is not None
-            and not call.request.inputs
-            and (heard := await self._inquiry(call, state, state.classifier).aask())
-        ):
+        if (inquiry := self._inquiry(call, state)) and (heard := await inquiry.aask()):
             call.decide_again(self._decide(call.request, state, heard))
 
-    def _inquiry(self, call: Call, state: RouterState, classifier: Classifier) -> Inquiry:
+    def _inquiry(self, call: Call, state: RouterState) -> Inquiry | None:
+        classifier = state.classifier
+        if classifier is None or call.request.inputs:
+            return None
         return Inquiry(classifier, state.provider(classifier.target), call, self._health, state.rules)
 
     def _begin(self, request: Request, *, is_stream: bool) -> Running[RouterState]:
