@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from routerkit.decision import Decision
-from routerkit.errors import ErrorCode, ErrorKind
+from routerkit.errors import ErrorCode, ErrorKind, ProviderError
 from routerkit.messages import Request, Usage
 from routerkit.quick import quick
 
@@ -104,9 +104,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Later truth about a call: did the answer work?"""
+    """Later truth about a call: did the answer work?
+
+    Raises:
+        ProviderError: `invalid_request`, when success is neither true nor false; unknown (None, NaN) is not to be reported.
+    """
 
     record_id: str
     at: datetime
     success: bool
     evidence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.success not in (True, False):
+            why = f"success is {self.success!r}; report True or False, and nothing while it is unknown"
+            raise ProviderError(why, code="invalid_request")

@@ -218,14 +218,8 @@ class Router:
             yield call.signature()
 
     def report(self, record_id: str, *, success: bool, evidence: str = "") -> None:
-        """Tell what later became of an answer: tests passed, diff applied, reverted.
-
-        Raises:
-            ProviderError: `invalid_request`, when success is neither true nor false; unknown (None, NaN) is not to be reported.
-        """
-        if success not in (True, False):
-            raise ProviderError(f"success is {success!r}; report True or False, and nothing while it is unknown", code="invalid_request")
-        notify(self._observers, Report(record_id, self._now(), bool(success), evidence))
+        """Tell what later became of an answer: tests passed, diff applied, reverted; nothing while that is unknown."""
+        notify(self._observers, Report(record_id, self._now(), success, evidence))
 
     def close(self) -> None:
         """Close providers and observers that can be closed; the router must not be used afterwards."""

@@ -191,8 +191,9 @@ def test_gateway_answers_with_the_other_target(fault: Fault, stream: bool, make:
         pytest.param(Fault(text="one two three four", stall_after=4), id="U15 stall"),
         pytest.param(Fault(text="one two three four", cut_after=4), id="U16 cut"),
         pytest.param(Fault(text="one two three four", end_after=4), id="U17 clean end"),
-        pytest.param(Fault(text="one two three four", end_after=4, with_done=True), id="U17 end mark"),
-        pytest.param(Fault(text="one two three four", error_after=4), id="U19 error"),
+        # Byte by byte, for what arrives together with its end is not content that was delivered: the call may still fail over.
+        pytest.param(Fault(text="one two three four", end_after=4, with_done=True, trickle_s=0.0001), id="U17 end mark"),
+        pytest.param(Fault(text="one two three four", error_after=4, trickle_s=0.0001), id="U19 error"),
     ],
 )
 def test_stream_that_breaks_after_content_ends_with_an_error_and_no_end_mark(
