@@ -119,3 +119,4 @@ class Report:
         if self.success not in (True, False):
             why = f"success is {self.success!r}; report True or False, and nothing while it is unknown"
             raise ProviderError(why, code="invalid_request")
+        object.__setattr__(self, "success", bool(self.success))  # 1 and numpy's truth are meant as such
