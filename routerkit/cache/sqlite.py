@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from routerkit.cache.shelf import Shelf
 from routerkit.errors import ConfigError, StateError
+from routerkit.wal import open_shared
 
 _HEADER: Final = b"SQLite format 3\0"
 _SCHEMA: Final = """
@@ -76,12 +77,8 @@ class SqliteShelf(Shelf):
             raise StateError(f"{self._path}: {exc}; it was set aside and begun anew") from exc
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.touch(mode=0o600)
-        db = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode = WAL")
+        db = open_shared(self._path, _SCHEMA, busy_s=1.0)
         db.execute("PRAGMA synchronous = OFF")  # a power cut may cost answers, which can be asked for again
-        db.executescript(_SCHEMA)
         return db
 
     def _begin_anew(self) -> None:

@@ -1,7 +1,7 @@
 """Configuration: one TOML file, checked completely before anything starts, secrets only by reference."""
 
 from routerkit.config.accounts import AccountStanding, account_standings, unfit_targets
-from routerkit.config.build import build_ledger, build_state, build_targets, plan_state
+from routerkit.config.build import build_ledger, build_state, build_targets, check_providers, plan_state
 from routerkit.config.ledger_section import ledger_folder
 from routerkit.config.load import load, parse, read, reload
 from routerkit.config.schema import Config
@@ -15,6 +15,7 @@ __all__ = [
     "build_ledger",
     "build_state",
     "build_targets",
+    "check_providers",
     "ledger_folder",
     "load",
     "parse",

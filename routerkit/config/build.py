@@ -63,6 +63,15 @@ def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -
     return replace(state, providers=_providers(config, base, loading), verifiers=build_verifiers(config, base))
 
 
+def check_providers(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -> None:
+    """Find what would keep providers from being called; nothing is sent.
+
+    Raises:
+        ConfigError: a secret, file or class that a provider refers to is missing or wrong.
+    """
+    _providers(config, base, loading)
+
+
 def plan_state(config: Config, base: Path) -> RouterState:
     """Everything a router needs to decide but not to call: no providers, so no secrets are needed.
 

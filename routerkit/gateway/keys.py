@@ -20,6 +20,7 @@ from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.turnstile import Turnstile
 from routerkit.messages import Allowance, Request
 from routerkit.state.interface import Pace
+from routerkit.wal import open_shared
 
 PREFIX: Final = "rk-"
 FRESH_S: Final = 2.0
@@ -83,10 +84,7 @@ class KeyStore:
         """
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            with self._open() as db:
-                db.execute(_SCHEMA)
+            open_shared(path, _SCHEMA, busy_s=0.0).close()
         except (OSError, sqlite3.Error) as exc:
             raise ConfigError(f"{path}: cannot keep keys there ({exc}); choose a folder you may write to") from exc
 
@@ -114,7 +112,6 @@ class KeyStore:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=5.0)) as db, db:
-            db.execute("PRAGMA journal_mode = WAL")
             yield db
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import uvloop
 
-from routerkit.config import load, read, reload
+from routerkit.config import check_providers, load, read, reload
 from routerkit.errors import ConfigError
 from routerkit.gateway.app import Gateway
 from routerkit.gateway.keys import Gate, KeyStore
@@ -61,6 +61,7 @@ def check(config: Path, address: Address) -> None:
     Raises:
         ConfigError: the configuration is wrong, or the address is open to others and there is no key.
     """
+    check_providers(read(config), config.parent, loading=(config.resolve(),))
     path = keys_path(config)
     if not address.is_loopback and not (path.exists() and KeyStore(path).all()):
         remedy = "make one with `routerkit keys create` or listen on 127.0.0.1"

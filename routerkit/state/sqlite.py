@@ -14,6 +14,7 @@ from routerkit.errors import ConfigError, StateError
 from routerkit.state.bucket import level, wait_s
 from routerkit.state.interface import Account, AccountLine, Entry, Grant, Notice, Pace, Standing, StateStore, TooFast
 from routerkit.state.memory import costs
+from routerkit.wal import open_shared
 
 BUSY_S: Final = 0.25
 """Longest wait for another process's step; each takes some 20 µs, so longer means that something is wrong."""
@@ -45,10 +46,7 @@ class SqliteStore(StateStore):
         self._trouble: str | None = None
         self._parents: list[sqlite3.Connection] = []
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
             self._db = self._connect()
-            self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as exc:
             raise ConfigError(f"{path}: cannot keep state there ({exc}); choose a folder you may write to") from exc
 
@@ -161,8 +159,7 @@ class SqliteStore(StateStore):
             self._db.close()
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode = WAL")
+        db = open_shared(self._path, _SCHEMA, busy_s=BUSY_S)
         db.execute("PRAGMA synchronous = NORMAL")
         return db
 

@@ -73,6 +73,14 @@ def test_command_serves_reloads_and_drains(served, tmp_path):
     assert 2 == sum(row.get("status") == "ok" for row in rows)
 
 
+def test_missing_secret_is_one_line_before_anything_listens(served, tmp_path, monkeypatch):
+    monkeypatch.delenv("SECOND_KEY")
+    command = [COMMAND, "serve", "--config", str(tmp_path / "routerkit.toml"), "--port", "0", "--workers", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (2, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert "SECOND_KEY is not set" in done.stderr
+
+
 def test_taken_port_and_open_address_are_one_line(served, tmp_path):
     config = tmp_path / "routerkit.toml"
     port = str(urlsplit(served.url).port)
