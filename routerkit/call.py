@@ -9,11 +9,11 @@ from typing import Final
 
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
-from routerkit.errors import AllAttemptsFailedError, ProviderError
+from routerkit.errors import AllAttemptsFailedError, ProviderError, as_provider_error
 from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
-from routerkit.record import Attempt, Finding, Purpose, Record, Status
+from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usage
 from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
@@ -36,7 +36,8 @@ class Call:
         self.finish_reason: str | None = None
         self.output_text: str | None = None
         self._open: Open | None = None
-        self._opened_at = 0.0
+        self.opened_at = 0.0
+        """When the running attempt began, or the last one."""
         self._first_at: float | None = None
         self._chars = 0
         self._usage: Usage | None = None
@@ -75,7 +76,7 @@ class Call:
 
     def _begin(self, step: Open) -> None:
         self.around.lanes.enter(step.target.name)
-        self._open, self._opened_at, self._first_at, self._chars = step, self._clock(), None, 0
+        self._open, self.opened_at, self._first_at, self._chars = step, self._clock(), None, 0
         self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
         self._normalised, self._purpose, self._sent_tokens = (), "answer", self.decision.features.input_tokens
 
@@ -131,10 +132,10 @@ class Call:
         self._close(self._known_usage() if self._usage or error.maybe_billed else _NO_USAGE, error)
 
     def crashed(self, exc: Exception) -> None:
-        """The call ended with an exception. Only its type is kept if the provider raised it: its text may hold a key."""
+        """The call ended with an exception that no provider raised."""
         self.status = "error"
         if self._open is not None:
-            self.failed(ProviderError(f"the provider raised {type(exc).__name__}, a bug in it", code="server", maybe_billed=True))
+            self._abandon(as_provider_error(exc))
 
     def gave_up(self, last: ProviderError) -> AllAttemptsFailedError:
         """The error of a call that no target answered."""
@@ -220,16 +221,10 @@ class Call:
 
     def _finish(self) -> Record:
         if self._open is not None:
-            self.failed(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
+            self._abandon(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
         elif self.purse is not None:
             self.purse.settle(0.0)  # set aside for an attempt that never began
         last = self.answered
-        usage = _NO_USAGE
-        if len(self.attempts) == 1 and last:
-            usage = last.usage or usage
-        else:
-            for attempt in self.attempts:
-                usage = usage + (attempt.usage or _NO_USAGE)
         return Record(
             id=self.decision.id,
             at=self.at,
@@ -240,7 +235,7 @@ class Call:
             target=last.target if last else None,
             model=last.model if last else None,
             latency_s=self._clock() - self.started,
-            usage=usage,
+            usage=total_usage(self.attempts),
             cost_usd=self.cost_usd(),
             is_stream=self.is_stream,
             finish_reason=self.finish_reason,
@@ -258,6 +253,12 @@ class Call:
                 total += cost_usd
         return total
 
+    def _abandon(self, error: ProviderError) -> None:
+        """The running attempt ends without a word on its target's health."""
+        assert self._open is not None
+        self.around.health.abandoned(self._open.target.name, self.opened_at)
+        self.failed(error)
+
     def _close(self, usage: Usage, error: ProviderError | None) -> None:
         step = self._open
         assert step is not None
@@ -269,9 +270,9 @@ class Call:
             Attempt(
                 target=step.target.name,
                 model=self._model or step.target.model,
-                offset_s=self._opened_at - self.started,
-                latency_s=now - self._opened_at,
-                first_token_s=None if self._first_at is None else self._first_at - self._opened_at,
+                offset_s=self.opened_at - self.started,
+                latency_s=now - self.opened_at,
+                first_token_s=None if self._first_at is None else self._first_at - self.opened_at,
                 usage=usage,
                 cost_usd=0.0 if nothing_used else price.cost_usd(usage) if price else self._stated_usd,
                 error=None if error is None else str(error),

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.dispatch import Open, Step
-from routerkit.errors import ProviderError
+from routerkit.errors import ProviderError, as_provider_error
 from routerkit.messages import Chunk, Request
 
 T = TypeVar("T")
@@ -51,9 +51,9 @@ def drive(
             continue
         try:
             return send(step.target, call.opening(step))
-        except ProviderError as exc:
-            call.failed(exc)
-            error = exc
+        except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
+            error = as_provider_error(exc)
+            call.failed(error)
 
 
 async def adrive(
@@ -76,9 +76,9 @@ async def adrive(
             continue
         try:
             return await send(step.target, call.opening(step))
-        except ProviderError as exc:
-            call.failed(exc)
-            error = exc
+        except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
+            error = as_provider_error(exc)
+            call.failed(error)
 
 
 def prime(chunks: Iterator[Chunk], call: Call) -> Opened:

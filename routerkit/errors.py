@@ -69,6 +69,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
 
 
+def as_provider_error(exc: Exception) -> ProviderError:
+    """What a provider's exception means; one that no provider should raise is named by type and place only: its text may hold a key."""
+    if isinstance(exc, ProviderError):
+        return exc
+    code: ErrorCode = "timeout" if isinstance(exc, TimeoutError) else "server"
+    return ProviderError(f"the provider raised {type(exc).__name__}{_place(exc)}, a bug in it", code=code, maybe_billed=True)
+
+
+def _place(exc: Exception) -> str:
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f" in {trace.tb_frame.f_globals.get('__name__')}, line {trace.tb_lineno}"
+
+
 class RouterKitError(Exception):
     """Base of everything routerkit raises on purpose."""
 

@@ -41,7 +41,7 @@ class Fenced:
         """Whole answer, blocking."""
         helper: _Helper[Reply] = _Helper()
         try:
-            return helper.run(lambda: self._provider.complete(request), request.timeout_s + _GRACE_S)
+            return self._checked(helper.run(lambda: self._provider.complete(request), request.timeout_s + _GRACE_S))
         except Empty:
             raise self._late(request) from None
         finally:
@@ -53,7 +53,7 @@ class Fenced:
 
         try:
             async with timeout(request.timeout_s + _GRACE_S):
-                return await self._provider.acomplete(request)
+                return self._checked(await self._provider.acomplete(request))
         except TimeoutError:
             raise self._late(request) from None
 
@@ -91,6 +91,11 @@ class Fenced:
             closing = getattr(chunks, "aclose", None)
             if closing is not None:
                 await closing()
+
+    def _checked(self, reply: Reply) -> Reply:
+        if not isinstance(reply, Reply):
+            raise ProviderError(f"{self._target!r} returned {type(reply).__name__}, not a Reply", code="malformed", maybe_billed=True)
+        return reply
 
     def _late(self, request: Request) -> ProviderError:
         return ProviderError(f"no answer from {self._target!r} within {request.timeout_s:.1f} s", code="timeout", maybe_billed=True)

@@ -192,6 +192,15 @@ class HealthBoard:
                 if cell.probe_since is not None or self._is_ill(cell, now, self._served.get(target)):
                     self._open(cell, now, error)
 
+    def abandoned(self, target: str, began_at: float) -> None:
+        """The caller of a call that began at this instant did not wait for its end; if it was the probe, the next call may be."""
+        cell = self._cells.get(target)
+        if cell is None:
+            return
+        with self._lock:
+            if cell.probe_since is not None and cell.probe_since <= began_at:
+                cell.probe_since = None
+
     def _is_ill(self, cell: _Cell, now: float, served: _Outcome | None) -> bool:
         recent = [outcome for outcome in cell.outcomes if now - outcome.at < WINDOW_S]
         failures = [outcome for outcome in recent if not outcome.ok]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from routerkit.call import Call
 from routerkit.classifier import Classifier
 from routerkit.dispatch import Open
-from routerkit.errors import ProviderError
+from routerkit.errors import as_provider_error
 from routerkit.features import features as features_of
 from routerkit.features import last_user_text
 from routerkit.health import HealthBoard
@@ -37,6 +37,9 @@ class Inquiry(NamedTuple):
             reply = self.provider.complete(question)
         except Exception as exc:  # noqa: BLE001  whatever goes wrong here, also in foreign code, must not cost the caller the answer
             return self._failed(exc)
+        except BaseException:
+            self.health.abandoned(self.classifier.name, self.call.opened_at)
+            raise
         return self._answered(reply)
 
     async def aask(self) -> Heard | None:
@@ -48,6 +51,9 @@ class Inquiry(NamedTuple):
             reply = await self.provider.acomplete(question)
         except Exception as exc:  # noqa: BLE001  as in `ask`
             return self._failed(exc)
+        except BaseException:
+            self.health.abandoned(self.classifier.name, self.call.opened_at)
+            raise
         return self._answered(reply)
 
     @property
@@ -75,11 +81,15 @@ class Inquiry(NamedTuple):
         ailments = self.health.snapshot()
         if ailment := ailments.get(self.classifier.name) or ailments.get(target):
             return ailment.why
-        if not self.health.starting(self.classifier.name):
-            return "another call is finding out whether it has recovered"
         purse = self.call.purse
         refused = None if purse is None else purse.reserve(self.classifier.target, features_of(question))
-        return None if refused is None else str(refused)
+        if refused is not None:
+            return str(refused)
+        if self.health.starting(self.classifier.name):
+            return None
+        if purse is not None:
+            purse.settle(0.0)
+        return "another call is finding out whether it has recovered"
 
     def _answered(self, reply: Reply) -> Heard:
         self.call.heard(reply)
@@ -87,9 +97,7 @@ class Inquiry(NamedTuple):
         return self.classifier.heard(self._text, reply.text)
 
     def _failed(self, exc: Exception) -> Heard:
-        # Only the type of a foreign exception is kept: its text may hold a key.
-        what = f"the provider raised {type(exc).__name__}, a bug in it"
-        error = exc if isinstance(exc, ProviderError) else ProviderError(what, code="server", maybe_billed=True)
+        error = as_provider_error(exc)
         self.call.failed(error)
         self.health.failed(self.classifier.name, error)
         return self.classifier.silent(f"did not answer ({error.code})")

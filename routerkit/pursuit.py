@@ -8,7 +8,7 @@ from typing import TypeAlias
 from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.dispatch import Sleep
-from routerkit.errors import ProviderError
+from routerkit.errors import ProviderError, as_provider_error
 from routerkit.escalation import Check, Course, Outcome
 from routerkit.messages import Chunk, Reply, Request, ToolCallDelta
 from routerkit.verifier import verdict_of
@@ -38,9 +38,9 @@ def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None])
             try:
                 outcome = ask(action.open.target, call.opening(action.open, action.request, action.purpose))
                 call.replied(outcome)
-            except ProviderError as exc:
-                call.failed(exc)
-                outcome = exc
+            except Exception as exc:  # noqa: BLE001  as in `drive`
+                outcome = as_provider_error(exc)
+                call.failed(outcome)
 
 
 async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float], Awaitable[None]]) -> Reply:
@@ -62,9 +62,9 @@ async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float]
             try:
                 outcome = await ask(action.open.target, call.opening(action.open, action.request, action.purpose))
                 call.replied(outcome)
-            except ProviderError as exc:
-                call.failed(exc)
-                outcome = exc
+            except Exception as exc:  # noqa: BLE001  as in `drive`
+                outcome = as_provider_error(exc)
+                call.failed(outcome)
 
 
 def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:

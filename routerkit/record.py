@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -120,3 +121,9 @@ class Report:
             why = f"success is {self.success!r}; report True or False, and nothing while it is unknown"
             raise ProviderError(why, code="invalid_request")
         object.__setattr__(self, "success", bool(self.success))  # 1 and numpy's truth are meant as such
+
+
+def total_usage(attempts: Sequence[Attempt]) -> Usage:
+    """What all attempts used together."""
+    used = [attempt.usage for attempt in attempts if attempt.usage is not None]
+    return sum(used[1:], used[0]) if used else Usage()

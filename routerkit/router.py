@@ -20,7 +20,7 @@ from routerkit.classifier import sort
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
-from routerkit.errors import NoCandidateError, ProviderError
+from routerkit.errors import NoCandidateError
 from routerkit.escalation import Course
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
@@ -36,7 +36,7 @@ from routerkit.reign import Reign
 from routerkit.reign import close as close_part
 from routerkit.retry_budget import RetryBudget
 from routerkit.router_state import RouterState
-from routerkit.running import Running, broke
+from routerkit.running import Running, break_off
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
@@ -187,8 +187,8 @@ class Router:
                     call.saw(chunk)
                     yield chunk
                     call.check_deadline()
-            except ProviderError as exc:
-                raise broke(call, exc) from exc
+            except Exception as exc:  # noqa: BLE001  as in `drive`
+                break_off(call, exc)
             finally:
                 close(opened.rest)
             call.streamed()
@@ -210,8 +210,8 @@ class Router:
                     call.saw(chunk)
                     yield chunk
                     call.check_deadline()
-            except ProviderError as exc:
-                raise broke(call, exc) from exc
+            except Exception as exc:  # noqa: BLE001  as in `drive`
+                break_off(call, exc)
             finally:
                 await aclose(opened.rest)
             call.streamed()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from routerkit.call import Call
-from routerkit.errors import ProviderError, StreamBrokenError
+from routerkit.errors import StreamBrokenError, as_provider_error
 from routerkit.reign import HasProviders, Reign
 
 S = TypeVar("S", bound=HasProviders)
@@ -32,9 +32,14 @@ class Running(Generic[S]):
         self._reign.leave()
 
 
-def broke(call: Call, error: ProviderError) -> StreamBrokenError:
-    """The error of a stream that ended after its first content."""
+def break_off(call: Call, exc: Exception) -> NoReturn:
+    """End a stream that broke after its first content.
+
+    Raises:
+        StreamBrokenError: always.
+    """
+    error = as_provider_error(exc)
     call.failed(error)
     call.status = "error"
     call.around.failed(call.attempts[-1].target, error)
-    return StreamBrokenError(call.record(), error)
+    raise StreamBrokenError(call.record(), error) from error

@@ -41,5 +41,7 @@ class Surroundings:
     def failed(self, target: str, error: ProviderError) -> None:
         """An attempt failed. A target that turns one call away while it serves others is full, not ill, and not to be left alone."""
         is_full = error.code == "rate_limit" and error.retry_after_s is None and self.lanes.refused(target)
-        if not is_full:
+        if is_full:
+            self.health.abandoned(target, self.clock())
+        else:
             self.health.failed(target, error, self.caller)

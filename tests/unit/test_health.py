@@ -147,8 +147,21 @@ def test_relapse_soon_after_recovery_is_ejected_for_longer():
     assert 16.0 <= health.snapshot()["a"].until - clock.now_s <= 24.0
 
 
+def test_abandoned_probe_makes_room_for_another():
+    """Only the call that was the probe, not one that had begun before it."""
+    health, clock = board()
+    break_it(health)
+    clock.now_s += 13
+    health.starting("a")
+    health.abandoned("a", began_at=clock.now_s - 13)
+    assert "health" == state(health)
+    health.abandoned("a", began_at=clock.now_s)
+    assert state(health) is None
+    assert health.starting("a")
+
+
 def test_probe_that_never_reports_is_forgotten():
-    """A cancelled probe does not keep a target out for ever."""
+    """A probe lost for whatever reason does not keep a target out for ever."""
     health, clock = board()
     break_it(health)
     clock.now_s += 13

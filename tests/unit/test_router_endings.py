@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from dataclasses import replace
 
 import pytest
 
-from routerkit import AllAttemptsFailedError, Chunk, Reply, Request, StreamBrokenError, Usage
+from routerkit import AllAttemptsFailedError, Chunk, Reply, Request, Retry, StreamBrokenError, Usage
 from routerkit.testing import FakeClock, ScriptedProvider, make_reply, make_request, make_target
 from tests.unit.lab import TRANSIENT_CODES, Acting, fault, good, lab
 
@@ -286,17 +287,86 @@ def test_interrupted_call_is_recorded_as_cancelled(call, stop):
     assert ("cancelled", 0) == (here.record.status, here.hits("b"))
 
 
-def test_bug_in_a_provider_is_an_error_not_an_abandonment(call):
-    """An exception no provider should raise ends the call, and the record names it."""
+@pytest.mark.parametrize("keeps_deadline", [True, False])
+def test_bug_in_a_provider_costs_an_attempt_not_the_call(call, keeps_deadline):
+    """X4: what no provider should raise fails over like any failure, counts against its target, and is named without its text."""
 
     def buggy(_: Request):
-        raise ZeroDivisionError("oops")
+        raise ZeroDivisionError("the key is sk-secret-0123456789")
 
-    here = lab({"a": Acting(buggy), "b": good()})
-    with pytest.raises(ZeroDivisionError):
+    buggy_provider = Acting(buggy)
+    buggy_provider.keeps_deadline = keeps_deadline
+    here = lab({"a": buggy_provider, "b": good("from b")})
+    for _ in range(5):
+        assert "from b" == call(here.router, make_request()).text
+    failed, answered = here.recorder.records[-1].attempts
+    assert ("server", True, None) == (failed.error_code, failed.maybe_billed, answered.error)
+    assert failed.error.startswith("the provider raised ZeroDivisionError in tests.unit.test_router_endings, line ")
+    assert "b" == here.router.decide(make_request()).picked, "five failures open the breaker"
+
+
+def test_bug_in_the_only_provider_is_a_typed_error_without_its_text(call):
+    """Neither the error nor the chain of its causes carries what may be a key."""
+
+    def buggy(_: Request):
+        raise KeyError("sk-secret-0123456789")
+
+    here = lab({"a": Acting(buggy)}, retry=Retry(extra_attempts=0))
+    with pytest.raises(AllAttemptsFailedError) as caught:
         call(here.router, make_request())
-    assert "error" == here.record.status
-    assert "ZeroDivisionError" in here.record.attempts[0].error
+    assert "sk-secret" not in "".join(traceback.format_exception(caught.value))
+    assert "KeyError" in str(caught.value)
+
+
+@pytest.mark.parametrize("form", STREAMS)
+def test_bug_of_a_provider_within_its_stream_is_typed(form):
+    """After the first content nobody else may go on, so the caller gets the usual error of a broken stream."""
+
+    class Buggy(ScriptedProvider):
+        def stream(self, request):
+            yield Chunk(text="word ")
+            raise ConnectionError("sk-secret-0123456789")
+
+    here, got = lab({"a": Buggy([]), "b": good()}), []
+    with pytest.raises(StreamBrokenError) as caught:
+        consume(here.router, form, make_request(), got)
+    assert ("server", "error", "server") == (caught.value.code, here.record.status, here.record.attempts[0].error_code)
+    assert "sk-secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_provider_that_returns_no_reply_costs_an_attempt_not_the_call():
+    """A foreign class that forgets to return anything."""
+
+    class Forgetful(ScriptedProvider):
+        keeps_deadline = False
+
+        def complete(self, request):
+            return None
+
+    for form in (lambda r: r.complete(make_request()), lambda r: asyncio.run(r.acomplete(make_request()))):
+        here = lab({"a": Forgetful([]), "b": good("from b")})
+        assert "from b" == form(here.router).text
+        assert "'a' returned NoneType, not a Reply" == here.record.attempts[0].error
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, asyncio.CancelledError])
+def test_abandoned_probe_lets_the_next_call_probe(call, stop):
+    """The caller of the one probe of a half-open target goes away: the target must not stay out for a minute because of that."""
+
+    outcomes = iter([*[fault("server")] * 5, None])
+
+    def act(_: Request):
+        if (outcome := next(outcomes)) is None:
+            raise stop
+        return outcome
+
+    here = lab({"a": Acting(act), "b": good()})
+    for _ in range(5):
+        call(here.router, make_request())
+    here.clock.now_s += 13
+    with pytest.raises(stop):
+        call(here.router, make_request())
+    assert "a" == here.router.decide(make_request()).picked
 
 
 def test_threads_share_a_router():
