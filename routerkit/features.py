@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Final, Self
 
 from routerkit.errors import ProviderError
@@ -64,7 +65,7 @@ class Features:
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form."""
-        facts: dict[str, Json] = {name: getattr(self, name) for name in _FACTS}
+        facts: dict[str, Json] = dict(zip(_FACTS, _facts_of(self), strict=True))
         return facts | {"needs": sorted(self.needs), "tags": list(self.tags), "signals": self.signals.to_dict()}
 
     @classmethod
@@ -80,6 +81,7 @@ class Features:
 
 
 _FACTS: Final = tuple(f.name for f in fields(Features) if f.name not in {"see", "_signals"})
+_facts_of: Final = attrgetter(*_FACTS)
 
 
 def features(request: Request) -> Features:

@@ -80,39 +80,56 @@ def look(marks: str, pattern: str | None = None) -> Look:
     return Look(tuple(marks.split("|")), None if pattern is None else re.compile(pattern, re.MULTILINE))
 
 
+class _Habit(NamedTuple):
+    """How code of one language is written."""
+
+    language: str
+    openers: frozenset[str]
+    """Words that begin its telling lines."""
+    mark: str | None
+    """What tells it within a line."""
+    pattern: re.Pattern[str]
+
+
+def _habit(language: str, openers: str, pattern: str, *, mark: str | None = None) -> _Habit:
+    return _Habit(language, frozenset(openers.split()), mark, re.compile(pattern, re.MULTILINE))
+
+
 _HABITS: Final = (
-    ("cobol", look(" DIVISION", r"^.{0,7}(?:IDENTIFICATION|PROCEDURE|DATA) DIVISION")),
-    (
+    _habit("cobol", "", r"^.{0,7}(?:IDENTIFICATION|PROCEDURE|DATA) DIVISION", mark=" DIVISION"),
+    _habit(
         "java",
-        look(
-            "public |private |protected ",
-            r"^[ \t]*(?:public|private|protected) (?:static |final |abstract )*(?:class|interface|enum|void|int|String)\b",
-        ),
+        "public private protected",
+        r"^[ \t]*(?:public|private|protected) (?:static |final |abstract )*(?:class|interface|enum|void|int|String)\b",
     ),
-    ("c#", look("using System|namespace ", r"^[ \t]*(?:using System|namespace [\w.]+\s*\{?$)")),
-    ("go", look("package |func ", r"^(?:package \w+$|func (?:\(\w+ \*?\w+\) )?\w+\()")),
-    ("rust", look("fn |impl|use ", r"^[ \t]*(?:pub )?(?:fn \w+|impl\b|use \w+::)")),
-    ("php", look("<?php")),
-    ("c", look("#include <", r"^#include <")),
-    (
+    _habit("c#", "using namespace", r"^[ \t]*(?:using System|namespace [\w.]+\s*\{?$)"),
+    _habit("go", "package func", r"^(?:package \w+$|func (?:\(\w+ \*?\w+\) )?\w+\()"),
+    _habit("rust", "pub fn impl use", r"^[ \t]*(?:pub )?(?:fn \w+|impl\b|use \w+::)"),
+    _habit("php", "", r"<\?php", mark="<?php"),
+    _habit("c", "#include", r"^#include <"),
+    _habit(
         "sql",
-        look(
-            "elect|ELECT|reate |REATE |nsert into|NSERT INTO",
-            r"(?i)^[ \t]*(?:select\b[^\n]*\bfrom\b|create (?:table|view|procedure)|insert into)",
-        ),
+        "select Select SELECT create Create CREATE insert Insert INSERT",
+        r"(?i)^[ \t]*(?:select\b[^\n]*\bfrom\b|create (?:table|view|procedure)|insert into)",
     ),
-    ("typescript", look("interface |type ", r"^[ \t]*(?:export )?(?:interface \w+ \{|type \w+ =)")),
-    (
+    _habit("typescript", "export interface type", r"^[ \t]*(?:export )?(?:interface \w+ \{|type \w+ =)"),
+    _habit(
         "javascript",
-        look("const |let |var |function|=> {", r"^[ \t]*(?:const|let|var) \w+ =|^[ \t]*(?:export |async )*function\b|=> \{"),
+        "const let var export async function",
+        r"^[ \t]*(?:const|let|var) \w+ =|^[ \t]*(?:export |async )*function\b|=> \{",
+        mark="=> {",
     ),
-    (
+    _habit(
         "python",
-        look("def |import |class ", r"^[ \t]*(?:async )?def \w+\(|^[ \t]*(?:from [\w.]+ )?import \w+|^[ \t]*class \w+[(:]"),
+        "async def from import class",
+        r"^[ \t]*(?:async )?def \w+\(|^[ \t]*(?:from [\w.]+ )?import \w+|^[ \t]*class \w+[(:]",
     ),
-    ("shell", look("#!/bin/|fi|done|esac", r"^#!/bin/|^[ \t]*(?:fi|done|esac)$")),
+    _habit("shell", "fi done esac", r"^#!/bin/|^[ \t]*(?:fi|done|esac)$", mark="#!/bin/"),
 )
 """What only one language looks like, the tell-tale first; TypeScript and JavaScript share most, so the narrower one comes first."""
+_OPENERS: Final = frozenset().union(*(habit.openers for habit in _HABITS))
+_MARKS: Final = tuple(habit.mark for habit in _HABITS if habit.mark is not None)
+_FIRST_WORD: Final = re.compile(r"^[ \t]*(#?\w+)", re.MULTILINE)
 
 _FRAMEWORKS: Final = re.compile(
     r"(?<![\w/])(unittest|pytest|nose|junit ?[45]?|testng|jest|mocha|django|flask|fastapi|spring(?: boot)?(?: \d)?|struts|angularjs|angular"
@@ -170,9 +187,12 @@ def language_of_tag(tag: str) -> str | None:
 
 def language_of_code(text: str) -> str | None:
     """Language that a piece of code looks like; None when it could be anything."""
-    for name, habit in _HABITS:
-        if habit.is_in(text):
-            return name
+    firsts = _OPENERS.intersection(_FIRST_WORD.findall(text))
+    if not firsts and not any(mark in text for mark in _MARKS):
+        return None
+    for language, openers, mark, pattern in _HABITS:
+        if (not openers.isdisjoint(firsts) or (mark is not None and mark in text)) and pattern.search(text):
+            return language
     return None
 
 

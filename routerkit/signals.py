@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, Self
 
 from routerkit.kinds import instruction
@@ -85,7 +86,7 @@ class Signals:
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form, as stored in the ledger: facts about the text, never the text."""
-        facts: dict[str, Json] = {name: getattr(self, name) for name in self.__slots__}  # asdict takes ten times as long
+        facts: dict[str, Json] = dict(zip(self.__slots__, _facts_of(self), strict=True))  # asdict takes ten times as long
         facts["jump"], facts["difficulty"] = list(self.jump) if self.jump else None, self.difficulty
         return facts
 
@@ -101,6 +102,7 @@ class Signals:
         return ", ".join(_words(self))
 
 
+_facts_of: Final = attrgetter(*Signals.__slots__)
 NOTHING_SEEN: Final = Signals()
 
 

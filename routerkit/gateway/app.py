@@ -131,20 +131,20 @@ class Gateway:
         await self._talk(exchange, key, RESPONSES)
 
     async def _embed(self, exchange: Exchange, key: Key | None) -> None:
-        request = embeddings.embeddings_of(parsed(await exchange.body(self._limits)), exchange.headers, self._limits)
+        request = embeddings.embeddings_of(parsed(await exchange.body(self._limits), self._limits), exchange.headers, self._limits)
         admitted = Admission(request, nullcontext()) if self._gate is None or key is None else self._gate.admit(key, request)
         with admitted.passage:
             await exchange.until_gone(chat.whole(self._router, admitted.request, exchange, embeddings.answer))
 
     async def _count_tokens(self, exchange: Exchange, key: Key | None) -> None:
-        asked = parsed(await exchange.body(self._limits))
+        asked = parsed(await exchange.body(self._limits), self._limits)
         body = MESSAGES.chat_body({"max_tokens": 1, **asked} if isinstance(asked, Mapping) else asked)
         counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
     async def _talk(self, exchange: Exchange, key: Key | None, spoken: Format) -> None:
         data = await exchange.body(self._limits)
-        body = spoken.chat_body(parsed(data))
+        body = spoken.chat_body(parsed(data, self._limits))
         request = request_of(body, exchange.headers, self._limits)
         if spoken is CHAT:
             request = keep_written(request, body, data)
@@ -169,7 +169,7 @@ class Gateway:
         await exchange.answer(200, encode({"object": "list", "data": data}))
 
     async def _feedback(self, exchange: Exchange, key: Key | None) -> None:
-        body = parsed(await exchange.body(self._limits))
+        body = parsed(await exchange.body(self._limits), self._limits)
         record_id, success = (body.get("record_id"), body.get("success")) if isinstance(body, Mapping) else (None, None)
         evidence = body.get("evidence", "") if isinstance(body, Mapping) else ""
         if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):

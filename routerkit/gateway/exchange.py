@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 
 from routerkit import fastjson
-from routerkit.gateway.limits import Limits
+from routerkit.gateway.limits import Limits, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
@@ -89,16 +89,18 @@ def complete_headers(headers: Headers | None, n_bytes: int) -> Headers:
     return [*(() if is_typed else (JSON,)), *given, (b"content-length", b"%d" % n_bytes)]
 
 
-def parsed(data: bytes) -> Json:
+def parsed(data: bytes, limits: Limits) -> Json:
     """A body's JSON.
 
     Raises:
-        Refusal: it is none.
+        Refusal: it is none, or nested too deeply.
     """
     try:
         value: Json = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise bad(f"the body is not JSON ({type(exc).__name__}, {len(data):,} bytes)", code="invalid_body") from None
+    if is_deeper(value, data, limits.depth):
+        raise bad(f"the body is nested more than {limits.depth} levels deep", code="invalid_body")
     return value
 
 

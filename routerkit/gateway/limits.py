@@ -26,8 +26,16 @@ class Limits:
     """Longest total time a caller may ask for, and what it gets when it does not ask."""
 
 
-def is_deeper(value: Json, levels: int) -> bool:
-    """Whether parsed JSON is nested more than `levels` deep; goes down level by level and stops as soon as it knows."""
+def is_deeper(value: Json, data: bytes, levels: int) -> bool:
+    """Whether JSON is nested more than `levels` deep; goes down level by level and stops as soon as it knows.
+
+    Args:
+        value: What was parsed.
+        data: What it was parsed from.
+        levels: How deep it may be.
+    """
+    if data.count(b"[") + data.count(b"{") <= levels:
+        return False
     containers: list[Any] = [value] if isinstance(value, _Nesting) else []
     for _ in range(levels):
         if not containers:

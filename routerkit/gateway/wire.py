@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from routerkit.gateway.limits import Limits, is_deeper
+from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import bad
 from routerkit.messages import TASK_KINDS, Json, Request
 
@@ -69,8 +69,6 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         Refusal: the body is not a chat request; names the field.
     """
     _check_fields(body)
-    if is_deeper(body, limits.depth):
-        raise bad(f"the body is nested more than {limits.depth} levels deep", code="invalid_body")
     hints = _hints(body, headers)
     limit = _number(body, "max_completion_tokens") or _number(body, "max_tokens")
     return Request(

@@ -15,6 +15,7 @@ from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers import as_written, embedding_format, http1, http1_sync, openai_format
 from routerkit.providers.openai_errors import Upstream, error, error_event
 from routerkit.providers.openai_stream import StreamDecoder
+from routerkit.providers.plain_answer import plain_answer
 from routerkit.providers.timers import Timers, Watch
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ class OpenAICompatible:
         return as_written.PassingDecoder(request, self._upstream) if request.written else StreamDecoder(request, self._upstream)
 
     def _reply(self, exchange: http1.Exchange, body: bytes, request: Request) -> Reply:
+        if exchange.status == 200 and not request.inputs and (plain := plain_answer(body, request)):
+            return plain
         parsed = self._json(exchange, body)
         if request.inputs:
             return embedding_format.reply(parsed, request, body)

@@ -92,7 +92,7 @@ RESPONSES_BODY: Final = {
 def answer(spoken: Format, value: Any) -> object:
     """As the gateway answers."""
     data = json.dumps(value).encode()
-    body = spoken.chat_body(parsed(data))
+    body = spoken.chat_body(parsed(data, LIMITS))
     request = request_of(body, {}, LIMITS)
     if spoken is CHAT:
         request = keep_written(request, body, data)

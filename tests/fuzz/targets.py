@@ -64,7 +64,7 @@ def body(data: bytes) -> None:
     """A caller's body is a request, or refused in one line."""
     for spoken in (CHAT, MESSAGES, RESPONSES):
         try:
-            chat = spoken.chat_body(parsed(data))
+            chat = spoken.chat_body(parsed(data, _LIMITS))
             is_streamed(chat)
             request_of(chat, {}, _LIMITS)
         except Refusal as refused:

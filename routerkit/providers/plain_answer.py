@@ -1,0 +1,101 @@
+"""Whole answers that hold a text and its usage and nothing else, as most do: read in one step, in a tenth of the usual time.
+
+Any other (tool calls, reasoning, log probabilities, citations, counts that make no sense) is left to `openai_format`, which says the same
+of these.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from routerkit.messages import Reply, Request, Usage, WrittenAnswer
+
+_Count = Annotated[int, Meta(ge=0, lt=10**15)]
+
+
+class _PromptDetails(Struct):
+    cached_tokens: _Count | None = 0
+    cache_write_tokens: _Count | None = 0
+    audio_tokens: _Count | None = 0
+
+
+class _AnswerDetails(Struct):
+    reasoning_tokens: _Count | None = 0
+    audio_tokens: _Count | None = 0
+
+
+_NO_PROMPT_DETAILS: Final = _PromptDetails()
+_NO_ANSWER_DETAILS: Final = _AnswerDetails()
+
+
+class _Usage(Struct):
+    prompt_tokens: _Count
+    completion_tokens: _Count
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _AnswerDetails | None = None
+    # What other servers call the same.
+    prompt_cache_hit_tokens: None = None
+    cached_tokens: None = None
+    cache_creation_input_tokens: None = None
+
+
+class _Message(Struct, forbid_unknown_fields=True):
+    content: str
+    role: str | None = None
+    refusal: Literal[""] | None = None
+    tool_calls: None = None
+
+
+class _Choice(Struct):
+    message: _Message
+    finish_reason: Literal["stop", "length"]
+    index: Literal[0] = 0
+    logprobs: None = None
+
+
+class _Answer(Struct):
+    choices: tuple[_Choice]
+    usage: _Usage
+    model: str | None = None
+    error: None = None
+
+
+_decode: Final = msgspec.json.Decoder(_Answer).decode
+
+
+def plain_answer(body: bytes, request: Request) -> Reply | None:
+    """The answer, with the body it was read from where the request has one, too; None when there is more to it, or something is wrong."""
+    try:
+        answer = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    choice, used = answer.choices[0], answer.usage
+    text, finish = choice.message.content, choice.finish_reason
+    if not (used.prompt_tokens or used.completion_tokens) or (finish == "stop" and not text.strip()):
+        return None
+    return Reply(
+        text,
+        (),
+        finish,
+        _usage(used),
+        answer.model or request.model,
+        written=None if request.written is None else WrittenAnswer(body, text),
+    )
+
+
+def _usage(used: _Usage) -> Usage:
+    prompt = used.prompt_tokens_details or _NO_PROMPT_DETAILS
+    answer = used.completion_tokens_details or _NO_ANSWER_DETAILS
+    return Usage(
+        used.prompt_tokens,
+        used.completion_tokens,
+        prompt.cached_tokens or 0,
+        prompt.cache_write_tokens or 0,
+        answer.reasoning_tokens or 0,
+        False,  # noqa: FBT003  positional, because keywords take longer
+        prompt.audio_tokens or 0,
+        answer.audio_tokens or 0,
+    )
