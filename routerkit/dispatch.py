@@ -19,7 +19,7 @@ from routerkit.surroundings import Surroundings
 
 _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
 """Failures after which the same target may well answer a little later."""
-_FIRST_BYTE_SHARE: Final = 0.6
+_FIRST_PIECE_SHARE: Final = 0.6
 """Share of the remaining time that a target may spend silent while others are waiting: a hanging one must leave them enough."""
 
 _SPREAD: Final = 1.25
@@ -39,7 +39,7 @@ class Open:
     timeout_s: float
     """All the time that is left."""
     first_token_s: float | None
-    """Longest silence before the first byte; None = the provider's own timer."""
+    """Longest wait for the first piece of the answer; None = the provider's own timer."""
 
     def addressed(self, request: Request) -> Request:
         """The request as the target should see it: its model, its extra parameters, the time that is left."""
@@ -167,7 +167,7 @@ def _try(
             around.purse.settle(0.0)
         text = f"target {target.name!r} is recovering and takes few calls yet; others are free"
         return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
-    error = yield Open(target, left_s, left_s * _FIRST_BYTE_SHARE if are_others_waiting else None)
+    error = yield Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None)
     if error is not None:
         around.failed(target.name, error)
     return error

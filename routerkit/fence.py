@@ -27,7 +27,7 @@ def fenced(provider: Provider, target: str) -> Provider:
 
 
 class Fenced:
-    """A provider that is given up once `request.timeout_s` has passed.
+    """A provider that is given up once `request.timeout_s` has passed, or `request.first_token_s` without a piece of an answer.
 
     Async calls are cancelled. Blocking ones cannot be: they run in a thread of their own, which is left behind when it is late.
     """
@@ -41,7 +41,7 @@ class Fenced:
         """Whole answer, blocking."""
         helper: _Helper[Reply] = _Helper()
         try:
-            return self._checked(helper.run(lambda: self._provider.complete(request), request.timeout_s + _GRACE_S))
+            return self._checked(helper.run(lambda: self._provider.complete(request), _first_s(request)))
         except Empty:
             raise self._late(request) from None
         finally:
@@ -52,7 +52,7 @@ class Fenced:
         from asyncio import timeout  # a third of our import time, and sync callers never need it
 
         try:
-            async with timeout(request.timeout_s + _GRACE_S):
+            async with timeout(_first_s(request)):
                 return self._checked(await self._provider.acomplete(request))
         except TimeoutError:
             raise self._late(request) from None
@@ -60,9 +60,12 @@ class Fenced:
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking."""
         helper: _Helper[Chunk | None] = _Helper()
-        end_at, chunks, is_late = time.monotonic() + request.timeout_s + _GRACE_S, self._provider.stream(request), False
+        began_at, chunks, is_late = time.monotonic(), self._provider.stream(request), False
+        end_at = began_at + _first_s(request)
         try:
             while (chunk := helper.run(lambda: next(chunks, None), end_at - time.monotonic())) is not None:
+                if chunk.says_something():
+                    end_at = began_at + request.timeout_s + _GRACE_S
                 yield chunk
         except Empty:
             is_late = True  # still running over there, so it cannot be closed from here
@@ -77,13 +80,16 @@ class Fenced:
         """Answer in pieces."""
         from asyncio import get_running_loop, timeout_at  # see acomplete
 
-        end_at, chunks = get_running_loop().time() + request.timeout_s + _GRACE_S, self._provider.astream(request)
+        began_at, chunks = get_running_loop().time(), self._provider.astream(request)
+        end_at = began_at + _first_s(request)
         try:
             while True:
                 async with timeout_at(end_at):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return
+                if chunk.says_something():
+                    end_at = began_at + request.timeout_s + _GRACE_S
                 yield chunk
         except TimeoutError:
             raise self._late(request) from None
@@ -98,7 +104,12 @@ class Fenced:
         return reply
 
     def _late(self, request: Request) -> ProviderError:
-        return ProviderError(f"no answer from {self._target!r} within {request.timeout_s:.1f} s", code="timeout", maybe_billed=True)
+        return ProviderError(f"no answer from {self._target!r} within {_first_s(request):.1f} s", code="timeout", maybe_billed=True)
+
+
+def _first_s(request: Request) -> float:
+    limit_s = request.timeout_s if request.first_token_s is None else min(request.first_token_s, request.timeout_s)
+    return limit_s + _GRACE_S
 
 
 class _Helper(Generic[T]):

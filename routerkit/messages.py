@@ -89,8 +89,8 @@ class Request:
     timeout_s: float = 60.0
     """Total deadline over all attempts and waits, in seconds."""
     first_token_s: float | None = None
-    """Longest wait for the first byte of one attempt, in seconds; None = the provider's own timer. The router sets it so that one
-    hanging target cannot use up the whole deadline."""
+    """Longest wait for the first piece of one attempt's answer, in seconds; None = the provider's own timer. The router sets it so that
+    one hanging target cannot use up the whole deadline."""
     pin: str | None = None
     """Target that wrote the assistant's turns so far, if one did. While its tool loop is open it keeps the conversation if it is fit."""
     allowances: tuple[Allowance, ...] = ()

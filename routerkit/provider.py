@@ -12,9 +12,9 @@ class Provider(Protocol):
     """Something that answers chat requests. A Router is one too, so routers nest.
 
     Rules every implementation keeps (checked by `tests/contracts/provider.py`):
-    one upstream request per call, never a retry; `request.timeout_s` bounds the whole call, `request.first_token_s` the wait for its
-    first byte; every failure is a `ProviderError`; a stream that ends without a finish reason raises `truncated`; closing an iterator
-    closes the upstream at once; the request is never changed.
+    one upstream request per call, never a retry; `request.timeout_s` bounds the whole call, `request.first_token_s` the wait for the
+    first piece of its answer; every failure is a `ProviderError`; a stream that ends without a finish reason raises `truncated`; closing
+    an iterator closes the upstream at once; the request is never changed.
 
     A class that also sets `keeps_deadline = True` promises that no call outlasts `request.timeout_s`. Of others the router does not
     expect it: their calls are cancelled at the deadline, and blocking ones run in a thread that can be left behind (`fence`).

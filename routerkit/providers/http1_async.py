@@ -130,6 +130,8 @@ class Connection(asyncio.Protocol):
         """Rest of the body."""
         pieces = []
         while data := await self.piece():
+            if not data.isspace():  # some servers send line breaks until they have an answer
+                self._watch.began()
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

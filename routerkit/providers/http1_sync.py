@@ -87,7 +87,12 @@ class Connection:
 
     def body(self) -> bytes:
         """Rest of the body."""
-        return b"".join(iter(self.piece, b""))
+        pieces = []
+        while data := self.piece():
+            if not data.isspace():  # some servers send line breaks until they have an answer
+                self._watch.began()
+            pieces.append(data)
+        return b"".join(pieces)
 
     def settle(self) -> None:
         """Wait a moment for the end mark of an answer that is already whole, so that the connection can be used again."""

@@ -126,6 +126,8 @@ class LiteLLM:
                     watch.heard()
                     chunk = reading.chunk(event)
                     if chunk is not None:
+                        if chunk.says_something():
+                            watch.began()
                         yield chunk
                 yield reading.end()
             finally:

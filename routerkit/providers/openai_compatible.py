@@ -101,7 +101,8 @@ class OpenAICompatible:
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking; closing the iterator closes the connection."""
-        connection = self._sync.open(self._streamed(request), self._watch(request, self._timers.first_token_s))
+        watch = self._watch(request, self._timers.first_token_s)
+        connection = self._sync.open(self._streamed(request), watch)
         try:
             if _is_failure(connection.exchange):
                 raise self._error(connection.exchange, connection.body())
@@ -113,6 +114,8 @@ class OpenAICompatible:
                     chunks = decoder.broken(failure)
                 else:
                     chunks = decoder.feed(data)
+                if not watch.has_begun:
+                    _look_for_content(watch, chunks)
                 yield from chunks
             connection.settle()
         finally:
@@ -120,7 +123,8 @@ class OpenAICompatible:
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer in pieces; closing the iterator, or cancelling its task, closes the connection."""
-        connection = await self._async().open(self._streamed(request), self._watch(request, self._timers.first_token_s))
+        watch = self._watch(request, self._timers.first_token_s)
+        connection = await self._async().open(self._streamed(request), watch)
         try:
             if _is_failure(connection.exchange):
                 raise self._error(connection.exchange, await connection.body())
@@ -132,6 +136,8 @@ class OpenAICompatible:
                     chunks = decoder.broken(failure)
                 else:
                     chunks = decoder.feed(data)
+                if not watch.has_begun:
+                    _look_for_content(watch, chunks)
                 for chunk in chunks:
                     yield chunk
             await connection.settle()
@@ -229,3 +235,8 @@ class OpenAICompatible:
 
 def _is_failure(exchange: http1.Exchange) -> bool:
     return not 200 <= exchange.status < 300
+
+
+def _look_for_content(watch: Watch, chunks: list[Chunk]) -> None:
+    if any(chunk.says_something() for chunk in chunks):
+        watch.began()

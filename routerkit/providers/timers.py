@@ -17,7 +17,8 @@ class Timers:
     connect_s: float = 5.0
     """Name lookup, TCP and TLS handshake."""
     first_token_s: float = 30.0
-    """From a streamed request to the first byte of its answer's body. A whole answer may take until the total deadline."""
+    """From a streamed request to the first piece of its answer; comments and empty events, which servers send to keep a connection
+    alive, are none. A whole answer may take until the total deadline."""
     between_chunks_s: float = 30.0
     """Longest silence within an answer's body."""
 
@@ -30,15 +31,30 @@ class Timers:
 class Watch:
     """When one attempt has taken too long. It only compares readings of a monotonic clock; the drivers do the waiting."""
 
-    __slots__ = ("_between_s", "_clock", "_connect_s", "_first_s", "_tier", "_tier_at", "_tier_s", "_total_s", "total_at", "was_sent")
+    __slots__ = (
+        "_between_s",
+        "_clock",
+        "_connect_s",
+        "_first_at",
+        "_first_s",
+        "_tier",
+        "_tier_at",
+        "_tier_s",
+        "_total_s",
+        "has_begun",
+        "total_at",
+        "was_sent",
+    )
 
     def __init__(
         self, timers: Timers, *, timeout_s: float, first_token_s: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._connect_s, self._between_s = timers.connect_s, timers.between_chunks_s
         self._first_s = math.inf if first_token_s is None else first_token_s
-        self._clock, self._total_s = clock, timeout_s
+        self._clock, self._total_s, self._first_at = clock, timeout_s, math.inf
         self._tier, self._tier_s, self._tier_at = "", math.inf, math.inf
+        self.has_begun = False
+        """Whether anything of the answer itself has arrived."""
         self.was_sent = False
         """Whether sending had begun, so that the upstream may have processed, and billed, the request."""
         self.total_at = clock() + timeout_s
@@ -52,9 +68,14 @@ class Watch:
         """The request is being sent."""
         self.was_sent = True
         self._enter("first token", self._first_s)
+        self._first_at = self._tier_at
+
+    def began(self) -> None:
+        """The first piece of the answer itself arrived."""
+        self.has_begun, self._first_at = True, math.inf
 
     def heard(self) -> None:
-        """A piece of the answer's body arrived."""
+        """Something of the body arrived, be it only a sign of life."""
         self._enter("between chunks", self._between_s)
 
     def _enter(self, tier: str, limit_s: float) -> None:
@@ -62,7 +83,7 @@ class Watch:
 
     def due(self) -> float:
         """Reading of the clock at which the time is up."""
-        return min(self._tier_at, self.total_at)
+        return min(self._tier_at, self._first_at, self.total_at)
 
     def remaining_s(self) -> float:
         """Seconds left until then; 0 or less when it has passed."""
@@ -70,10 +91,11 @@ class Watch:
 
     def error(self, where: str) -> ProviderError:
         """What to raise once the time is up: `timeout`, or `connect` when the connection alone took too long."""
-        if self.total_at <= self._tier_at:
+        if self.total_at <= min(self._tier_at, self._first_at):
             return ProviderError(f"{where}: total timer of {self._total_s:g} s fired", code="timeout", maybe_billed=self.was_sent)
+        tier, tier_s = ("first token", self._first_s) if self._first_at <= self._tier_at else (self._tier, self._tier_s)
         return ProviderError(
-            f"{where}: {self._tier} timer of {self._tier_s:g} s fired",
+            f"{where}: {tier} timer of {tier_s:g} s fired",
             code="timeout" if self.was_sent else "connect",
             maybe_billed=self.was_sent,
         )

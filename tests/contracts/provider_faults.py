@@ -157,6 +157,20 @@ class ProviderFaultContract(Contract):
         assert time.monotonic() - began < 0.2 + _SLACK_S
         assert server.wait_until_idle(1.0)
 
+    def test_signs_of_life_do_not_lengthen_the_wait_for_content(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
+        server.script(Fault(keep_alive_s=0.02))
+        self._is_given_up_early(call, provider, server)
+
+    def test_blank_pieces_do_not_lengthen_the_wait_for_content(self, stream_call: Call, provider: Provider, server: StrictOpenAI) -> None:
+        server.script(Fault(text=" " * 500, trickle_s=0.0002))
+        self._is_given_up_early(stream_call, provider, server)
+
+    def _is_given_up_early(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
+        began = time.monotonic()
+        assert "timeout" == failure(call, provider, first_token_s=0.2).code
+        assert time.monotonic() - began < 0.2 + _SLACK_S
+        assert server.wait_until_idle(1.0)
+
     @needs("between_chunks")
     def test_silence_between_chunks_is_limited(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
         server.script(Fault(text="some longer text", stall_after=3))

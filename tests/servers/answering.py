@@ -128,6 +128,10 @@ class Answering:
         await self._writer.drain()
         if fault.hang_after_head:
             await asyncio.Event().wait()
+        while fault.keep_alive_s is not None:
+            sign = b": keep-alive\n\n" if "transfer-encoding" in headers else b"\n"
+            await self._body(b"%x\r\n%b\r\n" % (len(sign), sign) if "transfer-encoding" in headers else sign, is_framing=True)
+            await asyncio.sleep(fault.keep_alive_s)
 
     async def _body(self, data: bytes, *, is_framing: bool = False) -> None:
         if self._fault.trickle_s is None or is_framing:

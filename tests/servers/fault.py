@@ -67,4 +67,6 @@ class Fault:
     )
     trickle_s: float | None = None
     """Pause after each single byte of the body."""
+    keep_alive_s: float | None = None
+    """Pause between signs of life, which are all that follows the head: comments of a stream, line breaks of a whole answer."""
     framing: Framing = "lf"

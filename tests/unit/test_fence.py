@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
 
 from routerkit import Chunk, ProviderError, Reply, Request
 from routerkit.fence import Fenced, fenced
-from routerkit.testing import ScriptedProvider, make_reply, make_request
+from routerkit.testing import ScriptedProvider, make_reply, make_request, make_router
+from tests.contracts.colours import Call
 
 FLAG: contextvars.ContextVar[str] = contextvars.ContextVar("FLAG", default="unset")
 
@@ -65,6 +67,31 @@ def test_blocking_stream_that_hangs_is_given_up(foreign):
     assert "word" == next(chunks).text
     with pytest.raises(ProviderError, match="no answer from 'a'"):
         next(chunks)
+
+
+@pytest.mark.parametrize("form", ["complete", "stream", "acomplete", "astream"])
+def test_silent_target_leaves_time_for_the_others(form):
+    """A foreign class that hangs uses up its share of the deadline, not the call: the next target answers."""
+
+    class Silent(Foreign):
+        def stream(self, request: Request) -> Iterator[Chunk]:
+            yield Chunk(text=" ")
+            self.over.wait(30)
+
+        async def acomplete(self, request: Request) -> Reply:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+        async def astream(self, request: Request) -> AsyncIterator[Chunk]:
+            yield Chunk(text=" ")
+            await asyncio.Event().wait()
+
+    silent = Silent()
+    router = make_router({"a": silent, "b": ScriptedProvider([make_reply("from b")])})
+    try:
+        assert "from b" == Call(form)(router, replace(make_request(), timeout_s=0.6)).text
+    finally:
+        silent.over.set()
 
 
 def test_closed_stream_closes_its_upstream_at_once(foreign):

@@ -163,13 +163,14 @@ class TestWatch:
         now = [0.0]
         watch = Watch(Timers(connect_s=1, between_chunks_s=3), timeout_s=10, first_token_s=2, clock=lambda: now[0])
         seen = []
-        for step, at in ((watch.connecting, 0.0), (watch.sending, 0.5), (watch.heard, 2.0), (watch.heard, 9.0)):
+        for step, at in ((watch.connecting, 0.0), (watch.sending, 0.5), (watch.heard, 2.0), (watch.began, 2.0), (watch.heard, 9.0)):
             now[0] = at
             step()
             error = watch.error("up")
             seen.append((watch.due(), error.code, str(error), error.maybe_billed))
         assert [
             (1.0, "connect", "up: connect timer of 1 s fired", False),
+            (2.5, "timeout", "up: first token timer of 2 s fired", True),
             (2.5, "timeout", "up: first token timer of 2 s fired", True),
             (5.0, "timeout", "up: between chunks timer of 3 s fired", True),
             (10.0, "timeout", "up: total timer of 10 s fired", True),
