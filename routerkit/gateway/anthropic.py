@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,14 +20,12 @@ _UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send 
 """Signed by one model and refused by all others; the next target may be another one."""
 
 
-def chat_body(body: Json) -> Object:
+def chat_body(body: Object) -> Object:
     """The same request in OpenAI's chat format.
 
     Raises:
         Refusal: a field is wrong, or asks for something no other provider has.
     """
-    if not isinstance(body, Mapping):
-        raise bad("the body must be a JSON object")
     unknown = sorted(body.keys() - KNOWN)
     if unknown:
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80])
@@ -34,15 +33,10 @@ def chat_body(body: Json) -> Object:
         raise bad("max_tokens is missing; it must be a whole number", param="max_tokens")
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
     found["messages"] = [*_system(body.get("system")), *(m for message in _objects(body, "messages") for m in _message(message))]
-    if tools := [_tool(tool) for tool in _objects(body, "tools")]:
-        found["tools"] = tools
-    found |= _tool_choice(body.get("tool_choice"))
+    found |= _tools(body) | _text_format(body.get("output_config"))
     if body.get("stop_sequences"):
         found["stop"] = body["stop_sequences"]
-    metadata = body.get("metadata")
-    if isinstance(metadata, Mapping) and isinstance(metadata.get("user_id"), str):
-        found["metadata"] = {"session": metadata["user_id"]}
-    return found
+    return found | _session(body.get("metadata"))
 
 
 def _system(value: Json) -> list[Object]:
@@ -82,7 +76,7 @@ def _user(blocks: Sequence[Object], role: str) -> Iterator[Object]:
     """Tool results become messages of their own, and come before what the user adds."""
     for block in blocks:
         if block.get("type") == "tool_result":
-            yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _result(block)}
+            yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _result(block), **_mark(block)}
     if parts := [_part(b) for b in blocks if b.get("type") != "tool_result"]:
         yield {"role": role, "content": _plain(parts)}
 
@@ -101,35 +95,76 @@ def _plain(parts: Sequence[Object]) -> Json:
 
 
 def _part(block: Object) -> Object:
-    marker = {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
     match block.get("type"), block.get("source"):
         case "text", _:
-            return {"type": "text", "text": block.get("text") or "", **marker}
+            return {"type": "text", "text": block.get("text") or "", **_mark(block)}
         case "image", {"type": "base64", "media_type": media, "data": data}:
             return {"type": "image_url", "image_url": {"url": f"data:{media};base64,{data}"}}
         case "image", {"type": "url", "url": url}:
             return {"type": "image_url", "image_url": {"url": url}}
+        case "document", {"type": "base64", "media_type": media, "data": data}:
+            file = {"filename": block.get("title") or "document.pdf", "file_data": f"data:{media};base64,{data}"}
+            return {"type": "file", "file": file, **_mark(block)}
+        case "document", {"type": "text", "data": text}:
+            return {"type": "text", "text": text, **_mark(block)}
     raise bad(f"a content block of type {str(block.get('type'))[:40]!r} cannot be routed; send text, image, tool_use or tool_result")
 
 
+def _mark(block: Object) -> Object:
+    """Where a prompt cache shall end; targets that have no such marks never see it."""
+    return {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
+
+
+def _tools(body: Object) -> dict[str, Json]:
+    """The tools a caller runs itself. Those that Anthropic would run are left out beside them, as in `response_tools.tools_of`."""
+    given = _objects(body, "tools")
+    own = [tool for tool in given if tool.get("type") in (None, "custom")]
+    if given and not own:
+        raise bad(f"tool type {str(given[0].get('type'))[:40]!r} runs at one provider only; give tools with an input_schema", param="tools")
+    choice = body.get("tool_choice")
+    if not own or choice is None:
+        return {"tools": [_tool(tool) for tool in own]} if own else {}
+    return {"tools": [_tool(tool) for tool in own], **_tool_choice(choice, [tool.get("name") for tool in own])}
+
+
 def _tool(tool: Object) -> Object:
-    if tool.get("type") not in (None, "custom"):
-        raise bad(f"tool type {str(tool.get('type'))[:40]!r} runs at one provider only; give tools with an input_schema", param="tools")
     function = {"name": tool.get("name"), "description": tool.get("description") or "", "parameters": tool.get("input_schema") or {}}
-    return {"type": "function", "function": function}
+    return {"type": "function", "function": function, **_mark(tool)}
 
 
-def _tool_choice(value: Json) -> dict[str, Json]:
-    if value is None:
-        return {}
+def _tool_choice(value: Json, names: Sequence[Json]) -> dict[str, Json]:
     choice = value if isinstance(value, Mapping) else {}
     found: dict[str, Json] = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") else {}
     kind = choice.get("type")
     if kind == "tool":
+        if choice.get("name") not in names:
+            raise bad(f"tool_choice names {str(choice.get('name'))[:40]!r}, which is no tool that you run", param="tool_choice")
         return {**found, "tool_choice": {"type": "function", "function": {"name": choice.get("name")}}}
     if not isinstance(kind, str) or kind not in _CHOICES:
         raise bad("tool_choice.type must be auto, any, tool or none", param="tool_choice")
     return {**found, "tool_choice": _CHOICES[kind]}
+
+
+def _text_format(value: Json) -> dict[str, Json]:
+    chosen = value.get("format") if isinstance(value, Mapping) else None
+    if chosen is None:
+        return {}
+    if not isinstance(chosen, Mapping) or chosen.get("type") != "json_schema":
+        raise bad("output_config.format.type must be json_schema", param="output_config")
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": chosen.get("schema"), "strict": True}}}
+
+
+def _session(metadata: Json) -> dict[str, Json]:
+    """The session of a caller; Claude Code names it within its user's id."""
+    user = metadata.get("user_id") if isinstance(metadata, Mapping) else None
+    if not isinstance(user, str):
+        return {}
+    try:
+        told = json.loads(user)
+    except (ValueError, RecursionError):
+        told = None
+    named = told.get("session_id") if isinstance(told, dict) else None
+    return {"metadata": {"session": named if isinstance(named, str) else user}}
 
 
 def _blocks(value: Json, where: str) -> list[Object]:

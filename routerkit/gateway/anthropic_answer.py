@@ -17,9 +17,11 @@ from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
 _STOPS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 
 
-def message(reply: Reply) -> dict[str, Any]:
+def message(reply: Reply, asked: Mapping[str, Json]) -> dict[str, Any]:
     """Body of a whole answer."""
     blocks: list[dict[str, Any]] = []
+    if reply.reasoning and _wants_thinking(asked):
+        blocks.append({"type": "thinking", "thinking": reply.reasoning, "signature": ""})
     if reply.text or reply.refusal:
         blocks.append({"type": "text", "text": reply.text or reply.refusal})
     blocks += [{"type": "tool_use", "id": c.id, "name": c.name, "input": _input(c.arguments)} for c in reply.tool_calls]
@@ -30,11 +32,12 @@ def message(reply: Reply) -> dict[str, Any]:
 class MessageEvents:
     """Writes chunks as Anthropic's events: blocks that open, grow and close, one after another."""
 
-    def __init__(self, _: Mapping[str, Json]) -> None:
+    def __init__(self, asked: Mapping[str, Json]) -> None:
+        self._shows_thinking = _wants_thinking(asked)
         self._is_open = self._has_begun = False
         self._index = -1
         self._block: object = None
-        """What the open block holds: `text`, or the index of a tool call."""
+        """What the open block holds: `thinking`, `text`, or the index of a tool call."""
         self._finish, self._usage, self._last = "stop", Usage(), Chunk()
 
     def of(self, chunk: Chunk) -> bytes:
@@ -44,6 +47,9 @@ class MessageEvents:
         if chunk.record_id:
             self._last = chunk
         out = b"" if self._has_begun else self._begin(chunk.model)
+        if chunk.reasoning and self._shows_thinking:
+            out += self._in("thinking", {"type": "thinking", "thinking": "", "signature": ""})
+            out += self._delta({"type": "thinking_delta", "thinking": chunk.reasoning})
         if said := chunk.text or chunk.refusal:
             out += self._in("text", {"type": "text", "text": ""}) + self._delta({"type": "text_delta", "text": said})
         for call in chunk.tool_calls:
@@ -82,6 +88,11 @@ class MessageEvents:
     def _close(self) -> bytes:
         was_open, self._is_open = self._is_open, False
         return _event("content_block_stop", {"index": self._index}) if was_open else b""
+
+
+def _wants_thinking(asked: Mapping[str, Json]) -> bool:
+    thinking = asked.get("thinking")
+    return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
 
 
 def _head(model: str, message_id: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Final
+from urllib.parse import unquote
 
 from routerkit.errors import ProviderError
 from routerkit.features import features
@@ -17,11 +18,12 @@ from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Format
 from routerkit.gateway.keys import Admission, Gate, Key, Scope
 from routerkit.gateway.limits import Limits
+from routerkit.gateway.listing import model_list, models
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal, bad, refusal
-from routerkit.gateway.responses_answer import RESPONSES
+from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
 from routerkit.messages import Json, Request
@@ -60,7 +62,11 @@ class Gateway:
         self._memory, self._metrics = memory or Memory(), metrics or Metrics()
         self.is_ready = True
         """False while the server drains."""
-        self._open: Mapping[tuple[str, str], Open] = {("GET", "/healthz"): self._health, ("GET", "/readyz"): self._ready}
+        self._open: Mapping[tuple[str, str], Open] = {
+            ("GET", "/"): self._health,  # where some clients knock before they ask
+            ("GET", "/healthz"): self._health,
+            ("GET", "/readyz"): self._ready,
+        }
         self._routes: Mapping[tuple[str, str], Handler] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/responses"): self._responses,
@@ -95,7 +101,7 @@ class Gateway:
             await self._refuse(exchange, Refusal(500, "the gateway failed; its log says where", code="internal_error"))
 
     async def _answer(self, exchange: Exchange) -> None:
-        if found := self._open.get((exchange.method, exchange.path)):
+        if found := self._open.get((_method(exchange), exchange.path)):
             await found(exchange)
             return
         key = None
@@ -106,11 +112,13 @@ class Gateway:
         await self._handler(exchange)(exchange, key)
 
     def _handler(self, exchange: Exchange) -> Handler:
-        place = (exchange.method, exchange.path)
-        if found := self._routes.get(place):
+        method = _method(exchange)
+        if found := self._routes.get((method, exchange.path)):
             return found
-        if exchange.method == "GET" and exchange.path.startswith("/v1/decisions/"):
+        if method == "GET" and exchange.path.startswith("/v1/decisions/"):
             return self._decision
+        if method == "GET" and exchange.path.startswith("/v1/models/"):
+            return self._model
         if any(path == exchange.path for _, path in (*self._routes, *self._open)):
             raise Refusal(405, f"{exchange.method} is not possible at {exchange.path[:200]}", code="method_not_allowed")
         raise Refusal(404, f"there is nothing at {exchange.method} {exchange.path[:200]}", code="not_found")
@@ -137,41 +145,44 @@ class Gateway:
             await exchange.until_gone(chat.whole(self._router, admitted.request, exchange, embeddings.answer))
 
     async def _count_tokens(self, exchange: Exchange, key: Key | None) -> None:
-        asked = parsed(await exchange.body(self._limits), self._limits)
-        body = MESSAGES.chat_body({"max_tokens": 1, **asked} if isinstance(asked, Mapping) else asked)
+        body = MESSAGES.chat_body({"max_tokens": 1, **parsed(await exchange.body(self._limits), self._limits)})
         counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
     async def _talk(self, exchange: Exchange, key: Key | None, spoken: Format) -> None:
         data = await exchange.body(self._limits)
-        body = spoken.chat_body(parsed(data, self._limits))
+        asked = parsed(data, self._limits)
+        body = spoken.chat_body(asked)
         request = request_of(body, exchange.headers, self._limits)
         if spoken is CHAT:
             request = keep_written(request, body, data)
         if self._gate is None or key is None:
-            await self._converse(exchange, spoken, body, request)
+            await self._converse(exchange, spoken, asked, request)
             return
         admitted = self._gate.admit(key, request)
         with admitted.passage:
-            await self._converse(exchange, spoken, body, admitted.request)
+            await self._converse(exchange, spoken, asked, admitted.request)
 
-    async def _converse(self, exchange: Exchange, spoken: Format, body: Mapping[str, Json], request: Request) -> None:
-        if is_streamed(body):
-            await exchange.until_gone(chat.streamed(self._router, request, exchange, spoken.events(body)))
+    async def _converse(self, exchange: Exchange, spoken: Format, asked: Mapping[str, Json], request: Request) -> None:
+        if is_streamed(asked):
+            await exchange.until_gone(chat.streamed(self._router, request, exchange, spoken.events(asked)))
         else:
-            await exchange.until_gone(chat.whole(self._router, request, exchange, spoken.answer))
+            await exchange.until_gone(chat.whole(self._router, request, exchange, lambda reply: spoken.answer(reply, asked)))
 
     async def _models(self, exchange: Exchange, key: Key | None) -> None:
-        scope = _EVERYTHING if key is None else key.scope
-        pools = [pool for pool in self._router.state.pools.values() if scope.allows(pool.name)]
-        names = [*(p.name for p in pools), *(f"{p.name}/{t.name}" for p in pools for t in p.targets)]
-        data: list[Json] = [{"id": name, "object": "model", "created": 0, "owned_by": "routerkit"} for name in names]
-        await exchange.answer(200, encode({"object": "list", "data": data}))
+        found = models(self._router, _EVERYTHING if key is None else key.scope)
+        await exchange.answer(200, encode(model_list(found)))
+
+    async def _model(self, exchange: Exchange, key: Key | None) -> None:
+        name = unquote(exchange.path.removeprefix("/v1/models/"))
+        found = [m for m in models(self._router, _EVERYTHING if key is None else key.scope) if m["id"] == name]
+        if not found:
+            raise Refusal(404, f"no model {name[:80]!r} here; GET /v1/models lists them", code="model_not_found", param="model")
+        await exchange.answer(200, encode(found[0]))
 
     async def _feedback(self, exchange: Exchange, key: Key | None) -> None:
         body = parsed(await exchange.body(self._limits), self._limits)
-        record_id, success = (body.get("record_id"), body.get("success")) if isinstance(body, Mapping) else (None, None)
-        evidence = body.get("evidence", "") if isinstance(body, Mapping) else ""
+        record_id, success, evidence = body.get("record_id"), body.get("success"), body.get("evidence", "")
         if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):
             raise bad("feedback needs record_id (text) and success (true or false), and may have evidence (text)")
         self._check_owner(key, record_id)
@@ -214,3 +225,8 @@ class Gateway:
     def _end(self) -> None:
         self.is_ready = False
         self._router.close()
+
+
+def _method(exchange: Exchange) -> str:
+    """What is asked for; HEAD is GET, but for the body that is not sent."""
+    return "GET" if exchange.method == "HEAD" else exchange.method

@@ -17,14 +17,12 @@ KNOWN: Final = frozenset({"model", "input", "metadata", *_PASSED})
 ENCODINGS: Final = (None, "float", "base64")
 
 
-def embeddings_of(body: Json, headers: Mapping[str, str], limits: Limits) -> Request:
+def embeddings_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Request:
     """Request a body stands for; hints as for chats.
 
     Raises:
         Refusal: the body is no request for embeddings; names the field.
     """
-    if not isinstance(body, Mapping):
-        raise bad("the body must be a JSON object")
     if unknown := sorted(body.keys() - KNOWN):
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
     if body.get("encoding_format") not in ENCODINGS:

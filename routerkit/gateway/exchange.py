@@ -89,8 +89,8 @@ def complete_headers(headers: Headers | None, n_bytes: int) -> Headers:
     return [*(() if is_typed else (JSON,)), *given, (b"content-length", b"%d" % n_bytes)]
 
 
-def parsed(data: bytes, limits: Limits) -> Json:
-    """A body's JSON.
+def parsed(data: bytes, limits: Limits) -> Mapping[str, Json]:
+    """The JSON object that a body is.
 
     Raises:
         Refusal: it is none, or nested too deeply.
@@ -101,6 +101,8 @@ def parsed(data: bytes, limits: Limits) -> Json:
         raise bad(f"the body is not JSON ({type(exc).__name__}, {len(data):,} bytes)", code="invalid_body") from None
     if is_deeper(value, data, limits.depth):
         raise bad(f"the body is nested more than {limits.depth} levels deep", code="invalid_body")
+    if not isinstance(value, dict):  # parsed JSON holds dicts, never other Mappings
+        raise bad("the body must be a JSON object")
     return value
 
 

@@ -30,8 +30,9 @@ class Events(Protocol):
 class Format:
     """One way of asking and answering."""
 
-    chat_body: Callable[[Json], Mapping[str, Json]]
+    chat_body: Callable[[Mapping[str, Json]], Mapping[str, Json]]
     """The body as one of `/v1/chat/completions`; raises Refusal."""
-    answer: Callable[[Reply], dict[str, Any]]
+    answer: Callable[[Reply, Mapping[str, Json]], dict[str, Any]]
+    """Body of a whole answer, given the caller's body."""
     events: Callable[[Mapping[str, Json]], Events]
-    """Writer for a streamed answer, given the chat body."""
+    """Writer for a streamed answer, given the caller's body."""

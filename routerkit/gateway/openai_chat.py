@@ -10,13 +10,13 @@ from typing import Any, Final
 from routerkit.gateway.chat import comment
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
-from routerkit.gateway.refusal import Refusal, bad
+from routerkit.gateway.refusal import Refusal
 from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
 
 _DONE: Final = b"data: [DONE]\n\n"
 
 
-def completion(reply: Reply) -> dict[str, Any]:
+def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
     """Body of a whole answer."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or (None if reply.tool_calls else "")}
     if reply.tool_calls:
@@ -85,9 +85,7 @@ class ChatEvents:
         return _event({**self._head, "choices": [{"index": 0, "delta": added, "logprobs": None, "finish_reason": finish}]})
 
 
-def _itself(body: Json) -> Mapping[str, Json]:
-    if not isinstance(body, Mapping):
-        raise bad("the body must be a JSON object")
+def _itself(body: Mapping[str, Json]) -> Mapping[str, Json]:
     return body
 
 

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from routerkit.gateway.refusal import bad
+from routerkit.gateway.response_tools import Object, choice_of, flat_name, objects, text_as_arguments, tools_of
 from routerkit.messages import Json
 
-Object = Mapping[str, Json]
-_SAME: Final = ("model", "temperature", "top_p", "stream", "metadata", "parallel_tool_calls", "prompt_cache_key", "service_tier", "user")
+_SAME: Final = (
+    "model",
+    "temperature",
+    "top_p",
+    "stream",
+    "prompt_cache_key",
+    "safety_identifier",
+    "service_tier",
+    "user",
+)
+_IGNORED: Final = ("client_metadata", "include", "prompt_cache_retention", "store", "stream_options", "truncation")
+"""About storage, padding or the caller's own books: an answer without them is the same."""
 KNOWN: Final = frozenset(
-    {*_SAME, "input", "instructions", "tools", "tool_choice", "max_output_tokens", "text", "reasoning", "store", "include", "truncation"}
+    {
+        *_SAME,
+        *_IGNORED,
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "metadata",
+        "parallel_tool_calls",
+        "reasoning",
+        "text",
+        "tools",
+        "tool_choice",
+    }
 )
 _IGNORED_ITEMS: Final = ("reasoning", "item_reference")  # no set: what callers send may be unhashable
 """Encrypted by one provider for itself."""
+_CALLS: Final = ("function_call", "custom_tool_call")
+_OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 
 
-def chat_body(body: Json) -> Object:
+def chat_body(body: Object) -> Object:
     """The same request in OpenAI's chat format.
 
     Raises:
         Refusal: a field is wrong, or needs answers stored at a provider.
     """
-    if not isinstance(body, Mapping):
-        raise bad("the body must be a JSON object")
     if body.get("previous_response_id") or body.get("conversation"):
         raise bad("nothing is stored here; send the whole conversation as input", param="previous_response_id")
     unknown = sorted(name for name in body.keys() - KNOWN if body[name] is not None)
@@ -36,7 +59,7 @@ def chat_body(body: Json) -> Object:
     found |= _tools(body)
     if body.get("max_output_tokens") is not None:
         found["max_tokens"] = body["max_output_tokens"]
-    return found | _text_format(body.get("text")) | _effort(body.get("reasoning"))
+    return found | _hints(body) | _text_format(body.get("text")) | _effort(body.get("reasoning"))
 
 
 def _messages(value: Json) -> Iterator[Object]:
@@ -44,22 +67,29 @@ def _messages(value: Json) -> Iterator[Object]:
         yield {"role": "user", "content": value}
         return
     calls: list[Json] = []
-    for item in _objects(value, "input"):
-        if item.get("type") == "function_call":
-            function = {"name": item.get("name"), "arguments": item.get("arguments") or "{}"}
-            calls.append({"id": item.get("call_id"), "type": "function", "function": function})
+    for item in objects(value, "input"):
+        if item.get("type") in _IGNORED_ITEMS:
+            continue
+        if item.get("type") in _CALLS:
+            calls.append(_call(item))
             continue
         if calls:
             yield {"role": "assistant", "content": None, "tool_calls": calls}
             calls = []
-        if item.get("type") not in _IGNORED_ITEMS:
-            yield _message(item)
+        yield _message(item)
     if calls:
         yield {"role": "assistant", "content": None, "tool_calls": calls}
 
 
+def _call(item: Object) -> Object:
+    is_custom = item.get("type") == "custom_tool_call"
+    arguments = text_as_arguments(item.get("input")) if is_custom else item.get("arguments") or "{}"
+    function: Object = {"name": flat_name(item.get("name"), item.get("namespace")), "arguments": arguments}
+    return {"id": item.get("call_id"), "type": "function", "function": function}
+
+
 def _message(item: Object) -> Object:
-    if item.get("type") == "function_call_output":
+    if item.get("type") in _OUTPUTS:
         output = item.get("output")
         return {"role": "tool", "tool_call_id": item.get("call_id"), "content": output if isinstance(output, str) else _content(output)}
     if item.get("type") not in (None, "message"):
@@ -70,7 +100,7 @@ def _message(item: Object) -> Object:
 def _content(value: Json) -> Json:
     if isinstance(value, str):
         return value
-    parts = [_part(part) for part in _objects(value, "content")]
+    parts = [_part(part) for part in objects(value, "content")]
     is_text = all(part["type"] == "text" for part in parts)
     return "".join(str(part["text"]) for part in parts) if is_text else parts
 
@@ -83,40 +113,41 @@ def _part(part: Object) -> Object:
             return {"type": "text", "text": part.get("refusal") or ""}
         case "input_image" if part.get("image_url"):
             return {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part.get("detail") or "auto"}}
+        case "input_file" if part.get("file_data"):
+            return {"type": "file", "file": {"file_data": part["file_data"], "filename": part.get("filename") or "file.pdf"}}
     raise bad(f"a content part of type {str(part.get('type'))[:40]!r} cannot be routed; send text or image_url", param="input")
 
 
 def _tools(body: Object) -> dict[str, Json]:
-    tools: list[Json] = []
-    for tool in _objects(body.get("tools") or [], "tools"):
-        if tool.get("type") != "function":
-            raise bad(f"tool type {str(tool.get('type'))[:40]!r} runs at one provider only; give functions", param="tools")
-        tools.append(
-            {"type": "function", "function": {name: value for name, value in tool.items() if name != "type" and value is not None}}
-        )
-    choice = body.get("tool_choice")
-    if isinstance(choice, Mapping) and choice.get("type") == "function":
-        choice = {"type": "function", "function": {"name": choice.get("name")}}
-    found: dict[str, Json] = {"tools": tools} if tools else {}
-    return {**found, "tool_choice": choice} if tools and choice is not None else found
+    tools = tools_of(body)
+    if not tools:
+        return {}
+    wanted = {"tool_choice": choice_of(body, tools), "parallel_tool_calls": body.get("parallel_tool_calls")}
+    found: dict[str, Json] = {name: value for name, value in wanted.items() if value is not None}
+    return {**found, "tools": [{"type": "function", "function": tool.function} for tool in tools.values()]}
+
+
+def _hints(body: Object) -> dict[str, Json]:
+    """The caller's own hints; the key of its prompt cache, which lasts as long as a conversation, names the session."""
+    key, metadata = body.get("prompt_cache_key"), body.get("metadata")
+    session: dict[str, Json] = {"session": key} if isinstance(key, str) else {}
+    if metadata is None:
+        return {"metadata": session} if session else {}
+    return {"metadata": {**session, **metadata} if isinstance(metadata, dict) else metadata}
 
 
 def _text_format(value: Json) -> dict[str, Json]:
-    chosen = value.get("format") if isinstance(value, Mapping) else None
-    if not isinstance(chosen, Mapping) or chosen.get("type") == "text":
-        return {}
+    asked = value if isinstance(value, dict) else {}
+    chosen = asked.get("format")
+    found: dict[str, Json] = {} if asked.get("verbosity") is None else {"verbosity": asked["verbosity"]}
+    if not isinstance(chosen, dict) or chosen.get("type") == "text":
+        return found
     if chosen.get("type") == "json_schema":
         schema = {name: part for name, part in chosen.items() if name != "type"}
-        return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    return {"response_format": chosen}
+        return {**found, "response_format": {"type": "json_schema", "json_schema": schema}}
+    return {**found, "response_format": chosen}
 
 
 def _effort(value: Json) -> dict[str, Json]:
-    effort = value.get("effort") if isinstance(value, Mapping) else None
+    effort = value.get("effort") if isinstance(value, dict) else None
     return {} if effort is None else {"reasoning_effort": effort}
-
-
-def _objects(value: Json, name: str) -> list[Object]:
-    if not isinstance(value, list) or not all(isinstance(v, Mapping) for v in value):
-        raise bad(f"{name} must be a text or a list of objects", param=name)
-    return [v for v in value if isinstance(v, Mapping)]

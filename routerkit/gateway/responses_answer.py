@@ -1,126 +1,28 @@
-"""OpenAI's second format, for callers of `/v1/responses`: answers out, whole and as events."""
+"""OpenAI's second format, for callers of `/v1/responses`: whole answers. Events are in `responses_events`."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from routerkit.gateway.chat import comment
-from routerkit.gateway.exchange import encode
-from routerkit.gateway.formats import Format
-from routerkit.gateway.refusal import Refusal
-from routerkit.gateway.responses import chat_body
-from routerkit.messages import Chunk, Json, Reply, ToolCall, ToolCallDelta, Usage
+from routerkit.gateway.response_tools import Object, Tool, arguments_as_text, tools_of
+from routerkit.messages import Reply, Usage
 
 Item = dict[str, Any]
 
 
-def response(reply: Reply) -> Item:
+def response(reply: Reply, asked: Object) -> Item:
     """Body of a whole answer."""
-    items = [_message(reply.text, reply.refusal)] if reply.text or reply.refusal or not reply.tool_calls else []
-    items += [_call(call) for call in reply.tool_calls]
-    return _body(f"resp_{reply.record_id}", reply.model, items, finish=reply.finish_reason, used=reply.usage)
+    tools = tools_of(asked)
+    items = [thought(reply.reasoning)] if reply.reasoning else []
+    items += [message(reply.text, reply.refusal)] if reply.text or reply.refusal or not reply.tool_calls else []
+    items += [finished(call(c.id, tools.get(c.name), c.name), c.arguments) for c in reply.tool_calls]
+    return body_of(f"resp_{reply.record_id}", reply.model, items, finish=reply.finish_reason, used=reply.usage)
 
 
-class ResponseEvents:
-    """Writes chunks as this format's numbered events; an item closes when the next one opens."""
-
-    def __init__(self, _: Mapping[str, Json]) -> None:
-        self._id, self._model = f"resp_{os.urandom(12).hex()}", ""
-        self._number = 0
-        self._items: list[Item] = []
-        self._open: Item | None = None
-        self._call_index: int | None = None
-        self._finish, self._usage, self._last = "stop", Usage(), Chunk()
-
-    def of(self, chunk: Chunk) -> bytes:
-        """Events of a chunk."""
-        self._finish = chunk.finish_reason or self._finish
-        self._usage = chunk.usage or self._usage
-        if chunk.record_id:
-            self._last = chunk
-        out = b"" if self._number else self._begin(chunk.model)
-        if said := chunk.text or chunk.refusal:
-            out += self._text(said)
-        for call in chunk.tool_calls:
-            out += self._arguments(call)
-        return out
-
-    def end(self) -> bytes:
-        """Closing events with the whole response, and the record."""
-        closed = self._close()
-        whole = _body(self._id, self._last.model or self._model, self._items, finish=self._finish, used=self._usage)
-        return closed + comment(self._last) + self._event(f"response.{whole['status']}", {"response": whole})
-
-    def broken(self, refused: Refusal) -> bytes:
-        """An event of failure with what there was so far."""
-        failed = _body(self._id, self._model, self._items, finish="stop", used=self._usage)
-        failed |= {"status": "failed", "error": {"code": "server_error", "message": str(refused)}}
-        return self._event("response.failed", {"response": failed})
-
-    def _begin(self, model: str) -> bytes:
-        self._model = model
-        empty = _body(self._id, model, [], finish="stop", used=None) | {"status": "in_progress"}
-        return self._event("response.created", {"response": empty}) + self._event("response.in_progress", {"response": empty})
-
-    def _text(self, said: str) -> bytes:
-        out = b""
-        if self._open is None or self._open["type"] != "message":
-            out = self._start(_message("", "") | {"content": []})
-            part = {"type": "output_text", "text": "", "annotations": []}
-            assert self._open is not None
-            self._open["content"] = [part]
-            out += self._event("response.content_part.added", {**self._place(), "content_index": 0, "part": part})
-        assert self._open is not None
-        self._open["content"][0]["text"] += said
-        return out + self._event("response.output_text.delta", {**self._place(), "content_index": 0, "delta": said, "logprobs": []})
-
-    def _arguments(self, call: ToolCallDelta) -> bytes:
-        out = b""
-        if self._open is None or self._open["type"] != "function_call" or self._call_index != call.index:
-            out = self._start(_call(ToolCall(call.id or "", call.name or "", "")))
-            self._call_index = call.index
-        if not call.arguments:
-            return out
-        assert self._open is not None
-        self._open["arguments"] += call.arguments
-        return out + self._event("response.function_call_arguments.delta", {**self._place(), "delta": call.arguments})
-
-    def _start(self, item: Item) -> bytes:
-        closed = self._close()
-        self._open = item
-        shown = {**item, "status": "in_progress"}
-        return closed + self._event("response.output_item.added", {"output_index": len(self._items), "item": shown})
-
-    def _close(self) -> bytes:
-        item = self._open
-        if item is None:
-            return b""
-        if item["type"] == "message":
-            part, place = item["content"][0], {**self._place(), "content_index": 0}
-            out = self._event("response.output_text.done", {**place, "text": part["text"], "logprobs": []})
-            out += self._event("response.content_part.done", {**place, "part": part})
-        else:
-            done = {**self._place(), "name": item["name"], "arguments": item["arguments"]}
-            out = self._event("response.function_call_arguments.done", done)
-        out += self._event("response.output_item.done", {"output_index": len(self._items), "item": item})
-        self._items.append(item)
-        self._open = None
-        return out
-
-    def _place(self) -> Item:
-        assert self._open is not None
-        return {"item_id": self._open["id"], "output_index": len(self._items)}
-
-    def _event(self, kind: str, body: Item) -> bytes:
-        numbered = {"type": kind, "sequence_number": self._number, **body}
-        self._number += 1
-        return f"event: {kind}\ndata: ".encode() + encode(numbered) + b"\n\n"
-
-
-def _body(response_id: str, model: str, items: list[Item], *, finish: str, used: Usage | None) -> Item:
+def body_of(response_id: str, model: str, items: list[Item], *, finish: str, used: Usage | None) -> Item:
+    """A response with these items."""
     is_cut = finish in {"length", "content_filter"}
     why = {"reason": "max_output_tokens" if finish == "length" else "content_filter"} if is_cut else None
     return {
@@ -143,14 +45,36 @@ def _body(response_id: str, model: str, items: list[Item], *, finish: str, used:
     }
 
 
-def _message(text: str, refusal: str) -> Item:
+def message(text: str, refusal: str) -> Item:
+    """An item of text, or of its refusal."""
     part: Item = {"type": "refusal", "refusal": refusal} if refusal else {"type": "output_text", "text": text, "annotations": []}
-    return {"id": f"msg_{os.urandom(8).hex()}", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    return {"id": _new_id("msg"), "type": "message", "role": "assistant", "status": "completed", "content": [part]}
 
 
-def _call(call: ToolCall) -> Item:
-    head = {"id": f"fc_{os.urandom(8).hex()}", "type": "function_call", "status": "completed"}
-    return {**head, "call_id": call.id, "name": call.name, "arguments": call.arguments}
+def thought(text: str) -> Item:
+    """An item of reasoning in plain text, which is what this format calls a summary."""
+    return {"id": _new_id("rs"), "type": "reasoning", "summary": [{"type": "summary_text", "text": text}]}
+
+
+def call(call_id: str, tool: Tool | None, name: str) -> Item:
+    """An item that calls a tool, still without what the tool is given; the name alone says it where no such tool was offered."""
+    if tool is not None and tool.is_custom:
+        head = {"id": _new_id("ctc"), "type": "custom_tool_call", "status": "completed", "input": ""}
+    else:
+        head = {"id": _new_id("fc"), "type": "function_call", "status": "completed", "arguments": ""}
+    space = {"namespace": tool.namespace} if tool is not None and tool.namespace else {}
+    return {**head, "call_id": call_id, "name": name if tool is None else tool.name, **space}
+
+
+def finished(item: Item, arguments: str) -> Item:
+    """A call with what its tool is given."""
+    if item["type"] == "custom_tool_call":
+        return item | {"input": arguments_as_text(arguments)}
+    return item | {"arguments": arguments}
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{os.urandom(8).hex()}"
 
 
 def _usage(used: Usage) -> Item:
@@ -161,6 +85,3 @@ def _usage(used: Usage) -> Item:
         "output_tokens_details": {"reasoning_tokens": used.reasoning_tokens},
         "total_tokens": used.input_tokens + used.output_tokens,
     }
-
-
-RESPONSES: Final = Format(chat_body, response, ResponseEvents)

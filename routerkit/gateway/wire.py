@@ -59,7 +59,8 @@ _PASSED: Final = frozenset(
 KNOWN: Final = _OWN | _PASSED
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
 _HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
-_HINT_HEADERS: Final = tuple((f"x-routerkit-{name}", name) for name in _HINTS)
+_HINT_HEADERS: Final = (("x-session-id", "session"), *((f"x-routerkit-{name}", name) for name in _HINTS))
+"""The first is opencode's; later ones win."""
 
 
 def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Request:

@@ -18,7 +18,7 @@ from routerkit.gateway.formats import Format
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal
-from routerkit.gateway.responses_answer import RESPONSES
+from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
 from routerkit.normalise import normalise
@@ -92,17 +92,18 @@ RESPONSES_BODY: Final = {
 def answer(spoken: Format, value: Any) -> object:
     """As the gateway answers."""
     data = json.dumps(value).encode()
-    body = spoken.chat_body(parsed(data, LIMITS))
+    asked = parsed(data, LIMITS)
+    body = spoken.chat_body(asked)
     request = request_of(body, {}, LIMITS)
     if spoken is CHAT:
         request = keep_written(request, body, data)
-    spoken.events(body)
+    spoken.events(asked)
     is_streamed(body)
     sent = normalise(request, TARGET).request
     openai_format.payload(sent)
     as_written.whole_body(sent, "max_tokens")
     assert features(request).signals is not None
-    return spoken.answer(ROUTER.complete(request))
+    return spoken.answer(ROUTER.complete(request), asked)
 
 
 @pytest.mark.parametrize(("spoken", "body"), [(CHAT, CHAT_BODY), (MESSAGES, MESSAGES_BODY), (RESPONSES, RESPONSES_BODY)])

@@ -19,7 +19,7 @@ from routerkit.gateway.exchange import encode, parsed
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal
-from routerkit.gateway.responses_answer import RESPONSES
+from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.messages import Request
 from routerkit.predictor import SCHEMA, Predictor, _digest
@@ -77,7 +77,7 @@ def reply(data: bytes) -> None:
     with suppress(ProviderError):
         found = openai_format.reply(openai_format.decode(data), request)
         for spoken in (CHAT, MESSAGES, RESPONSES):
-            encode(spoken.answer(found))
+            encode(spoken.answer(found, {}))
     with suppress(ProviderError):
         decoder, written = StreamDecoder(request, openai_errors.Upstream("api.example")), MESSAGES.events({})
         for chunk in (*decoder.feed(data), *decoder.feed(b"")):

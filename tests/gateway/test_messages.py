@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import anthropic
+import openai
 import pytest
 
+from routerkit.gateway.anthropic import chat_body
 from tests.servers.fault import Fault
 
 ASK = {"model": "coding", "max_tokens": 200, "messages": [{"role": "user", "content": "Say hello."}]}
@@ -90,3 +92,58 @@ def test_stream_that_breaks_is_an_error_of_the_sdk(served, client):
 def test_tokens_are_counted_without_a_call(served, client):
     assert client.messages.count_tokens(model="coding", messages=ASK["messages"]).input_tokens > 0
     assert 0 == served.first.hits
+
+
+MARK = {"cache_control": {"type": "ephemeral"}}
+
+
+def test_cache_marks_stay_where_the_caller_put_them():
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "sunny", **MARK}
+    call = {"type": "tool_use", "id": "a", "name": "get_weather", "input": {}}
+    messages = [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result, {"type": "text", "text": "go on", **MARK}]}]
+    chat = chat_body({**ASK, "messages": messages, "tools": [{**TOOL, **MARK}], "system": [{"type": "text", "text": "x", **MARK}]})
+    assert MARK.items() <= chat["tools"][0].items()
+    assert [MARK, {}, MARK, MARK] == [_mark_of(message) for message in chat["messages"]]
+
+
+def test_tools_that_anthropic_runs_are_left_out_beside_own_ones(served, client):
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    client.messages.create(**ASK, tools=[search, TOOL])
+    assert ["get_weather"] == [tool["function"]["name"] for tool in served.first.bodies[0]["tools"]]
+    with pytest.raises(anthropic.BadRequestError, match="no tool that you run"):
+        client.messages.create(**ASK, tools=[search, TOOL], tool_choice={"type": "tool", "name": "web_search"})
+
+
+def test_structured_output_is_carried_over(served, client):
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+    client.messages.create(**ASK, extra_body={"output_config": {"format": {"type": "json_schema", "schema": schema}}})
+    assert schema == served.first.bodies[0]["response_format"]["json_schema"]["schema"]
+
+
+def test_documents_are_carried_over():
+    pdf = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}}
+    part = chat_body({**ASK, "messages": [{"role": "user", "content": [pdf]}]})["messages"][0]["content"][0]
+    assert ("file", "data:application/pdf;base64,JVBERi0=") == (part["type"], part["file"]["file_data"])
+
+
+def test_thinking_is_shown_to_those_who_asked_for_it(served, client):
+    served.first.script(Fault(text="4", reasoning="two and two"), Fault(text="4", reasoning="two and two"))
+    thinking = {"type": "enabled", "budget_tokens": 1_024}
+    assert ["thinking", "text"] == [b.type for b in client.messages.create(**{**ASK, "max_tokens": 2_000}, thinking=thinking).content]
+    assert ["text"] == [b.type for b in client.messages.create(**ASK).content]
+
+
+def test_models_are_listed_for_both_sdks(served, client):
+    assert ["coding", "coding/cheap", "coding/strong"] == [model.id for model in client.models.list()]
+    assert "coding" == client.models.retrieve("coding").display_name
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as other:
+        assert ["coding", "coding/cheap", "coding/strong"] == [model.id for model in other.models.list()]
+        assert "coding/cheap" == other.models.retrieve("coding/cheap").id
+        with pytest.raises(openai.NotFoundError, match="GET /v1/models lists them"):
+            other.models.retrieve("nonsense")
+
+
+def _mark_of(message: dict) -> dict:
+    """Mark of a message or of its last part."""
+    parts = message["content"] if isinstance(message["content"], list) else []
+    return {name: value for name, value in {**message, **(parts[-1] if parts else {})}.items() if name in MARK}

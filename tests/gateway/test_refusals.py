@@ -98,7 +98,7 @@ def test_body_that_lies_about_its_length_is_cut_off_too(served):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/v1/chat/completions", 405), ("POST", "/v1/nothing", 404), ("GET", "/", 404)]
+    ("method", "path", "status"), [("GET", "/v1/chat/completions", 405), ("POST", "/v1/nothing", 404), ("GET", "/v1", 404)]
 )
 def test_wrong_place_is_named(served, method, path, status):
     got, parsed, _ = post(served, b"", path=path, method=method)

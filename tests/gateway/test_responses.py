@@ -76,3 +76,42 @@ def test_structured_output_is_carried_over(served, client):
     client.responses.create(model="coding", input="x", text={"format": wanted})
     sent = served.first.bodies[-1]["response_format"]
     assert ("json_schema", "N", schema) == (sent["type"], sent["json_schema"]["name"], sent["json_schema"]["schema"])
+
+
+PATCH = {"type": "custom", "name": "apply_patch", "description": "Edits files.", "format": {"type": "grammar", "definition": "start: /.+/"}}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_custom_tool_gets_text_and_its_turn_goes_back(served, client, is_streamed):
+    served.first.script(Fault(tool_calls=[("apply_patch", '{"input": "*** Begin Patch\\n"}')]))
+    ask = {"model": "coding", "tools": [PATCH, TOOL], "input": [{"role": "user", "content": "patch it"}]}
+    if is_streamed:
+        with client.responses.stream(**ask) as stream:
+            answer = stream.get_final_response()
+    else:
+        answer = client.responses.create(**ask)
+    call = answer.output[-1]
+    assert ("custom_tool_call", "apply_patch", "*** Begin Patch\n") == (call.type, call.name, call.input)
+    assert "start: /.+/" in served.first.bodies[0]["tools"][0]["function"]["description"]
+    output = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "Done."}
+    client.responses.create(**{**ask, "input": [*ask["input"], call.model_dump(exclude_none=True), output]})
+    sent = served.first.bodies[1]["messages"]
+    assert ({"input": call.input}, "Done.") == (json.loads(sent[1]["tool_calls"][0]["function"]["arguments"]), sent[2]["content"])
+
+
+def test_tools_that_openai_runs_are_left_out_beside_functions_and_refused_alone(served, client):
+    search = {"type": "web_search"}
+    client.responses.create(model="coding", input="x", tools=[search, TOOL])
+    assert ["get_weather"] == [tool["function"]["name"] for tool in served.first.bodies[0]["tools"]]
+    for tools, choice in (([search], "auto"), ([search, TOOL], {"type": "web_search"})):
+        with pytest.raises(openai.BadRequestError, match="runs at one provider only"):
+            client.responses.create(model="coding", input="x", tools=tools, tool_choice=choice)
+    assert 1 == served.first.hits
+
+
+def test_reasoning_between_parallel_calls_does_not_part_them(served, client):
+    calls = [{"type": "function_call", "call_id": i, "name": "get_weather", "arguments": "{}"} for i in ("a", "b")]
+    results = [{"type": "function_call_output", "call_id": i, "output": "sunny"} for i in ("a", "b")]
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    client.responses.create(model="coding", tools=[TOOL], input=[{"role": "user", "content": "x"}, calls[0], thought, calls[1], *results])
+    assert ["a", "b"] == [call["id"] for call in served.first.bodies[0]["messages"][1]["tool_calls"]]
