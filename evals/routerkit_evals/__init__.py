@@ -18,7 +18,7 @@ from routerkit_evals.runner import Progress, RunResult
 from routerkit_evals.sample import Sample
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.sources import tasks_of
-from routerkit_evals.statistics import Summary, summarise, table
+from routerkit_evals.statistics import Lost, Summary, lost, summarise, table
 from routerkit_evals.store import read_samples
 from routerkit_evals.suite import Options, run_suite
 from routerkit_evals.task import Task, load_tasks
@@ -31,6 +31,7 @@ __all__ = [
     "Grade",
     "Grader",
     "Limits",
+    "Lost",
     "Options",
     "Program",
     "Progress",
@@ -44,6 +45,7 @@ __all__ = [
     "Verdict",
     "compare",
     "load_tasks",
+    "lost",
     "open_sandbox",
     "publish",
     "read_samples",

@@ -77,7 +77,7 @@ def prove(
         on_progress: Called with checked and all tasks that had to be checked.
     """
     ids = {proof_id(task, python): task for task in tasks}
-    proofs = {p.proof_id: p for p in _known(folder, list(ids))}
+    proofs = {p.proof_id: p for p in known_proofs(tasks, folder, python=python)}
     todo = {key: task for key, task in ids.items() if key not in proofs}
     if todo:
         writer: SegmentWriter[Proof] = SegmentWriter(folder, BASELINES.name, to_row=lambda p: cast("Mapping[str, Json]", asdict(p)))
@@ -93,6 +93,13 @@ def prove(
     return {proof.task_id: proof for proof in proofs.values()}
 
 
+def known_proofs(tasks: Sequence[Task], folder: Path, *, python: str = "") -> list[Proof]:
+    """Proofs that the folder holds of these tasks; see `prove`."""
+    ids = [proof_id(task, python) for task in tasks]
+    rows = query(folder, _KNOWN, [ids], schemas=(BASELINES,)).as_dicts()
+    return [Proof(**{**row, "checked_at": str(row["checked_at"]).replace(" ", "T")}) for row in rows]  # type: ignore[arg-type]  # the schema gives each its type
+
+
 def summed_up(invalid: Sequence[Proof]) -> str:
     """How many tasks are invalid for which reason, with one task each, in one line."""
     by_reason: dict[str, list[str]] = {}
@@ -104,11 +111,6 @@ def summed_up(invalid: Sequence[Proof]) -> str:
 def proof_id(task: Task, python: str = "") -> str:
     """Identity of a proof; the reference is part of it, though no answer depends on it."""
     return digest(task.version, json.dumps(dict(task.reference), sort_keys=True), HARNESS, *([python] if python else []))
-
-
-def _known(folder: Path, ids: list[str]) -> list[Proof]:
-    rows = query(folder, _KNOWN, [ids], schemas=(BASELINES,)).as_dicts()
-    return [Proof(**{**row, "checked_at": str(row["checked_at"]).replace(" ", "T")}) for row in rows]  # type: ignore[arg-type]  # the schema gives each its type
 
 
 def _prove(key: str, task: Task, grader: Grader) -> Proof | None:

@@ -18,7 +18,7 @@ from routerkit_evals.cli_compare import compare_command
 from routerkit_evals.cli_judge import judge_command
 from routerkit_evals.cli_kinds import kinds_command
 from routerkit_evals.cli_mine import mine_command
-from routerkit_evals.cli_report import report
+from routerkit_evals.cli_report import exit_as, report
 from routerkit_evals.cli_shared import DEFAULT_CONFIG, ConfigPath, DataFolder, Workers, data_folder, new_app
 from routerkit_evals.cli_verifier import verifier_command
 from routerkit_evals.cli_verify import verify_command
@@ -84,7 +84,7 @@ def replay_runs_command(
     if publish_to is not None:
         publish(result.run.rows, publish_to)
     _print_agreement(result)
-    cli_run.exit_as(result.run)
+    exit_as(result.run)
 
 
 def _print_agreement(result: Replayed) -> None:

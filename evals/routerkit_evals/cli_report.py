@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -57,6 +58,15 @@ def print_table(samples: tuple[Sample, ...], *, by_kind: bool, as_json: bool, ru
         return
     body = [_dict(s, facts.get((s.target, s.kind), _NOTHING)) for s in summaries]
     print(json.dumps({**(_head(run) if run else {}), "targets": body}, indent=2))
+
+
+def exit_as(result: RunResult) -> None:
+    """End with the exit code of a plain run: 0 complete, 1 something is missing, 130 interrupted."""
+    if result.status == "interrupted":
+        print(f"interrupted with {len(result.rows)} of {result.n_planned} samples stored; the same command goes on", file=sys.stderr)
+        raise typer.Exit(130)
+    if len(result.rows) < result.n_planned or not all(sample.counts for sample in result.rows):
+        raise typer.Exit(1)
 
 
 def _head(run: RunResult) -> dict[str, object]:

@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import routerkit
+from routerkit_evals.cli_night import refuse_what_a_suite_says, run_night
+from routerkit_evals.cli_preflight import print_invalid, print_preflight
+from routerkit_evals.cli_report import exit_as, print_table
 from routerkit_evals.cli_shared import (
     DEFAULT_CONFIG,
-    OTHER_ENVIRONMENT,
     AsJson,
     ConfigPath,
     DataFolder,
@@ -27,13 +26,10 @@ from routerkit_evals.cli_shared import (
     data_folder,
     only_pool,
     read_config,
-    scorecard_path,
 )
 from routerkit_evals.errors import EvalError
 
 if TYPE_CHECKING:
-    from routerkit.store import Due
-    from routerkit_evals.nightly import Night
     from routerkit_evals.patch import AnswerFormat
     from routerkit_evals.runner import RunResult
     from routerkit_evals.schedule import Allocation
@@ -45,6 +41,7 @@ Tasks = Annotated[str, typer.Option("--tasks", help="own, demo, modernization, h
 
 
 def run(
+    context: typer.Context,
     config: ConfigPath = DEFAULT_CONFIG,
     suite: Annotated[Path | None, typer.Option(help="Suite file: one night of it, with comparison, publication and report.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pool whose targets are measured; needed when there are several.")] = None,
@@ -77,11 +74,12 @@ def run(
     With --suite, exit code 1 means that a target became credibly worse on the same tasks; without, that some answer is missing.
     """
     if suite is not None:
-        file = _suite_file(suite, pool, targets, python)
+        refuse_what_a_suite_says(context, suite)
+        file = _changed(suite, pool, _names(targets), python)
         file = file.with_allocation(_allocation(allocate) if allocate else None, value_usd).with_stops(
             usd=max_usd, tokens=budget_tokens, minutes=max_minutes
         )
-        _run_night(file, config, data, label=night, report=report, is_dry=dry_run, is_unsafe=unsafe_no_sandbox, as_json=as_json)
+        run_night(file, config, data, label=night, report=report, is_dry=dry_run, is_unsafe=unsafe_no_sandbox, as_json=as_json)
         return
     if night or report:
         raise EvalError("--night and --report belong to --suite; `routerkit eval report` shows what is stored")
@@ -107,15 +105,6 @@ def run(
     _run_tasks(config, pool or only_pool(read_config(config)), tasks, data, options, is_dry=dry_run, as_json=as_json)
 
 
-def exit_as(result: RunResult) -> None:
-    """End with the exit code of a plain run: 0 complete, 1 something is missing, 130 interrupted."""
-    if result.status == "interrupted":
-        print(f"interrupted with {len(result.rows)} of {result.n_planned} samples stored; the same command goes on", file=sys.stderr)
-        raise typer.Exit(130)
-    if len(result.rows) < result.n_planned or not all(sample.counts for sample in result.rows):
-        raise typer.Exit(1)
-
-
 def _run_tasks(config: Path, pool: str, tasks: str, data: Path | None, options: Options, *, is_dry: bool, as_json: bool) -> None:
     from routerkit_evals.durable import only_run
     from routerkit_evals.progress import showing
@@ -123,7 +112,7 @@ def _run_tasks(config: Path, pool: str, tasks: str, data: Path | None, options: 
 
     folder = data_folder(config, data)
     with routerkit.load(config) as router, open_suite(router, pool, tasks, folder=folder, options=options) as suite:
-        _print_preflight(suite, to_json=as_json and is_dry)
+        print_preflight(suite, to_json=as_json and is_dry)
         if is_dry:
             return
         with only_run(folder), showing() as show:
@@ -132,80 +121,8 @@ def _run_tasks(config: Path, pool: str, tasks: str, data: Path | None, options: 
     _print_run(result, as_json=as_json)
 
 
-def _run_night(
-    file: SuiteFile,
-    config: Path,
-    data: Path | None,
-    label: str | None,
-    report: Path | None,
-    *,
-    is_dry: bool,
-    is_unsafe: bool,
-    as_json: bool,
-) -> None:
-    from routerkit_evals.nightly import Watchers, plan_night
-    from routerkit_evals.progress import checking, showing
-
-    folder, ledger = data_folder(config, data), data_folder(config, None)
-    with (
-        routerkit.load(config) as router,
-        plan_night(router, file, folder, scorecard=scorecard_path(config), ledger=ledger, night=_date(label), is_unsafe=is_unsafe) as plan,
-    ):
-        print(f"night of {plan.night.isoformat()}: {len(plan.suite.tasks)} tasks, {len(plan.suite.targets)} targets", file=sys.stderr)
-        _print_preflight(plan.suite, to_json=as_json and is_dry, due=plan.due)
-        if is_dry:
-            return
-        with showing() as show:
-            night = plan.run(Watchers(checking, show))
-    _print_invalid(plan.suite)
-    _print_night(night, report or folder / "reports" / f"{file.suite.name}-{night.night.isoformat()}", as_json=as_json)
-
-
-def _print_night(night: Night, folder: Path, *, as_json: bool) -> None:
-    if night.result.status == "interrupted":
-        exit_as(night.result)
-    from routerkit_evals.report_page import headline, write_report
-
-    page = write_report(night, folder)
-    if as_json:
-        print(json.dumps(_night_dict(night, page), indent=2))
-    else:
-        print(headline(night).replace("**", ""))
-        print(f"report: {page}")
-    if night.has_regression:
-        raise typer.Exit(1)
-
-
-def _night_dict(night: Night, page: Path) -> dict[str, object]:
-    result, published = night.result, night.published
-    return {
-        "suite": night.file.suite.name,
-        "night": night.night.isoformat(),
-        "run_id": result.run_id,
-        "status": result.status,
-        "stopped_by": result.stopped_by,
-        "n_planned": result.n_planned,
-        "n_done": len(result.rows),
-        "n_counted": night.n_counted,
-        "n_resumed": result.n_resumed,
-        "spent_usd": result.spent_usd,
-        "dropped": [d._asdict() for d in result.dropped],
-        "decided": sorted(night.decided),
-        "due_for_measuring": [cell._asdict() for cell in night.due],
-        "invalid_tasks": {p.task_id: p.why for p in night.invalid},
-        "regressions": [v.target for v in night.verdicts if v.is_regression],
-        "comparisons": [
-            {"target": v.target, "n": v.n_tasks, "before": v.before, "now": v.now, "p_worse": v.p_worse} for v in night.verdicts
-        ],
-        "scorecard": published.card.revision if published else None,
-        "unpublished": night.unpublished,
-        "changes": [c._asdict() for c in published.changes] if published else [],
-        "report": str(page),
-    }
-
-
 def _print_run(result: RunResult, *, as_json: bool) -> None:
-    from routerkit_evals.cli_report import print_table
+    from routerkit_evals.statistics import lost
 
     print_table(result.rows, by_kind=False, as_json=as_json, run=result)
     if result.status == "budget":
@@ -213,34 +130,11 @@ def _print_run(result: RunResult, *, as_json: bool) -> None:
         print(f"stopped at {flag}; the same command with a higher limit goes on", file=sys.stderr)
     for d in result.dropped:
         print(f"{d.target} is asked no further about {d.kind} after {d.n_tasks} tasks: {d.why}", file=sys.stderr)
+    for entry in lost(result.rows):
+        print(entry.line(), file=sys.stderr)
     if result.gave_up:
         print(f"left alone after repeated failures: {', '.join(result.gave_up)}; the same command tries them again", file=sys.stderr)
     exit_as(result)
-
-
-def _print_preflight(suite: Suite, *, to_json: bool, due: Sequence[Due] = ()) -> None:
-    from routerkit_evals.due import due_lines
-
-    preflight = suite.preflight()
-    if not to_json:
-        print("\n".join(preflight.lines()), file=sys.stderr)
-        for line in due_lines(due):
-            print(f"  asked first: {line}", file=sys.stderr)
-        if suite.options.allocate != "uniform":
-            print("  that is the most: targets that fall behind are asked less", file=sys.stderr)
-        return
-    interval = preflight.interval
-    body = {
-        "n_calls": preflight.n_calls,
-        "n_known": preflight.n_known,
-        "cost_usd": preflight.cost_usd,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
-        "answering_s": preflight.seconds,
-        "due_for_measuring": [cell._asdict() for cell in due],
-        "targets": [{"target": f.target, "n_calls": f.n_calls, "cost_usd": f.cost_usd, "n_known": f.n_known} for f in preflight.forecasts],
-    }
-    print(json.dumps(body, indent=2))
 
 
 def _prove(suite: Suite) -> None:
@@ -248,23 +142,15 @@ def _prove(suite: Suite) -> None:
 
     if suite.options.has_baselines:
         suite.prove(checking)
-        _print_invalid(suite)
+        print_invalid(suite)
 
 
-def _print_invalid(suite: Suite) -> None:
-    for proof in suite.invalid:
-        print(f"invalid_task {proof.task_id}: {proof.why}; it is not scored", file=sys.stderr)
-    if suite.invalid and not suite.options.python:
-        print(OTHER_ENVIRONMENT, file=sys.stderr)
-
-
-def _suite_file(path: Path, pool: str | None, targets: str, python: Path | None) -> SuiteFile:
+def _changed(path: Path, pool: str | None, targets: tuple[str, ...], python: Path | None) -> SuiteFile:
     from routerkit_evals.suite_file import read_suite
 
     file = read_suite(path)
     old = file.suite
-    section = replace(old, pool=pool or old.pool, targets=_names(targets) or old.targets, python=str(python or old.python))
-    return replace(file, suite=section)
+    return replace(file, suite=replace(old, pool=pool or old.pool, targets=targets or old.targets, python=str(python or old.python)))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -293,10 +179,3 @@ def _worth(value_usd: float | None) -> Worth:
     from routerkit_evals.worth import Worth
 
     return Worth() if value_usd is None else Worth(value_usd)
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise EvalError(f"--night {text!r} is no date; write it as YYYY-MM-DD") from None

@@ -14,7 +14,7 @@ from routerkit_evals.guardrails import Change
 from routerkit_evals.night_rows import anchor_nights, scatter, tiles
 from routerkit_evals.nightly import Night
 from routerkit_evals.regression import Verdict
-from routerkit_evals.statistics import Summary, summarise
+from routerkit_evals.statistics import Summary, lost, summarise
 
 _MOST = 12
 """Rows of a list before the rest is counted only."""
@@ -153,10 +153,8 @@ def _not_scored(night: Night) -> Iterator[str]:
         yield f"- invalid_task `{proof.task_id}`: {_cell(proof.why)}"
     if len(night.invalid) > _MOST:
         yield f"- and {len(night.invalid) - _MOST} more invalid tasks"
-    lost = [s for s in night.result.rows if not s.counts]
-    for verdict in dict.fromkeys(s.verdict for s in lost):
-        same = [s for s in lost if s.verdict == verdict]
-        yield f"- {verdict}, {len(same)} answers, e.g. {same[0].target} on `{same[0].task_id}`: {_cell(same[0].why)}"
+    for entry in lost(night.result.rows):
+        yield f"- {_cell(entry.line())}"
     for target in night.result.gave_up:
         yield f"- {target} was left alone after repeated failures of its provider"
 

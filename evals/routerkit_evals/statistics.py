@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from routerkit import format_usd
 from routerkit.intervals import Interval, wilson
@@ -51,6 +52,28 @@ class Summary:
         if self.cost_per_task_usd is None or not self.n_tasks:
             return None
         return self.cost_per_task_usd * self.n_tasks / self.solved if self.solved else math.inf
+
+
+class Lost(NamedTuple):
+    """Answers of one target that do not count, for one reason."""
+
+    verdict: str
+    n: int
+    example: Sample
+
+    def line(self) -> str:
+        """For people: whose, how many, and why the first of them."""
+        count = "1 answer does" if self.n == 1 else f"{self.n} answers do"
+        return f"{self.example.target}: {count} not count ({self.verdict}), e.g. {self.example.task_id}: {self.example.why}"
+
+
+def lost(samples: Iterable[Sample]) -> tuple[Lost, ...]:
+    """What is not counted, one entry per target and verdict, in order of appearance."""
+    groups: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if not sample.counts:
+            groups[sample.target, sample.verdict].append(sample)
+    return tuple(Lost(verdict, len(group), group[0]) for (_, verdict), group in groups.items())
 
 
 def summarise(samples: Iterable[Sample], *, by_kind: bool = False) -> tuple[Summary, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import Json, Router, Target
-from routerkit_evals.baselines import Proof, prove, summed_up
+from routerkit_evals.baselines import Proof, known_proofs, prove, summed_up
 from routerkit_evals.canary import open_sandbox
 from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
@@ -140,7 +140,7 @@ class Suite:
         )
 
     def preflight(self, known: Sequence[Sample] | None = None) -> Preflight:
-        """What is left to ask and what that will cost.
+        """What is left to ask and what that will cost; tasks that are known to be broken will not be asked.
 
         Raises:
             EvalError: there is a limit on dollars and a price is unknown.
@@ -149,7 +149,8 @@ class Suite:
             refuse_unpriced(self.targets, self.options.max_usd)
         stored = read_samples(self.folder) if known is None else known
         answered = {_identity(s) for s in stored if s.counts}
-        cells = self.cells()
+        broken = {p.task_id for p in known_proofs(self.tasks, self.folder, python=self.options.python) if not p.is_valid}
+        cells = [cell for cell in self.cells() if cell.task.id not in broken or not self.options.has_baselines]
         prompts = {task.version: self.solver.prompt(task) for task in self.tasks}
         todo = [c for c in cells if self._identity(c, prompts[c.task.version]) not in answered]
         return forecast(todo, self.targets, stored, lambda cell: prompts[cell.task.version], n_known=len(cells) - len(todo))

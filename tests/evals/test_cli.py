@@ -72,6 +72,18 @@ def test_run_report_publish_and_show_are_one_loop(
     assert "a bug_fix  0/2" in capsys.readouterr().out
 
 
+def test_answers_that_do_not_count_are_explained_under_the_table(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = 'kind = "openai"\nbase_url = "http://127.0.0.1:9/v1"'
+    (project / "routerkit.toml").write_text(CONFIG.replace('kind = "simulated"', nobody))
+    assert 1 == routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl")
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("a: ")]
+    assert ["a: 2 answers do not count (infra_provider), e.g. x: 127.0.0.1:9: cannot connect"] == [
+        line.partition(" (Errno")[0].partition(" ([")[0] for line in lines
+    ]
+
+
 def test_stored_samples_answer_sql(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl")
     capsys.readouterr()

@@ -236,6 +236,13 @@ def test_mistake_in_a_suite_file_is_one_line(tmp_path: Path, suite: str, message
     assert "\n" not in str(caught.value)
 
 
+def test_options_that_a_suite_file_decides_are_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == night(monkeypatch, "2026-11-23", "--limit", "3")
+    assert "routerkit: --limit does not go with --suite; set anchors and fresh in [suite] of small.toml\n" == capsys.readouterr().err
+
+
 def test_usage_errors_are_exit_code_two(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == night(monkeypatch, "tomorrow")
     assert "--night 'tomorrow' is no date" in capsys.readouterr().err

@@ -108,6 +108,16 @@ def test_no_model_is_asked_about_a_broken_task(tmp_path: Path) -> None:
     assert ("test/none", "pass", 1, 1) == (proof.task_id, proof.empty, len(result.rows), len(provider.requests))
 
 
+def test_forecast_leaves_out_what_is_known_to_be_broken(tmp_path: Path) -> None:
+    router, _ = router_of()
+    broken = replace(make_task("none"), tests={"check.py": "print('ok')\n"})
+    with open_suite(router, "pool", [*tasks(1), broken], folder=tmp_path) as suite:
+        suite.prove()
+    with open_suite(router, "pool", [*tasks(1), broken], folder=tmp_path) as again:
+        found = again.preflight()
+    assert 1 == found.n_calls
+
+
 def test_answer_that_was_not_graded_before_a_crash_is_not_paid_again(tmp_path: Path) -> None:
     router, provider = router_of()
     task = make_value_task("t")
