@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,10 +83,12 @@ def _measure(router: Router, tasks: Sequence[Task], folder: Path, *, max_tokens:
 
 
 def _show(result: RunResult) -> None:
-    from routerkit_evals import summarise, table
+    from routerkit_evals import lost, summarise, table
 
     _say(2, "what was measured (share with 95 % Wilson interval; failures are paid for too)")
     print(table(summarise(result.rows)))
+    for entry in lost(result.rows):
+        print(entry.line())
     print()
     print(table(summarise(result.rows, by_kind=True)))
 
@@ -99,14 +102,15 @@ def _publish(result: RunResult, folder: Path) -> None:
 
 
 def _print_next(folder: Path) -> None:
+    command = "routerkit" if shutil.which("routerkit") else sys.argv[0]
     print(f"""  {folder}/routerkit.toml     the configuration: targets, pool, policy
   {folder}/scorecard.json     what was measured, with provenance
   {folder}/data/              every call and every sample, in DuckDB
 
-  routerkit ledger --config {folder}/routerkit.toml
-  routerkit explain "fix the off-by-one in pager.py" --config {folder}/routerkit.toml
-  routerkit eval report --folder {folder}/data
-  routerkit init                      a configuration of your own""")
+  {command} ledger --config {folder}/routerkit.toml
+  {command} explain "fix the off-by-one in pager.py" --config {folder}/routerkit.toml
+  {command} eval report --folder {folder}/data
+  {command} init                      a configuration of your own""")
 
 
 def _say(step: int, text: str) -> None:

@@ -58,7 +58,7 @@ def _route(model: ChatRouter, ask: _Ask, last: _Last) -> None:
     try:
         answer = model.invoke(ask.text, kind=ask.kind)
     except ProviderError as exc:
-        print(f"  not sent: {exc}")
+        print(f"  no answer: {exc}")
         return
     record = last.record
     if record is None:

@@ -55,11 +55,9 @@ def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -
         ConfigError: a secret, file, class or scorecard that the configuration refers to is missing or wrong.
     """
     state = plan_state(config, base)
-    if config.scorecard is not None and not _scorecard_path(config.scorecard, base).exists():
+    if config.scorecard is not None and not (path := _scorecard_path(config.scorecard, base)).exists():
         # The first run of every project; but also what a misspelt path looks like.
-        _log.warning(
-            "%s: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`", config.scorecard.path
-        )
+        _log.warning("%s: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`", path)
     return replace(state, providers=_providers(config, base, loading), verifiers=build_verifiers(config, base))
 
 

@@ -126,7 +126,7 @@ def test_scorecard_and_stated_prior_are_loaded(file: Path) -> None:
 def test_missing_scorecard_is_said_and_means_unmeasured(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), load(file) as router:
         assert "" == router.state.scorecard.revision
-    assert "scorecard.json: no scorecard there, so every target counts as unmeasured" in caplog.text
+    assert f"{file.parent / 'scorecard.json'}: no scorecard there, so every target counts as unmeasured" in caplog.text
 
 
 def test_key_sent_in_clear_to_another_machine_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
