@@ -101,7 +101,11 @@ _SIGNS: Final = (
     ),
 )
 """Checked in this order: what the first word settles, then the narrow kinds, then the wide ones."""
-_ALL_SIGNS: Final = _MOVES.union(*(sign.words for sign in _SIGNS))
+_PLACES: Final = {
+    word: tuple(i for i, sign in enumerate(_SIGNS) if word in sign.words) for word in frozenset().union(*(s.words for s in _SIGNS))
+}
+"""Signs that a word may mean."""
+_ALL_SIGNS: Final = _MOVES.union(_PLACES)
 _CHANGES: Final = frozenset({"migrate", "refactor", "bug_fix", "synthesize"})
 """Kinds that become `multi_file` when the instruction names many files."""
 
@@ -129,9 +133,10 @@ def _kind_of(said: str) -> str | None:
         return None
     if not words.isdisjoint(_MOVES) and (moved := _moved(said)):
         return moved
-    for kind, signs, pattern in _SIGNS:
-        if not words.isdisjoint(signs) and (pattern is None or pattern.search(said)):
-            return kind
+    for place in sorted({place for word in words for place in _PLACES.get(word, ())}):
+        sign = _SIGNS[place]
+        if sign.pattern is None or sign.pattern.search(said):
+            return sign.kind
     return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Mapping
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
@@ -22,6 +24,7 @@ EVENTS: Final[Headers] = [
 ]
 """Head of a stream of server-sent events."""
 encode: Final = fastjson.dumps
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -72,14 +75,16 @@ class Exchange(Protocol):
 
 def indexed(pairs: Headers) -> tuple[dict[str, str], frozenset[str]]:
     """Headers by lower-case name, and the names that came more than once."""
-    headers: dict[str, str] = {}
-    repeated: set[str] = set()
-    for name, value in pairs:
-        key = name.decode("latin-1").lower()
-        if key in headers:
-            repeated.add(key)
-        headers[key] = value.decode("latin-1")
-    return headers, frozenset(repeated)
+    headers = {_lowered(name): value.decode("latin-1") for name, value in pairs}
+    if len(headers) == len(pairs):
+        return headers, _NO_NAMES
+    counts = Counter(_lowered(name) for name, _ in pairs)
+    return headers, frozenset(name for name, n in counts.items() if n > 1)
+
+
+@lru_cache(maxsize=1024)
+def _lowered(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 def complete_headers(headers: Headers | None, n_bytes: int) -> Headers:

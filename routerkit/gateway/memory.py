@@ -21,29 +21,36 @@ class _Seen(NamedTuple):
     latency_s: float
     attempts: tuple[Attempt, ...]
     decision: Decision
-    key: str | None
 
 
 class Memory:
     """An observer that keeps the newest records, without their prompts and answers."""
 
-    def __init__(self, size: int = 1_000) -> None:
-        """Keep `size` calls, a few kB each."""
-        self._size = size
+    def __init__(self, size: int = 200, *, n_owners: int = 10_000) -> None:
+        """Keep `size` calls, a few kB each; more, and what a call needs no longer lies in the processor's cache.
+
+        Args:
+            size: Calls that can be looked at.
+            n_owners: Calls whose key is known.
+        """
+        self._size, self._n_owners = size, n_owners
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._owners: OrderedDict[str, str | None] = OrderedDict()
 
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
             r = event
-            self._seen[r.id] = _Seen(r.at, r.status, r.target, r.model, r.cost_usd, r.latency_s, r.attempts, r.decision, r.request.key)
+            self._seen[r.id] = _Seen(r.at, r.status, r.target, r.model, r.cost_usd, r.latency_s, r.attempts, r.decision)
+            self._owners[r.id] = r.request.key
             if len(self._seen) > self._size:
                 self._seen.popitem(last=False)
+            if len(self._owners) > self._n_owners:
+                self._owners.popitem(last=False)
 
     def is_of_another(self, record_id: str, key_id: str) -> bool:
         """Whether a call is known to have been asked for by another key than this one."""
-        seen = self._seen.get(record_id)
-        return seen is not None and seen.key != key_id
+        return record_id in self._owners and self._owners[record_id] != key_id
 
     def find(self, record_id: str) -> dict[str, Any] | None:
         """What is known of a call; None when it is not among the newest."""

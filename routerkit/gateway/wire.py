@@ -59,7 +59,7 @@ _PASSED: Final = frozenset(
 KNOWN: Final = _OWN | _PASSED
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
 _HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
-_HINT_HEADERS: Final = (("x-session-id", "session"), *((f"x-routerkit-{name}", name) for name in _HINTS))
+_HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": name for name in _HINTS}}
 """The first is opencode's; later ones win."""
 
 
@@ -133,7 +133,9 @@ def _is_parts(content: Json) -> bool:
 def _hints(body: Body, headers: Mapping[str, str]) -> dict[str, str]:
     metadata = _object(body, "metadata") or {}
     found = {name: value for name in _HINTS if isinstance(value := metadata.get(name), str)} if metadata else {}
-    for header, name in _HINT_HEADERS:
+    if _HINT_HEADERS.keys().isdisjoint(headers):  # as nearly always
+        return found
+    for header, name in _HINT_HEADERS.items():
         if value := headers.get(header):
             found[name] = value
     return found

@@ -6,6 +6,7 @@ What makes that wrong (another name for the output limit, a changed conversation
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -75,29 +76,44 @@ class PassingDecoder(StreamDecoder):
         self._asks_usage = request.written is not None and request.written.asks_usage
         self._texts: list[str] = []
         self._events: list[bytes] = []
+        self._n_noted = 0
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
-        self._texts, self._events = [], []
+        self._texts, self._events, self._n_noted = [], [], 0
         pieces = super().feed(data)
         if not pieces and not self._events:
             return []
         return [self._joined(pieces)]
 
+    def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
+        for event in events:
+            text = plain_text(event)
+            if text is None or self.is_done:
+                self._note_texts()
+                super()._read([event], chunks, is_last=is_last)
+            else:
+                self._texts.append(text)
+                self._events.append(event)
+        self._note_texts()
+
+    def _note_texts(self) -> None:
+        """What `_note` does, for all the plain events since the last time at once."""
+        if len(self._texts) == self._n_noted:
+            return
+        text = "".join(self._texts[self._n_noted :])
+        self._n_noted = len(self._texts)
+        self._has_events = self._has_choices = True
+        self._has_text = self._has_text or bool(text.strip())
+        self._n_chars += len(text)
+
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
-        text = plain_text(event)
-        if text is not None:
-            self._has_events = self._has_choices = True
-            self._has_text = self._has_text or bool(text.strip())
-            self._n_chars += len(text)
-            self._texts.append(text)
-        else:
-            n_before = len(chunks)
-            super()._event(event, chunks, is_last=is_last)
-            self._texts += [piece.text for piece in chunks[n_before:]]
-            if not self._asks_usage and not _has_choices(event):
-                return
-        self._events.append(event)
+        n_before = len(chunks)
+        super()._event(event, chunks, is_last=is_last)
+        self._texts += [piece.text for piece in chunks[n_before:]]
+        self._n_noted = len(self._texts)
+        if self._asks_usage or _has_choices(event):
+            self._events.append(event)
 
     def _joined(self, pieces: list[Chunk]) -> Chunk:
         text, calls = "".join(self._texts), tuple([call for piece in pieces for call in piece.tool_calls])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from routerkit.errors import ProviderError
@@ -35,13 +35,7 @@ class StreamDecoder:
             ProviderError: `malformed`, `truncated`, `empty_answer`, or what an error event says.
         """
         chunks: list[Chunk] = []
-        for event in self._sse.feed(data) if data else self._sse.flush():
-            if self.is_done:
-                break
-            if event.strip() == b"[DONE]":
-                chunks.append(self._end(is_marked=True))
-            else:
-                self._event(event, chunks, is_last=not data)
+        self._read(self._sse.feed(data) if data else self._sse.flush(), chunks, is_last=not data)
         if not data and not self.is_done:
             chunks.append(self._end(is_marked=False))
         return chunks
@@ -56,6 +50,15 @@ class StreamDecoder:
             raise failure
         return [] if self.is_done else [self._end(is_marked=False)]
 
+    def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
+        for event in events:
+            if self.is_done:
+                break
+            if event.strip() == b"[DONE]":
+                chunks.append(self._end(is_marked=True))
+            else:
+                self._event(event, chunks, is_last=is_last)
+
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         parsed = self._parsed(event, is_last=is_last)
         self._has_events = True
@@ -63,12 +66,14 @@ class StreamDecoder:
             raise error_event(self._upstream, parsed)
         self._has_choices = self._has_choices or bool(parsed.get("choices"))
         piece = openai_format.chunk(parsed)
+        # The piece is ours alone yet, and dataclasses.replace takes as long as all the rest of this.
         if piece.tool_calls:
-            piece = replace(piece, tool_calls=self._calls.place(piece.tool_calls))
+            object.__setattr__(piece, "tool_calls", self._calls.place(piece.tool_calls))
         if piece.usage is not None:
-            self._usage, piece = piece.usage, replace(piece, usage=None)
+            self._usage = piece.usage
+            object.__setattr__(piece, "usage", None)
         if piece.finish_reason and self._finish:  # some servers say it again with the usage
-            piece = replace(piece, finish_reason=None)
+            object.__setattr__(piece, "finish_reason", None)
         self._note(piece)
         if piece.has_content() or piece.finish_reason or piece.extra:
             chunks.append(piece)
