@@ -53,7 +53,7 @@ class Gateway:
 
         Args:
             router: Decides, attempts, records.
-            gate: Checks keys; None = every caller on this machine may do everything, pages in its browser excepted.
+            gate: Checks keys; None, or no keys = every caller on this machine may do everything, pages in its browser excepted.
             limits: What one caller may send.
             memory: Recent calls, for `/v1/decisions/{id}`.
             metrics: For `/metrics`.
@@ -104,11 +104,9 @@ class Gateway:
         if found := self._open.get((_method(exchange), exchange.path)):
             await found(exchange)
             return
-        key = None
-        if self._gate is None:
+        key = None if self._gate is None else self._gate.check(exchange)
+        if key is None:
             check_local(exchange.headers)
-        else:
-            key = self._gate.check(exchange)
         await self._handler(exchange)(exchange, key)
 
     def _handler(self, exchange: Exchange) -> Handler:

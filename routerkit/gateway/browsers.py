@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from routerkit.gateway.refusal import Refusal
 
-_REMEDY: Final = "a gateway without keys answers this machine alone; make one with `routerkit keys create` and restart it"
+_REMEDY: Final = "a gateway without keys answers this machine alone; make one with `routerkit keys create`"
 
 
 def check_local(headers: Mapping[str, str]) -> None:

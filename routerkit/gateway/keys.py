@@ -127,29 +127,33 @@ _FREE: Final = nullcontext()
 
 
 class Gate:
-    """Lets requests with a good key in; looks at the file at most every `FRESH_S` seconds."""
+    """Lets requests with a good key in, and all of them while no key was ever made; looks at the file at most every `FRESH_S` seconds."""
 
     def __init__(
         self,
-        store: KeyStore,
+        path: Path,
         turnstile: Turnstile | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._clock, self._now = store, clock, now
+        self._path, self._clock, self._now = path, clock, now
+        self._store: KeyStore | None = None
         self._turnstile = turnstile or Turnstile()
         self._known: Mapping[str, Key] = {}
         self._read_at = float("-inf")
 
-    def check(self, exchange: Exchange) -> Key:
-        """The key of a request.
+    def check(self, exchange: Exchange) -> Key | None:
+        """The key of a request; None while there are no keys.
 
         Raises:
             Refusal: no key, more than one, or one that is not good.
         """
+        keys = self._keys()
+        if not keys:
+            return None
         text = _sent(exchange)
-        key = self._keys().get(text[len(PREFIX) : len(PREFIX) + 8])
+        key = keys.get(text[len(PREFIX) : len(PREFIX) + 8])
         if key is None or not hmac.compare_digest(key.sha256, _hash(text)) or key.status(self._now()) != "active":
             raise Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
         return key
@@ -179,8 +183,14 @@ class Gate:
 
     def _keys(self) -> Mapping[str, Key]:
         if self._clock() - self._read_at >= FRESH_S:
-            self._known, self._read_at = {key.id: key for key in self._store.all()}, self._clock()
+            self._known, self._read_at = self._read() or self._known, self._clock()  # whoever empties the file opens no door
         return self._known
+
+    def _read(self) -> Mapping[str, Key]:
+        if not self._path.exists():
+            return {}
+        self._store = self._store or KeyStore(self._path)
+        return {key.id: key for key in self._store.all()}
 
 
 def _sent(exchange: Exchange) -> str:

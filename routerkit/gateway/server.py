@@ -74,11 +74,10 @@ def build(config: Path, *, more: Sequence[Observer] = ()) -> tuple[Gateway, Rout
     Raises:
         ConfigError: the configuration is wrong.
     """
-    path, memory, metrics, turnstile = keys_path(config), Memory(), Metrics(), Turnstile()
+    memory, metrics, turnstile = Memory(), Metrics(), Turnstile()
     router = load(config, observers=[memory, metrics, turnstile, *more])
     turnstile.store = router.store
-    gate = Gate(KeyStore(path), turnstile) if path.exists() else None
-    return Gateway(router, gate=gate, memory=memory, metrics=metrics), router
+    return Gateway(router, gate=Gate(keys_path(config), turnstile), memory=memory, metrics=metrics), router
 
 
 def serve(config: Path, sock: socket.socket, *, more: Sequence[Observer] = ()) -> None:

@@ -60,7 +60,7 @@ def test_key_sees_and_uses_only_its_pools_and_calls(keyed):
 def test_key_may_call_as_its_agents_only(tmp_path):
     store = KeyStore(tmp_path / "keys.sqlite")
     key, _ = store.create("ci", Scope(agents=("planner", "coder")))
-    gate = Gate(store)
+    gate = Gate(tmp_path / "keys.sqlite")
     asked = [replace(make_request(), agent=agent) for agent in (None, "coder")]
     assert ["planner", "coder"] == [gate.admit(key, request).request.agent for request in asked]
     with pytest.raises(Refusal, match="may not call as 'boss'; it may call as planner, coder"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sqlite3
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_key_is_stored_only_as_a_hash(keyed):
     keyed.start()
     post(keyed, BODY, bearer(text))
     stored = b"".join(f.read_bytes() for f in keyed.config.parent.rglob("*") if f.is_file())
-    assert text.rpartition("-")[2].encode() not in stored
+    assert text.split("-", 2)[2].encode() not in stored
 
 
 def test_scope_limits_pools_and_pace_and_names_the_agent(keyed):
@@ -62,7 +63,7 @@ def test_revoked_and_expired_keys_stop_working(tmp_path):
     now, ticks = [0.0], itertools.count(0, 10)
     store = KeyStore(tmp_path / "keys.sqlite")
     key, text = store.create("ci", Scope(expires_at=100.0))
-    gate = Gate(store, clock=lambda: next(ticks), now=lambda: now[0])
+    gate = Gate(tmp_path / "keys.sqlite", clock=lambda: next(ticks), now=lambda: now[0])
     exchange = type("Sent", (), {"headers": {"x-api-key": text}, "repeated": set()})()
     assert key.id == gate.check(exchange).id
     now[0] = 101.0
@@ -73,6 +74,31 @@ def test_revoked_and_expired_keys_stop_working(tmp_path):
     assert not store.revoke(key.id)
     with pytest.raises(Exception, match="revoked"):
         gate.check(exchange)
+
+
+def test_first_key_closes_a_running_gateway_and_an_emptied_file_does_not_open_it(tmp_path):
+    ticks, path = itertools.count(0, 10), tmp_path / "data" / "keys.sqlite"
+    gate = Gate(path, clock=lambda: next(ticks))
+    nothing = type("Sent", (), {"headers": {}, "repeated": set()})()
+    assert gate.check(nothing) is None
+    assert not path.exists()
+    KeyStore(path)
+    assert gate.check(nothing) is None
+    KeyStore(path).create("ci", Scope())
+    with pytest.raises(Exception, match="no key was sent"):
+        gate.check(nothing)
+    for empty in (sqlite3.connect(path).execute("DELETE FROM keys").connection.commit, path.unlink):
+        empty()
+        with pytest.raises(Exception, match="no key was sent"):
+            gate.check(nothing)
+
+
+def test_key_made_while_the_gateway_runs_is_asked_for(keyed, monkeypatch):
+    monkeypatch.setattr("routerkit.gateway.keys.FRESH_S", 0.0)
+    keyed.start()
+    assert 200 == post(keyed, BODY)[0]
+    _, text = keyed.store.create("ci", Scope())
+    assert (401, 200) == (post(keyed, BODY)[0], post(keyed, BODY, bearer(text))[0])
 
 
 def test_open_address_needs_a_key(keyed):
