@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from routerkit.languages import framework_jump, language_of_path, lower_words, named_languages, paths_in
@@ -112,11 +113,18 @@ _CHANGES: Final = frozenset({"migrate", "refactor", "bug_fix", "synthesize"})
 
 def guess_kind(text: str) -> str | None:
     """Task kind that an instruction suggests by its wording, or by a traceback in it; None when nothing does."""
-    said = instruction(text).lower()
+    shows_trace = _TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:]
+    return _guess(instruction(text), shows_trace=shows_trace)
+
+
+@lru_cache(maxsize=256)
+def _guess(said: str, *, shows_trace: bool) -> str | None:
+    """Kept, because an agent sends the same message again with every turn of its tool loop."""
+    said = said.lower()
     kind = _kind_of(said[:_OPENING_CHARS]) or (_kind_of(said) if len(said) > _OPENING_CHARS else None)
     if kind:
         return "multi_file" if kind in _CHANGES and _names_many_files(said[:_FILES_CHARS]) else kind
-    return "bug_fix" if _TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:] else None
+    return "bug_fix" if shows_trace else None
 
 
 def instruction(text: str) -> str:

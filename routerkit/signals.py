@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from routerkit.kinds import instruction
 from routerkit.languages import (
@@ -111,23 +112,49 @@ def read_signals(messages: Sequence[Message]) -> Signals:
     asked = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"), -1)
     text = text_of(messages[asked].get("content")) if asked >= 0 else ""
     sample = text if len(text) <= _HEAD_CHARS + _TAIL_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
-    said = instruction(text).lower()
-    paths, has_diff = paths_in(sample), _DIFF.is_in(sample)
-    looks = language_of_code(sample)
-    languages = _languages(
-        most_common(map(language_of_tag, _TAG.findall(sample))) or most_common(map(language_of_path, paths)) or looks, said
-    )
+    seen = _look_at(sample, instruction(text))
     return Signals(
-        language=languages[0] if languages else None,
-        target_language=languages[1] if len(languages) > 1 else None,
-        jump=framework_jump(said),
-        n_files=len(paths),
-        n_code_lines=_n_code_lines(text, is_bare=bool(has_diff or looks)),
+        language=seen.languages[0] if seen.languages else None,
+        target_language=seen.languages[1] if len(seen.languages) > 1 else None,
+        jump=seen.jump,
+        n_files=seen.n_files,
+        n_code_lines=_n_code_lines(text, is_bare=seen.is_bare),
+        has_diff=seen.has_diff,
+        has_traceback=seen.has_traceback,
+        has_tests=seen.has_tests,
+        tool_depth=sum([m.get("role") == "tool" for m in messages[asked + 1 :]]),
+        n_earlier_failures=_n_earlier_failures(messages),
+    )
+
+
+class _Seen(NamedTuple):
+    """What one message shows."""
+
+    languages: tuple[str, ...]
+    """Of the code, and what it is to become."""
+    jump: Jump | None
+    n_files: int
+    is_bare: bool
+    """Whether it looks like code without fences."""
+    has_diff: bool
+    has_traceback: bool
+    has_tests: bool
+
+
+@lru_cache(maxsize=256)
+def _look_at(sample: str, said: str) -> _Seen:
+    """What a user's message shows. Kept, because an agent sends the same one again with every turn of its tool loop."""
+    said = said.lower()
+    paths, has_diff, looks = paths_in(sample), _DIFF.is_in(sample), language_of_code(sample)
+    shown = most_common(map(language_of_tag, _TAG.findall(sample))) or most_common(map(language_of_path, paths)) or looks
+    return _Seen(
+        tuple(_languages(shown, said)),
+        framework_jump(said),
+        len(paths),
+        is_bare=bool(has_diff or looks),
         has_diff=has_diff,
         has_traceback=_TRACE.is_in(sample),
         has_tests=_TEST.is_in(sample) or any("test" in path.lower() for path in paths),
-        tool_depth=sum(m.get("role") == "tool" for m in messages[asked + 1 :]),
-        n_earlier_failures=_n_earlier_failures(messages),
     )
 
 
@@ -144,17 +171,15 @@ def _n_code_lines(text: str, *, is_bare: bool) -> int:
 
 
 def _n_earlier_failures(messages: Sequence[Message]) -> int:
-    newest, *earlier = list(_failures(messages)) or [frozenset[str]()]
-    return sum(not newest.isdisjoint(files) for files in earlier)
+    ends = [text_of(m.get("content"))[-_RESULT_CHARS:] for m in messages[-_RESULTS:] if m.get("role") in ("tool", "user")]
+    failures = [files for end in reversed(ends) if (files := _failing_files(end)) is not None]
+    return sum(not failures[0].isdisjoint(files) for files in failures[1:]) if failures else 0
 
 
-def _failures(messages: Sequence[Message]) -> Iterator[frozenset[str]]:
-    """Names of the files that each reported failure is about, newest first."""
-    for message in reversed(messages[-_RESULTS:]):
-        if message.get("role") in ("tool", "user"):
-            text = text_of(message.get("content"))[-_RESULT_CHARS:]
-            if _FAILURE.is_in(text):
-                yield frozenset(path.rpartition("/")[2] for path in paths_in(text))
+@lru_cache(maxsize=1024)
+def _failing_files(end: str) -> frozenset[str] | None:
+    """Names of the files that a reported failure is about; None when a text reports none. Kept for the same reason."""
+    return frozenset(path.rpartition("/")[2] for path in paths_in(end)) if _FAILURE.is_in(end) else None
 
 
 def _words(s: Signals) -> Iterator[str]:
