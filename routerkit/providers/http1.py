@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import httptools
 
 from routerkit.errors import ConfigError, ProviderError
+from routerkit.providers.inflate import CODINGS, Inflate, too_large
 
 MAX_HEADER_BYTES: Final = 128 * 1024
 """Largest head of an answer; gateways in front of models are known to send 100 KB."""
@@ -135,7 +135,7 @@ class Exchange:
         self.is_keep_alive = False
         self._max_body, self._n_body, self._n_head = max_body_bytes, 0, 0
         self._pieces: list[bytes] = []
-        self._inflate: _Inflate | None = None
+        self._inflate: Inflate | None = None
         self._is_eof_framed = False
         self._parser = httptools.HttpResponseParser(self)
 
@@ -166,9 +166,9 @@ class Exchange:
                 raise ProviderError(f"answer is not HTTP/1.1 as we read it: {why}", code="malformed", maybe_billed=True) from exc
             self.is_keep_alive = False
         if not self.status and self._n_head > MAX_HEADER_BYTES:
-            raise _too_large("head", MAX_HEADER_BYTES)
+            raise too_large("head", MAX_HEADER_BYTES)
         if self._n_body > self._max_body:
-            raise _too_large("body", self._max_body)
+            raise too_large("body", self._max_body)
 
     def feed_eof(self) -> bool:
         """Take in that the peer closed; True when that ends the answer properly (no length was announced)."""
@@ -214,8 +214,8 @@ class Exchange:
         has_length = "content-length" in self.headers or "transfer-encoding" in self.headers
         self._is_eof_framed = not has_length and status not in _NO_BODY_STATUS
         coding = self.headers.get("content-encoding", "identity").strip().lower()
-        if coding in {"gzip", "x-gzip", "deflate"}:
-            self._inflate = _Inflate(self._max_body)
+        if coding in CODINGS:
+            self._inflate = Inflate(self._max_body)
         elif status < 300 and coding not in {"identity", ""}:  # a failure is named by its status, whatever its body
             raise ValueError(f"content-encoding {coding[:20]!r}, though none was asked for")
 
@@ -229,40 +229,3 @@ class Exchange:
         if self.status:
             self.is_complete = True
             self.is_keep_alive = self._parser.should_keep_alive()
-
-
-class _Inflate:
-    """gzip and deflate, both kinds, bounded. We ask for neither, but some gateways compress regardless."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max = self._left = max_bytes
-        self._held = b""
-        self._codec: zlib._Decompress | None = None
-
-    def feed(self, data: bytes, *, is_last: bool) -> bytes:
-        if self._codec is None:
-            self._held += data
-            if len(self._held) < 2:
-                return b""
-            self._codec, data = zlib.decompressobj(_window(self._held)), self._held
-        try:
-            out = self._codec.decompress(data, self._left + 1)
-        except zlib.error as exc:
-            raise ProviderError(f"answer does not decompress: {exc}", code="malformed", maybe_billed=True) from exc
-        self._left -= len(out)
-        if self._left < 0:
-            raise _too_large("decompressed body", self._max)
-        if self._codec.unused_data or (is_last and not self._codec.eof):
-            raise ProviderError("compressed answer ends at the wrong place", code="malformed", maybe_billed=True)
-        return out
-
-
-def _window(start: bytes) -> int:
-    """Value of `wbits` for what the first two bytes announce: gzip, zlib, or bare deflate (RFC 1950, 1952)."""
-    if start[:2] == b"\x1f\x8b":
-        return 31
-    return 15 if start[0] & 15 == 8 and int.from_bytes(start[:2], "big") % 31 == 0 else -15
-
-
-def _too_large(part: str, limit: int) -> ProviderError:
-    return ProviderError(f"answer's {part} is larger than {limit:,} bytes", code="malformed", maybe_billed=True)

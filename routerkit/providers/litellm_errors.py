@@ -54,9 +54,12 @@ def _answered(chain: list[BaseException], upstream: Upstream) -> ProviderError |
         module = type(exc).__module__.partition(".")[0]
         if module == "openai" and isinstance(status, int) and status >= 300:
             return error(upstream, status, _headers(chain), _bytes({"error": body} if isinstance(body, Mapping) else body))
+        if type(exc) is Exception and isinstance(said := getattr(exc, "message", None), str):
+            # How litellm raises an error that came with a 200; without a code of its own it makes it a 422, which nobody said.
+            return error_event(upstream, {"error": {"message": said, "code": status if status != 422 else None}})
         if module == "openai" and isinstance(body, Mapping) and body:
             return error_event(upstream, {"error": dict(body)})
-        if type(exc).__name__ == "HTTPStatusError" and isinstance(_response_status(exc), int):
+        if type(exc).__name__ == "HTTPStatusError" and _response_status(exc) >= 300:
             return error(upstream, _response_status(exc), _headers(chain), _text(chain))
     return None
 

@@ -2,7 +2,8 @@
 
 litellm follows redirects with the whole prompt, and retries on its own in places no setting reaches (`max_retries=0` is lost for some of
 its providers, and its HTTP handler posts again after a dropped connection). All of it goes through httpx, so the public `send` of httpx's
-clients is wrapped. The wrapper does nothing outside `guarded()`: a program's own use of httpx or litellm is not affected.
+clients is wrapped, and what comes back is bounded (`litellm_body`). The wrapper does nothing outside `guarded()`: a program's own use of
+httpx or litellm is not affected.
 """
 
 from __future__ import annotations
@@ -76,8 +77,10 @@ def _wrap_async(client: type[httpx.AsyncClient]) -> None:
         if call is None:
             return await original(self, request, **options)  # type: ignore[arg-type]  # passed on unread
         call.sending(request)
+        is_whole = not options.get("stream")
         try:
-            response = await original(self, request, **(options | {"follow_redirects": False}))  # type: ignore[arg-type]  # as above
+            response = await original(self, request, **(options | {"follow_redirects": False, "stream": True}))  # type: ignore[arg-type]  # as above
+            await _read(response, is_whole=is_whole)
         except Exception as exc:
             call.failure = exc
             raise
@@ -103,6 +106,19 @@ def _wrap_sync(client: type[httpx.Client]) -> None:
         return _final(response)
 
     client.send = send  # type: ignore[method-assign]  # the point of this module
+
+
+async def _read(response: httpx.Response, *, is_whole: bool) -> None:
+    from routerkit.providers import litellm_body  # imports httpx
+
+    try:
+        litellm_body.bound(response)
+        if is_whole:
+            await response.aread()
+            litellm_body.check(response)
+    except BaseException:
+        await response.aclose()
+        raise
 
 
 def _final(response: httpx.Response) -> httpx.Response:

@@ -220,3 +220,23 @@ def test_building_a_provider_imports_nothing_heavy() -> None:
     code = "import sys; from routerkit.providers.litellm import LiteLLM; LiteLLM(); print('litellm' in sys.modules, 'httpx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert "False False" == done.stdout.strip()
+
+
+def test_error_within_a_200_is_named_by_what_it_says(whole_call: Call, provider: LiteLLM, openai_server: StrictOpenAI) -> None:
+    """litellm calls it a 422, which would end the call as if the caller were to blame."""
+    openai_server.script(Fault(body=b'{"error": {"message": "Overloaded, try again", "type": "overloaded_error"}}'))
+    with pytest.raises(ProviderError) as caught:
+        whole_call(provider, ask("Hi."))
+    assert ("overloaded", True) == (caught.value.code, caught.value.maybe_billed)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_megabytes_of_nonsense_do_not_keep_the_loop_busy(
+    whole_call: Call, provider: LiteLLM, openai_server: StrictOpenAI, status: int
+) -> None:
+    """litellm searches what it could not read for keys: two seconds a megabyte, on the loop that all its calls share."""
+    openai_server.script(Fault(status=status, body=b"api_key " * 1_000_000))
+    began = time.monotonic()
+    with pytest.raises(ProviderError):
+        whole_call(provider, ask("Hi."))
+    assert time.monotonic() - began < 2.0
