@@ -8,6 +8,8 @@ from typing import Any, Final
 from routerkit.messages import Json
 
 _Nesting: Final = dict | list
+_SHORT_BYTES: Final = 4_096
+"""Up to here counting brackets is faster than going through what was parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def is_deeper(value: Json, data: bytes, levels: int) -> bool:
         data: What it was parsed from.
         levels: How deep it may be.
     """
-    if data.count(b"[") + data.count(b"{") <= levels:
+    if len(data) < _SHORT_BYTES and data.count(b"[") + data.count(b"{") <= levels:
         return False
     containers: list[Any] = [value] if isinstance(value, _Nesting) else []
     for _ in range(levels):

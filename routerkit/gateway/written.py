@@ -10,6 +10,7 @@ from routerkit.messages import Json, Request, Written
 
 _KEY: Final = b'"model"'
 _NAME: Final = re.compile(rb'\s*:\s*("[^"\\]*")')
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
 _EMPTY: Final[tuple[Json, ...]] = (None, [])
 
 
@@ -46,16 +47,12 @@ def _model_at(data: bytes, model: str) -> slice | None:
     Within texts every quote is escaped, so the key's bytes are the key, if they occur once and no key hides behind escaped letters.
     """
     at = data.find(_KEY)
-    if at < 0 or data.find(_KEY, at + 1) >= 0 or _has_escaped_letters(data):
+    if at < 0 or data.rfind(_KEY) != at or _ESCAPED_LETTER.search(data):
         return None
     found = _NAME.match(data, at + len(_KEY))
     if found is None or found[1] != b'"%b"' % model.encode():
         return None
     return slice(*found.span(1))
-
-
-def _has_escaped_letters(data: bytes) -> bool:
-    return b"\\u00" in data and (b"\\u006" in data or b"\\u007" in data)
 
 
 def _is_sendable(body: Body) -> bool:
