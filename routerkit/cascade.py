@@ -1,20 +1,18 @@
-"""Planning a cascade: which targets to ask one after the other, each only when the check rejects the answer before. Pure.
+"""What a cascade achieves and costs: targets asked one after the other, each only when the check rejects the answer before. Pure.
 
-The plan rests on *joint* outcomes: a target that comes second is judged on what the first got wrong, which is harder than the average task.
-The laboratory plans with the same formulas.
+All of it rests on *joint* outcomes: a target that comes second is judged on what the first got wrong, harder tasks than the average.
+The laboratory uses the same formulas.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import permutations
 from typing import Final, NamedTuple
 
 from routerkit.joint import JointOutcomes, VerifierCounts
 from routerkit.posterior import beta_cdf, beta_quantile
-from routerkit.scorecard import PRIOR_N, PRIOR_QUALITY, Scorecard
 
 _CANDIDATES: Final = 6
 """Targets that a cascade is searched among: 156 sequences. More would mostly fit the noise of a few hundred tasks."""
@@ -41,33 +39,6 @@ class Expected(NamedTuple):
     cost_usd: float
 
 
-class Aim(NamedTuple):
-    """What a plan must reach."""
-
-    quality_floor: float = 0.80
-    """Share of right answers, 0..1."""
-    confidence: float = 0.80
-    """How probable it must be that the floor is reached, 0..1."""
-    max_steps: int = 3
-
-
-class Plan(NamedTuple):
-    """What the planner decided."""
-
-    steps: tuple[str, ...] = ()
-    """Targets in the order they are asked; empty = no cascade."""
-    why_not: str = ""
-    """Why there is no cascade; empty when there is one."""
-    quality: float = 0.0
-    """Predicted share of right answers."""
-    quality_low: float = 0.0
-    """Share that is reached with the confidence asked for, with the verifier as bad as its counts allow."""
-    cost_usd: float = 0.0
-    """Predicted dollars per request, checks included."""
-    right_if_accepted: float = 0.0
-    """P(right | accepted) of the first step."""
-
-
 def expect(scores: Sequence[float], costs_usd: Sequence[float], rates: Rates) -> Expected:
     """What a sequence achieves and costs on one task.
 
@@ -80,13 +51,20 @@ def expect(scores: Sequence[float], costs_usd: Sequence[float], rates: Rates) ->
 
     Source: E[cost] = c1 + v + (1 - a1)·(c2 + v + …), a = p·TPR + (1 - p)·FPR (FrugalGPT's cascade with a verifier that errs).
     """
-    quality = cost_usd = 0.0
-    reached, last = 1.0, len(scores) - 1
-    for place, (score, usd) in enumerate(zip(scores, costs_usd, strict=True)):
-        cost_usd += reached * (usd + rates.cost_usd)
-        quality += reached * (score if place == last else score * rates.true_accept)
-        reached *= 1.0 - score * rates.true_accept - (1.0 - score) * rates.false_accept
-    return Expected(quality, cost_usd)
+    reached, last = reaches(scores, rates), len(scores) - 1
+    right = [score if place == last else score * rates.true_accept for place, score in enumerate(scores)]
+    return Expected(
+        sum([share * p for share, p in zip(reached, right, strict=True)]),
+        sum([share * (usd + rates.cost_usd) for share, usd in zip(reached, costs_usd, strict=True)]),
+    )
+
+
+def reaches(scores: Sequence[float], rates: Rates) -> list[float]:
+    """How probably each step is asked: always the first, the others when every answer before was rejected."""
+    reached = [1.0]
+    for score in scores[:-1]:
+        reached.append(reached[-1] * (1.0 - score * rates.true_accept - (1.0 - score) * rates.false_accept))
+    return reached
 
 
 def right_if_accepted(p: float, rates: Rates) -> float:
@@ -116,131 +94,86 @@ def cautious_rates(counts: VerifierCounts, confidence: float) -> Rates:
     return Rates(low, high, counts.cost_usd or 0.0)
 
 
-@lru_cache(maxsize=1024)
-def planned(card: Scorecard, kind: str | None, targets: tuple[str, ...], verifier: str, aim: Aim) -> Plan:
-    """Plan among these targets from what a scorecard knows of this kind of work; worked out once for each case."""
-    if not verifier:
-        return Plan(why_not="the policy names no checks; set verify")
-    joint = next((j for j in card.joint if j.kind == kind), None)
-    if joint is None:
-        return Plan(why_not=f"no joint outcomes are measured for kind {kind or 'unknown'}; run evals and publish")
-    counts = next((v for v in card.verifiers if v.verifier == verifier and v.kind == kind), None)
-    if counts is None:
-        return Plan(why_not=f"{verifier} was never measured for kind {kind}; run `routerkit scores verifier`")
-    if counts.cost_usd is None:
-        return Plan(why_not=f"what {verifier} costs is unknown")
-    return plan(joint, targets, counts, aim, prior_quality=card.prior_quality, prior_n=card.prior_n)
-
-
-def plan(
-    joint: JointOutcomes,
-    targets: Sequence[str],
-    counts: VerifierCounts,
-    aim: Aim,
-    *,
-    prior_quality: float = PRIOR_QUALITY,
-    prior_n: float = PRIOR_N,
-) -> Plan:
-    """Least expected cost among sequences whose quality reaches the floor with confidence.
-
-    A single target that does so for less than any cascade is no cascade. Before the evidence stand `prior_n` tasks of which all targets
-    solve the share `prior_quality` and none solves the rest: nothing that escalating could mend is taken for granted.
-
-    Args:
-        joint: Outcomes on the same tasks.
-        targets: Those that may take part.
-        counts: What the verifier said about known answers.
-        aim: Floor, confidence and the most steps.
-        prior_quality: Share of tasks solved before any evidence, 0..1.
-        prior_n: How many tasks that assumption is worth.
-    """
-    table = _table(joint, targets)
-    if len(table.targets) < 2:
-        return Plan(why_not=f"fewer than two targets were measured, with costs, on the same tasks of kind {joint.kind}")
-    rates = measured_rates(counts)
-    if rates.true_accept <= rates.false_accept:
-        right, wrong = rates.true_accept, rates.false_accept
-        return Plan(why_not=f"the verifier tells nothing: it accepts right answers at {right:.2f}, wrong ones at {wrong:.2f}")
-    table = table.with_prior(prior_quality, prior_n)
-    cautious, skipped = cautious_rates(counts, aim.confidence), ""
-    options = [(table.expect(steps, rates), steps) for steps in sequences(table.targets, aim.max_steps)]
-    for expected, steps in sorted(options, key=lambda o: (o[0].cost_usd, o[1])):
-        right = right_if_accepted(table.share_right(steps[0]), rates)
-        if len(steps) > 1 and right < aim.quality_floor:
-            skipped = skipped or f"; an accepted answer of {steps[0]} is right with {right:.2f} only"
-            continue
-        belief = table.belief(steps, cautious)
-        if belief.p_at_least(aim.quality_floor) < aim.confidence:
-            continue
-        if len(steps) == 1:
-            return Plan(why_not=f"{steps[0]} alone reaches quality {aim.quality_floor:.2f}, and no cascade does for less{skipped}")
-        return Plan(steps, "", expected.quality, belief.low(aim.confidence), expected.cost_usd, right)
-    return Plan(why_not=_unreachable(table, rates, cautious, aim) + skipped)
-
-
-class _Belief(NamedTuple):
+class Belief(NamedTuple):
     """Beta distribution of a mean share of right answers."""
 
     alpha: float
     beta: float
 
     def p_at_least(self, floor: float) -> float:
+        """Probability that the share is at least `floor`."""
         return 1.0 - beta_cdf(floor, self.alpha, self.beta)
 
     def low(self, confidence: float) -> float:
+        """Share that is exceeded with this confidence."""
         return beta_quantile(1.0 - confidence, self.alpha, self.beta)
 
 
 class _Row(NamedTuple):
     weight: float
     scores: tuple[float, ...]
-    costs_usd: tuple[float, ...]
+    dearness: tuple[float, ...]
+    """Cost of an answer per target, in mean costs of that target."""
 
 
-class _Table(NamedTuple):
+class CommonTasks(NamedTuple):
     """Outcomes with nothing unknown in them."""
 
-    targets: tuple[str, ...]
-    rows: tuple[_Row, ...]
+    targets: tuple[str, ...] = ()
+    mean_usd: tuple[float, ...] = ()
+    """Measured dollars per answer, by target."""
+    rows: tuple[_Row, ...] = ()
 
     @property
     def n(self) -> float:
-        return math.fsum(row.weight for row in self.rows)
+        """Tasks, assumed ones included."""
+        return math.fsum([row.weight for row in self.rows])
 
-    def with_prior(self, quality: float, n: float) -> _Table:
+    def with_prior(self, quality: float, n: float) -> CommonTasks:
         """Tasks assumed before any evidence, at each target's mean cost."""
-        costs = tuple(math.fsum(row.weight * row.costs_usd[j] for row in self.rows) / self.n for j in range(len(self.targets)))
-        assumed = [_Row(n * w, (score,) * len(costs), costs) for w, score in ((quality, 1.0), (1.0 - quality, 0.0))]
-        return _Table(self.targets, (*self.rows, *assumed))
+        even = (1.0,) * len(self.targets)
+        assumed = [_Row(n * w, (score,) * len(even), even) for w, score in ((quality, 1.0), (1.0 - quality, 0.0))]
+        return self._replace(rows=(*self.rows, *assumed))
 
     def share_right(self, target: str) -> float:
+        """Share of right answers of one target."""
         place = self.targets.index(target)
-        return math.fsum(row.weight * row.scores[place] for row in self.rows) / self.n
+        return self._mean([row.scores[place] for row in self.rows])
 
-    def expect(self, steps: Sequence[str], rates: Rates) -> Expected:
-        """Means over the tasks."""
-        values = self._values(steps, rates)
-        quality, usd = (math.fsum(row.weight * v[i] for row, v in zip(self.rows, values, strict=True)) / self.n for i in (0, 1))
-        return Expected(quality, usd)
+    def answers(self, steps: Sequence[str], rates: Rates) -> tuple[float, ...]:
+        """Answers of mean cost that each step is expected to give per request: how often it is asked, dear tasks counting for more.
 
-    def belief(self, steps: Sequence[str], rates: Rates) -> _Belief:
+        With one more number at the end: answers that are checked, dear or not.
+        """
+        places = [self.targets.index(step) for step in steps]
+        reached = [reaches([row.scores[j] for j in places], rates) for row in self.rows]
+        per_step = [[share[k] * row.dearness[j] for share, row in zip(reached, self.rows, strict=True)] for k, j in enumerate(places)]
+        return tuple(self._mean(values) for values in (*per_step, [sum(share) for share in reached]))
+
+    def quality(self, steps: Sequence[str], rates: Rates) -> float:
+        """Expected share of right answers."""
+        return self._mean(self._qualities(steps, rates))
+
+    def belief(self, steps: Sequence[str], rates: Rates) -> Belief:
         """How sure the mean quality is: a Dirichlet posterior over the kinds of tasks, summed up by the Beta of its mean and variance.
 
         Source: mean and variance of a linear function of a Dirichlet variable, (Σ w·q² / n - mean²) / (n + 1).
         """
-        values = self._values(steps, rates)
-        mean = math.fsum(row.weight * v.quality for row, v in zip(self.rows, values, strict=True)) / self.n
-        square = math.fsum(row.weight * v.quality**2 for row, v in zip(self.rows, values, strict=True)) / self.n
+        values = self._qualities(steps, rates)
+        mean, square = self._mean(values), self._mean([v**2 for v in values])
         variance = max((square - mean * mean) / (self.n + 1.0), 1e-9)
         strength = max(mean * (1.0 - mean) / variance - 1.0, 1e-3)
-        return _Belief(max(mean * strength, 1e-6), max((1.0 - mean) * strength, 1e-6))
+        return Belief(max(mean * strength, 1e-6), max((1.0 - mean) * strength, 1e-6))
 
-    def _values(self, steps: Sequence[str], rates: Rates) -> list[Expected]:
-        places = [self.targets.index(step) for step in steps]
-        return [expect([row.scores[j] for j in places], [row.costs_usd[j] for j in places], rates) for row in self.rows]
+    def _qualities(self, steps: Sequence[str], rates: Rates) -> list[float]:
+        places, free = [self.targets.index(step) for step in steps], (0.0,) * len(steps)
+        return [expect([row.scores[j] for j in places], free, rates).quality for row in self.rows]
+
+    def _mean(self, values: Sequence[float]) -> float:
+        return math.fsum([row.weight * value for row, value in zip(self.rows, values, strict=True)]) / self.n
 
 
-def _table(joint: JointOutcomes, targets: Sequence[str]) -> _Table:
+def common_tasks(joint: JointOutcomes, targets: Sequence[str]) -> CommonTasks:
     """Tasks on which all targets worth a place in a cascade are known."""
     wanted = [j for j, target in enumerate(joint.targets) if target in targets]
     n_known = {j: sum(p.n for p in joint.patterns if p.scores[j] is not None and p.costs_usd[j] is not None) for j in wanted}
@@ -248,8 +181,19 @@ def _table(joint: JointOutcomes, targets: Sequence[str]) -> _Table:
     wide = [j for j in wanted if most and n_known[j] >= _COVERAGE * most]
     whole = _whole(joint, wide)
     chosen = _worth_a_place(whole, len(wide))
-    rows = [_Row(row.weight, tuple(row.scores[i] for i in chosen), tuple(row.costs_usd[i] for i in chosen)) for row in whole]
-    return _Table(tuple(joint.targets[wide[i]] for i in chosen) if rows else (), _merged(rows))
+    if not whole:
+        return CommonTasks()
+    weight = math.fsum([task.weight for task in whole])
+    mean_usd = [math.fsum([task.weight * task.costs_usd[i] for task in whole]) / weight for i in chosen]
+    rows = [
+        _Row(
+            task.weight,
+            tuple(task.scores[i] for i in chosen),
+            tuple(task.costs_usd[i] / usd if usd else 1.0 for i, usd in zip(chosen, mean_usd, strict=True)),
+        )
+        for task in whole
+    ]
+    return CommonTasks(tuple(joint.targets[wide[i]] for i in chosen), tuple(mean_usd), _merged(rows))
 
 
 def _merged(rows: Sequence[_Row]) -> tuple[_Row, ...]:
@@ -261,33 +205,30 @@ def _merged(rows: Sequence[_Row]) -> tuple[_Row, ...]:
 
 
 def _sum(scores: tuple[float, ...], rows: Sequence[_Row]) -> _Row:
-    weight = math.fsum(row.weight for row in rows)
-    return _Row(weight, scores, tuple(math.fsum(row.weight * row.costs_usd[j] for row in rows) / weight for j in range(len(scores))))
+    weight = math.fsum([row.weight for row in rows])
+    return _Row(weight, scores, tuple(math.fsum([row.weight * row.dearness[j] for row in rows]) / weight for j in range(len(scores))))
 
 
-def _whole(joint: JointOutcomes, places: Sequence[int]) -> list[_Row]:
-    rows = []
+class _Task(NamedTuple):
+    weight: float
+    scores: tuple[float, ...]
+    costs_usd: tuple[float, ...]
+
+
+def _whole(joint: JointOutcomes, places: Sequence[int]) -> list[_Task]:
+    tasks = []
     for pattern in joint.patterns:
         scores = tuple(s for j in places if (s := pattern.scores[j]) is not None)
         costs = tuple(c for j in places if (c := pattern.costs_usd[j]) is not None)
         if len(scores) == len(costs) == len(places):
-            rows.append(_Row(pattern.n, scores, costs))
-    return rows
+            tasks.append(_Task(pattern.n, scores, costs))
+    return tasks
 
 
-def _worth_a_place(rows: Sequence[_Row], n_targets: int) -> list[int]:
+def _worth_a_place(tasks: Sequence[_Task], n_targets: int) -> list[int]:
     """The best half by quality, and the rest by quality for the money."""
-    quality = [math.fsum(row.weight * row.scores[j] for row in rows) for j in range(n_targets)]
-    usd = [math.fsum(row.weight * row.costs_usd[j] for row in rows) for j in range(n_targets)]
+    quality = [math.fsum([task.weight * task.scores[j] for task in tasks]) for j in range(n_targets)]
+    usd = [math.fsum([task.weight * task.costs_usd[j] for task in tasks]) for j in range(n_targets)]
     by_quality = sorted(range(n_targets), key=lambda j: (-quality[j], usd[j]))
     by_money = sorted(range(n_targets), key=lambda j: -quality[j] / usd[j] if usd[j] else -math.inf)
     return sorted(list(dict.fromkeys([*by_quality[: _CANDIDATES // 2], *by_money]))[:_CANDIDATES])
-
-
-def _unreachable(table: _Table, rates: Rates, cautious: Rates, aim: Aim) -> str:
-    best = max(sequences(table.targets, aim.max_steps), key=lambda steps: table.expect(steps, rates).quality)
-    low = table.belief(best, cautious).low(aim.confidence)
-    return (
-        f"no sequence of up to {aim.max_steps} reaches quality {aim.quality_floor:.2f} with {aim.confidence:.0%} confidence; "
-        f"the best, {' → '.join(best)}, reaches {low:.2f}"
-    )

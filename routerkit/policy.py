@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from routerkit.cascade import Plan
 from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
 from routerkit.decision import Candidate, Decision, Drop, Score, format_usd
@@ -18,6 +17,7 @@ from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
 from routerkit.pickers import Pick, pick
+from routerkit.planning import Plan
 from routerkit.posterior import Estimate
 from routerkit.rules import Applied, Rule, matching, reconciled
 from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals

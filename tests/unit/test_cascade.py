@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -11,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routerkit import Cell, ConfigError, Policy, PolicySettings, Pool, Price, Request, Rule, Target, When
-from routerkit.cascade import Aim, Rates, cautious_rates, expect, plan, planned, right_if_accepted
+from routerkit.cascade import Rates, cautious_rates, expect, right_if_accepted
 from routerkit.case import Snapshot
-from routerkit.decision import Decision
+from routerkit.decision import Decision, format_usd
 from routerkit.features import features
 from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
+from routerkit.planning import Aim, Plan, plan, prospects, weigh
 from routerkit.scorecard import Scorecard
+from routerkit.steps import plan_behind
 from tests.unit.strategies import TICKET
 from tests.unit.test_decision_laws import laws
 
@@ -38,6 +41,11 @@ def counted(true_accept: float, false_accept: float, *, n: int = 200, cost_usd: 
 
 
 GOOD, WEAK = counted(0.95, 0.05), counted(0.95, 0.40)
+
+
+def planned(joint: JointOutcomes, targets: Sequence[str], measured: VerifierCounts, aim: Aim) -> Plan:
+    """For a request as dear as the measured tasks."""
+    return plan(weigh(joint, targets, measured, aim))
 
 
 @st.composite
@@ -68,61 +76,63 @@ def test_expected_sequence_equals_going_through_every_verdict() -> None:
 
 
 def test_good_verifier_buys_quality_for_less_than_the_best_target() -> None:
-    chosen = plan(LADDER, TARGETS, GOOD, Aim(0.88))
+    chosen = planned(LADDER, TARGETS, GOOD, Aim(0.88))
     assert "mini" == chosen.steps[0]
     assert chosen.quality_low >= 0.88
     assert chosen.cost_usd < 0.5
 
 
 def test_weak_verifier_is_refused_and_the_reason_is_the_accepted_answer() -> None:
-    chosen = plan(LADDER, TARGETS, WEAK, Aim(0.91))
+    chosen = planned(LADDER, TARGETS, WEAK, Aim(0.91))
     assert () == chosen.steps
     assert "large alone reaches quality 0.91" in chosen.why_not
     assert "an accepted answer of mini is right with" in chosen.why_not
 
 
 def test_single_target_that_is_good_enough_is_no_cascade() -> None:
-    assert "mini alone reaches quality 0.50, and no cascade does for less" == plan(LADDER, TARGETS, GOOD, Aim(0.5)).why_not
+    assert "mini alone reaches quality 0.50, and no cascade does for less" == planned(LADDER, TARGETS, GOOD, Aim(0.5)).why_not
 
 
 def test_verifier_no_better_than_a_coin_is_refused_as_such() -> None:
-    assert "the verifier tells nothing" in plan(LADDER, TARGETS, counted(0.5, 0.5), Aim(0.9)).why_not
+    assert "the verifier tells nothing" in planned(LADDER, TARGETS, counted(0.5, 0.5), Aim(0.9)).why_not
 
 
 def test_floor_that_nothing_reaches_names_what_comes_closest() -> None:
-    assert "no sequence of up to 3 reaches quality 0.99 with 80% confidence; the best, " in plan(LADDER, TARGETS, GOOD, Aim(0.99)).why_not
+    assert (
+        "no sequence of up to 3 reaches quality 0.99 with 80% confidence; the best, " in planned(LADDER, TARGETS, GOOD, Aim(0.99)).why_not
+    )
 
 
 def test_verifier_hardly_measured_is_not_trusted() -> None:
     """Nine right answers accepted and one wrong one rejected say little about a verifier, however flawless."""
-    assert () == plan(LADDER, TARGETS, VerifierCounts("tests", "bug_fix", 9, 9, 1, 0), Aim(0.88)).steps
+    assert () == planned(LADDER, TARGETS, VerifierCounts("tests", "bug_fix", 9, 9, 1, 0), Aim(0.88)).steps
 
 
 def test_second_step_is_judged_on_what_the_first_got_wrong() -> None:
     """Two targets that fail on the same tasks are no cascade, whatever each is worth alone."""
     twins = JointOutcomes("bug_fix", ("a", "b"), (Pattern(140, (1.0, 1.0), (0.1, 0.1)), Pattern(60, (0.0, 0.0), (0.1, 0.1))))
     others = replace(twins, patterns=(*twins.patterns[:1], Pattern(30, (0.0, 1.0), (0.1, 0.1)), Pattern(30, (1.0, 0.0), (0.1, 0.1))))
-    assert () == plan(twins, ("a", "b"), GOOD, Aim(0.85)).steps
-    assert 2 == len(plan(others, ("a", "b"), GOOD, Aim(0.85)).steps)
+    assert () == planned(twins, ("a", "b"), GOOD, Aim(0.85)).steps
+    assert 2 == len(planned(others, ("a", "b"), GOOD, Aim(0.85)).steps)
 
 
 def test_target_without_known_cost_takes_no_part() -> None:
     unpriced = replace(LADDER, patterns=tuple(p._replace(costs_usd=(*p.costs_usd[:2], None)) for p in LADDER.patterns))
-    assert "mini" not in plan(unpriced, TARGETS, GOOD, Aim(0.88)).steps
+    assert "mini" not in planned(unpriced, TARGETS, GOOD, Aim(0.88)).steps
 
 
 def test_few_tasks_are_not_enough_however_good_they_look() -> None:
     """Before the evidence stand four tasks, half of which nobody solves: six that one of the two solves do not outweigh them at 0.8."""
     few = JointOutcomes("bug_fix", ("a", "b"), (Pattern(3, (1.0, 0.0), (0.1, 0.1)), Pattern(3, (0.0, 1.0), (0.1, 0.1))))
     many = replace(few, patterns=tuple(p._replace(n=100) for p in few.patterns))
-    assert ((), 2) == (plan(few, ("a", "b"), GOOD, Aim(0.8)).steps, len(plan(many, ("a", "b"), GOOD, Aim(0.8)).steps))
+    assert ((), 2) == (planned(few, ("a", "b"), GOOD, Aim(0.8)).steps, len(planned(many, ("a", "b"), GOOD, Aim(0.8)).steps))
 
 
 def test_target_measured_on_few_of_the_tasks_does_not_cost_the_others_theirs() -> None:
     """Only tasks where all are known count, so a newcomer measured on ten would leave ten."""
     old = [Pattern(p.n, (*p.scores, None), (*p.costs_usd, None)) for p in LADDER.patterns]
     joined = JointOutcomes("bug_fix", (*TARGETS, "newcomer"), (*old, Pattern(10, (0.0, 0.0, 0.0, 1.0), (1.0, 0.1, 0.01, 0.001))))
-    chosen = plan(joined, joined.targets, GOOD, Aim(0.8))
+    chosen = planned(joined, joined.targets, GOOD, Aim(0.8))
     assert chosen.steps
     assert "newcomer" not in chosen.steps
 
@@ -134,7 +144,7 @@ def test_accepted_answer_is_right_by_bayes() -> None:
 @laws
 @given(joints(), counts, aims)
 def test_plan_meets_its_floor_or_says_why_there_is_none(joint: JointOutcomes, measured: VerifierCounts, aim: Aim) -> None:
-    chosen = plan(joint, TARGETS, measured, aim)
+    chosen = planned(joint, TARGETS, measured, aim)
     assert bool(chosen.steps) != bool(chosen.why_not)
     if chosen.steps:
         assert 2 <= len(chosen.steps) <= aim.max_steps
@@ -146,11 +156,36 @@ def test_plan_meets_its_floor_or_says_why_there_is_none(joint: JointOutcomes, me
 @laws
 @given(joints(), counts, aims)
 def test_cascade_never_costs_more_than_a_target_that_alone_would_do(joint: JointOutcomes, measured: VerifierCounts, aim: Aim) -> None:
-    chosen = plan(joint, TARGETS, measured, aim)
-    alone = plan(joint, TARGETS, measured, aim._replace(max_steps=1))
+    chosen = planned(joint, TARGETS, measured, aim)
+    alone = planned(joint, TARGETS, measured, aim._replace(max_steps=1))
     if chosen.steps and "alone reaches" in alone.why_not:
         single = alone.why_not.split(" alone")[0]
         assert chosen.cost_usd <= joint.patterns[0].costs_usd[TARGETS.index(single)] + 1e-9  # type: ignore[operator]  # never None here
+
+
+@laws
+@given(joints(), counts, aims, st.floats(0.01, 100.0))
+def test_plan_for_a_request_of_another_size_costs_as_much_more(
+    joint: JointOutcomes, measured: VerifierCounts, aim: Aim, size: float
+) -> None:
+    """And reaches the same quality; checks are free here."""
+    found = weigh(joint, TARGETS, measured, aim)
+    one, other = plan(found), plan(found, {target: usd * size for target, usd in zip(found.targets, found.mean_usd, strict=True)})
+    assert one.cost_usd * size == pytest.approx(other.cost_usd)
+    assert one.quality_low == pytest.approx(other.quality_low)
+
+
+@laws
+@given(joints(), counts, aims, st.tuples(*[st.floats(0.0, 5.0)] * 3))
+def test_plan_is_the_cheapest_for_this_request_of_all_that_reach_the_floor(
+    joint: JointOutcomes, measured: VerifierCounts, aim: Aim, usd: tuple[float, ...]
+) -> None:
+    """As if the tasks had been measured at the request's prices; what is never the cheapest may be left out, nothing else."""
+    prices = dict(zip(TARGETS, usd, strict=True))
+    priced = replace(joint, patterns=tuple(p._replace(costs_usd=usd) for p in joint.patterns))
+    even = replace(joint, patterns=tuple(p._replace(costs_usd=(1.0, 1.0, 1.0)) for p in joint.patterns))
+    here, there = plan(weigh(even, TARGETS, measured, aim), prices), plan(weigh(priced, TARGETS, measured, aim))
+    assert (bool(here.steps), here.cost_usd) == (bool(there.steps), pytest.approx(there.cost_usd))
 
 
 @laws
@@ -172,7 +207,7 @@ def test_order_of_targets_does_not_matter(joint: JointOutcomes, measured: Verifi
         targets=tuple(order),
         patterns=tuple(Pattern(p.n, tuple(p.scores[i] for i in places), tuple(p.costs_usd[i] for i in places)) for p in joint.patterns),
     )
-    one, other = plan(joint, TARGETS, measured, aim), plan(shuffled, order, measured, aim)
+    one, other = planned(joint, TARGETS, measured, aim), planned(shuffled, order, measured, aim)
     assert one.quality_low == pytest.approx(other.quality_low)
     assert one.cost_usd == pytest.approx(other.cost_usd)
 
@@ -195,7 +230,7 @@ def test_more_confidence_never_flatters_a_verifier(measured: VerifierCounts) -> 
     ],
 )
 def test_what_was_never_measured_is_no_ground_for_a_cascade(card: Scorecard, verifier: str, why: str) -> None:
-    assert why in planned(card, "bug_fix", TARGETS, verifier, Aim()).why_not
+    assert why in prospects(card, "bug_fix", TARGETS, verifier, Aim()).why_not
 
 
 @pytest.mark.parametrize(
@@ -225,19 +260,30 @@ CARD = Scorecard(tuple(Cell(t, "bug_fix", 200, 190.0 - 25 * i) for i, t in enume
 POOL = Pool("pool", tuple(Target(t, t, f"{t}-1", price=Price(usd, usd)) for t, usd in COSTS.items()))
 
 
+CAREFUL = Policy("careful", "cascade", PolicySettings(quality_floor=0.88, verify=("tests",)))
+
+
 def decided(
-    *, rules: tuple[Rule, ...] = (), pin: str | None = None, explore_share: float = 0.0, pool: Pool = POOL, seed: int = 0
+    *, rules: tuple[Rule, ...] = (), pin: str | None = None, explore_share: float = 0.0, pool: Pool = POOL, seed: int = 0, text: str = "hi"
 ) -> Decision:
-    policy = Policy("careful", "cascade", PolicySettings(quality_floor=0.88, verify=("tests",), explore_share=explore_share))
-    facts = replace(features(Request("pool", ({"role": "user", "content": "hi"},), kind="bug_fix")), pin=pin)
+    policy = replace(CAREFUL, settings=replace(CAREFUL.settings, explore_share=explore_share))
+    facts = replace(features(Request("pool", ({"role": "user", "content": text},), kind="bug_fix")), pin=pin)
     return policy.decide(facts, pool, Snapshot(CARD), rules=rules, ticket=TICKET._replace(seed=seed))
 
 
 def test_decision_ranks_the_steps_first_and_says_what_is_expected() -> None:
     decision = decided()
     assert decision.ranked[: len(decision.steps)] == decision.steps == ("mini", "middle", "large")
-    assert "note: cascade mini → middle → large: expected $0." in decision.explain()
+    assert "note: cascade mini → middle → large: expected $7.7e-05 and quality 0.92" in decision.explain()
     assert decision.steps == Decision.from_dict(json.loads(json.dumps(decision.to_dict()))).steps
+
+
+def test_plan_costs_what_this_request_costs() -> None:
+    """A prompt of a hundred times the length costs about a hundred times as much, and a target that is warm is asked for less."""
+    short, long = decided(), decided(text="word " * 20_000)
+    ratio = plan_behind(long, CARD, CAREFUL.settings).cost_usd / plan_behind(short, CARD, CAREFUL.settings).cost_usd
+    assert long.candidate("mini").cost_usd / short.candidate("mini").cost_usd == pytest.approx(ratio)  # type: ignore[operator]  # priced
+    assert f"expected {format_usd(plan_behind(long, CARD, CAREFUL.settings).cost_usd)} and quality" in long.notes[0]
 
 
 def test_decision_of_an_older_version_has_no_steps() -> None:
@@ -259,9 +305,9 @@ def test_what_rules_prefer_comes_before_any_plan() -> None:
 
 def test_exploring_puts_nothing_in_front_of_a_planned_cascade() -> None:
     """Another target would answer in its place, unchecked by what follows; where none is planned, exploring goes on."""
-    planned = [decided(explore_share=1.0, seed=seed) for seed in range(50)]
-    assert {(("mini", "middle", "large"), 1.0, False)} == {(d.steps, d.propensity, d.is_exploring) for d in planned}
-    assert "does not explore: a cascade is planned" in planned[0].notes
+    cascades = [decided(explore_share=1.0, seed=seed) for seed in range(50)]
+    assert {(("mini", "middle", "large"), 1.0, False)} == {(d.steps, d.propensity, d.is_exploring) for d in cascades}
+    assert "does not explore: a cascade is planned" in cascades[0].notes
     alone = Rule("middle first", When(), prefer=("middle",))
     assert {("middle",)} == {decided(explore_share=1.0, seed=seed, rules=(alone,)).steps for seed in range(50)}
     plain = Policy("careful", "cascade", PolicySettings(explore_share=1.0))
