@@ -55,6 +55,8 @@ class Target:
     tags: tuple[str, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Body parameters sent with every request to this target (`temperature`, `reasoning_effort`, …); the caller's win."""
+    at_once: int | None = None
+    """Most calls of one process at the same time; None = only what the target itself turns away limits them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,8 @@ _SPREAD: Final = 1.25
 """A wait that a provider asked for is lengthened by up to a quarter, so that those who wait do not return in step."""
 _LOOK_S: Final = 0.005
 """How often the first in the queue of a busy target looks for a free place; those behind it look as much more seldom."""
+_LONGEST_LOOK_S: Final = 0.1
+"""But not so seldom that one that lost its place waits on for nothing."""
 _FULL_DRAW: Final = 0.25
 """What being turned away from a full target costs of a repetition: it may happen several times while its places are being counted."""
 
@@ -184,7 +186,7 @@ def _await_turn(
             text = f"target {target.name!r} is rate limited for another {wait_s:.1f} s; {why}"
             return ProviderError(text, code="rate_limit", status=429, retry_after_s=wait_s)
         yield Sleep(wait_s)
-    if around.lanes.has_room(target.name):
+    if around.lanes.has_room(target.name, target.at_once):
         return None
     if are_others_waiting:
         return _full(target, around, "others are free", retry_after_s=0.0)
@@ -192,21 +194,42 @@ def _await_turn(
 
 
 def _await_place(target: Target, deadline: float, around: Surroundings) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    lanes, ticket = around.lanes, around.lanes.queue(target.name)
+    lanes = around.lanes
+    ticket = lanes.queue(target.name, around.priority, around.tenant, target.at_once)
+    if ticket is None:
+        return _shed(target, around)
     try:
-        while n_ahead := lanes.n_ahead(target.name, ticket):
-            wait_s = _LOOK_S * n_ahead * around.rng.uniform(0.5, 1.5)
+        while n_ahead := lanes.n_ahead(target.name, ticket, target.at_once):
+            if target.at_once is not None and _turn_s(target, n_ahead, around) > deadline - around.clock():
+                return _shed(target, around)
+            wait_s = min(_LOOK_S * n_ahead, _LONGEST_LOOK_S) * around.rng.uniform(0.5, 1.5)
             if around.clock() + wait_s >= deadline:
                 return _full(target, around, "none became free within the deadline")
             yield Sleep(wait_s)
-        return None
+        return _shed(target, around) if ticket.is_shed else None
     finally:
         lanes.dequeue(target.name, ticket)
 
 
 def _full(target: Target, around: Surroundings, why: str, *, retry_after_s: float | None = None) -> ProviderError:
-    text = f"target {target.name!r} serves {around.lanes.places(target.name)} calls, as many as it takes at once; {why}"
+    text = f"{_places(target, around)}; {why}"
     return ProviderError(text, code="rate_limit", status=429, retry_after_s=retry_after_s)
+
+
+def _shed(target: Target, around: Surroundings) -> ProviderError:
+    n_waiting = around.lanes.n_waiting(target.name)
+    retry_after_s = max(1.0, _turn_s(target, n_waiting + 1, around))
+    text = f"{_places(target, around)}, and {n_waiting} wait; this call (priority {around.priority!r}) would not be served in time"
+    return ProviderError(text, code="shed", status=503, retry_after_s=retry_after_s)
+
+
+def _places(target: Target, around: Surroundings) -> str:
+    return f"target {target.name!r} serves {around.lanes.places(target.name, target.at_once)} calls, as many as it takes at once"
+
+
+def _turn_s(target: Target, n_ahead: int, around: Surroundings) -> float:
+    """About how long it takes until so many calls have ended; 0 while nobody knows how long one takes."""
+    return around.health.latencies_s().get(target.name, 0.0) * n_ahead / (around.lanes.places(target.name, target.at_once) or 1)
 
 
 def _limited_s(target: Target, around: Surroundings) -> float:

@@ -39,21 +39,24 @@ def drive(
         AllAttemptsFailedError: none did.
     """
     error: ProviderError | None = None
-    while True:
-        try:
-            step = steps.send(error)
-        except StopIteration as stop:
-            error = _failure(stop)
-            raise call.gave_up(error) from error
-        error = None
-        if not isinstance(step, Open):
-            sleep(step.seconds)
-            continue
-        try:
-            return send(step.target, call.opening(step))
-        except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
-            error = as_provider_error(exc)
-            call.failed(error)
+    try:
+        while True:
+            try:
+                step = steps.send(error)
+            except StopIteration as stop:
+                error = _failure(stop)
+                raise call.gave_up(error) from error
+            error = None
+            if not isinstance(step, Open):
+                sleep(step.seconds)
+                continue
+            try:
+                return send(step.target, call.opening(step))
+            except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
+                error = as_provider_error(exc)
+                call.failed(error)
+    finally:
+        steps.close()  # a caller that goes away must not keep its place in a queue
 
 
 async def adrive(
@@ -64,21 +67,24 @@ async def adrive(
 ) -> T:
     """Async twin of `drive`."""
     error: ProviderError | None = None
-    while True:
-        try:
-            step = steps.send(error)
-        except StopIteration as stop:
-            error = _failure(stop)
-            raise call.gave_up(error) from error
-        error = None
-        if not isinstance(step, Open):
-            await sleep(step.seconds)
-            continue
-        try:
-            return await send(step.target, call.opening(step))
-        except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
-            error = as_provider_error(exc)
-            call.failed(error)
+    try:
+        while True:
+            try:
+                step = steps.send(error)
+            except StopIteration as stop:
+                error = _failure(stop)
+                raise call.gave_up(error) from error
+            error = None
+            if not isinstance(step, Open):
+                await sleep(step.seconds)
+                continue
+            try:
+                return await send(step.target, call.opening(step))
+            except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
+                error = as_provider_error(exc)
+                call.failed(error)
+    finally:
+        steps.close()  # a caller that goes away must not keep its place in a queue
 
 
 def prime(chunks: Iterator[Chunk], call: Call) -> Opened:

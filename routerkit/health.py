@@ -44,6 +44,7 @@ _NOT_ILL: Final = frozenset(
         "deadline",
         "no_candidate",
         "budget",
+        "shed",
     }
 )
 """Failures that say nothing about the target's health: the request's fault, or a state of their own."""

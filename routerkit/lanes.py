@@ -1,12 +1,15 @@
-"""How many calls a target takes at once, learned from the ones it turned away; until it turns one away there is no limit."""
+"""How many calls a target takes at once, as configured and as learned from the ones it turned away, and who waits for a place."""
 
 from __future__ import annotations
 
 import math
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from routerkit.fair_queue import FairQueue, Priority, Ticket
 
 SHRINK: Final = 0.7
 """A refusal leaves at most this share of the places. Netflix' concurrency-limits takes 0.9; but here every refused prompt is sent again."""
@@ -14,6 +17,8 @@ PATIENCE: Final = 10
 """Rounds of answers before the number of calls that was refused last is tried again: at 4 places one refusal in 40 calls."""
 FORGET_S: Final = 300.0
 """A limit is forgotten so long after the last refusal."""
+MOST_WAITING: Final = 100
+"""Calls that may wait for a place at a target with a configured limit; beyond them those that matter least are turned away."""
 
 
 @dataclass(slots=True)
@@ -36,7 +41,7 @@ class Lanes:
         self._clock, self._lock = clock, threading.Lock()
         self._running: dict[str, int] = {}
         self._lanes: dict[str, _Lane] = {}
-        self._waiting: dict[str, list[object]] = {}
+        self._waiting: dict[str, FairQueue] = defaultdict(FairQueue)
 
     def enter(self, target: str) -> None:
         """A call is sent to the target."""
@@ -48,21 +53,28 @@ class Lanes:
         with self._lock:
             self._running[target] -= 1
 
-    def places(self, target: str) -> int | None:
-        """Calls that the target takes at once, as far as is known; None = nothing speaks for a limit."""
-        lane = self._lanes.get(target)
-        return None if lane is None else lane.places
+    def places(self, target: str, at_once: int | None = None) -> int | None:
+        """Calls that the target takes at once, as far as is known; None = nothing speaks for a limit.
 
-    def has_room(self, target: str) -> bool:
+        Args:
+            target: Its name.
+            at_once: Its configured limit; learned ones are never above it.
+        """
+        lane = self._lanes.get(target)
+        if lane is None:
+            return at_once
+        return lane.places if at_once is None else min(at_once, lane.places)
+
+    def has_room(self, target: str, at_once: int | None = None) -> bool:
         """Whether one more call may be sent, ahead of nobody who waits."""
-        if not self._lanes:
+        if at_once is None and not self._lanes:
             return True
         with self._lock:
             lane = self._lanes.get(target)
             if lane is not None and self._clock() - lane.refused_when >= FORGET_S:
                 del self._lanes[target]
-                return True
-            return lane is None or (not self._waiting.get(target) and self._running.get(target, 0) < lane.places)
+            places = self.places(target, at_once)
+            return places is None or (not self._waiting[target] and self._running.get(target, 0) < places)
 
     def refused(self, target: str) -> bool:
         """A call, which has left, was refused without a word on how long to wait.
@@ -92,22 +104,24 @@ class Lanes:
             if lane.n_answers >= rounds * lane.places:
                 lane.places, lane.n_answers = lane.places + 1, 0
 
-    def queue(self, target: str) -> object:
-        """One more waits for a place; its ticket ends with `dequeue`."""
-        ticket = object()
+    def queue(self, target: str, priority: Priority, tenant: str, at_once: int | None = None) -> Ticket | None:
+        """One more waits for a place; its ticket ends with `dequeue`. None when the queue of a configured limit is full."""
         with self._lock:
-            self._waiting.setdefault(target, []).append(ticket)
-        return ticket
+            return self._waiting[target].join(priority, tenant, at_most=None if at_once is None else MOST_WAITING)
 
-    def dequeue(self, target: str, ticket: object) -> None:
+    def dequeue(self, target: str, ticket: Ticket) -> None:
         """It waits no longer."""
         with self._lock:
-            self._waiting[target].remove(ticket)
+            self._waiting[target].leave(ticket)
 
-    def n_ahead(self, target: str, ticket: object) -> int:
-        """How many calls must still end or begin before it is this ticket's turn; 0 = now."""
+    def n_waiting(self, target: str) -> int:
+        """How many calls wait for a place."""
+        return len(self._waiting[target])
+
+    def n_ahead(self, target: str, ticket: Ticket, at_once: int | None = None) -> int:
+        """How many calls must still end or begin before it is this ticket's turn; 0 = now, and for one that was shed."""
         with self._lock:
-            lane = self._lanes.get(target)
-            if lane is None:
+            places = self.places(target, at_once)
+            if places is None or ticket.is_shed:
                 return 0
-            return max(0, self._waiting[target].index(ticket) + self._running.get(target, 0) - lane.places + 1)
+            return max(0, self._waiting[target].n_before(ticket) + self._running.get(target, 0) - places + 1)

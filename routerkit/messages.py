@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from routerkit.fair_queue import USUAL, Priority
 from routerkit.quick import quick
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -99,6 +100,8 @@ class Request:
     """Id of the gateway's key that asked; set by the gateway, never by a caller. Not passed on to targets."""
     cache_control: str = ""
     """What the caller allows a cache, as in HTTP: `no-store`, `no-cache`, `max-age=60`. Not passed on to targets."""
+    priority: Priority = USUAL
+    """How much it matters when there is not enough for all: `interactive`, `agent` or `batch`."""
     inputs: tuple[Json, ...] = ()
     """Texts, or lists of token numbers, whose embeddings are wanted instead of a chat answer; see `embedding.embedding_request`."""
     written: Written | None = field(default=None, compare=False, repr=False)
@@ -143,6 +146,7 @@ class Request:
             timeout_s,
             first_token_s,
             self.pin,
+            priority=self.priority,
             inputs=self.inputs,
             written=self.written,
         )

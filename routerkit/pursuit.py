@@ -24,23 +24,26 @@ def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None])
         AllAttemptsFailedError: none came.
     """
     outcome: Outcome = None
-    while True:
-        try:
-            action = course.send(outcome)
-        except StopIteration as stop:
-            return _end(stop, call)
-        outcome = None
-        if isinstance(action, Sleep):
-            sleep(action.seconds)
-        elif isinstance(action, Check):
-            outcome = verdict_of(action.verifier, action.request, action.reply)
-        else:
+    try:
+        while True:
             try:
-                outcome = ask(action.open.target, call.opening(action.open, action.request, action.purpose))
-                call.replied(outcome)
-            except Exception as exc:  # noqa: BLE001  as in `drive`
-                outcome = as_provider_error(exc)
-                call.failed(outcome)
+                action = course.send(outcome)
+            except StopIteration as stop:
+                return _end(stop, call)
+            outcome = None
+            if isinstance(action, Sleep):
+                sleep(action.seconds)
+            elif isinstance(action, Check):
+                outcome = verdict_of(action.verifier, action.request, action.reply)
+            else:
+                try:
+                    outcome = ask(action.open.target, call.opening(action.open, action.request, action.purpose))
+                    call.replied(outcome)
+                except Exception as exc:  # noqa: BLE001  as in `drive`
+                    outcome = as_provider_error(exc)
+                    call.failed(outcome)
+    finally:
+        course.close()  # as in `drive`
 
 
 async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float], Awaitable[None]]) -> Reply:
@@ -48,23 +51,26 @@ async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float]
     from asyncio import to_thread  # asyncio is a third of our import time, and sync callers never need it
 
     outcome: Outcome = None
-    while True:
-        try:
-            action = course.send(outcome)
-        except StopIteration as stop:
-            return _end(stop, call)
-        outcome = None
-        if isinstance(action, Sleep):
-            await sleep(action.seconds)
-        elif isinstance(action, Check):
-            outcome = await to_thread(verdict_of, action.verifier, action.request, action.reply)
-        else:
+    try:
+        while True:
             try:
-                outcome = await ask(action.open.target, call.opening(action.open, action.request, action.purpose))
-                call.replied(outcome)
-            except Exception as exc:  # noqa: BLE001  as in `drive`
-                outcome = as_provider_error(exc)
-                call.failed(outcome)
+                action = course.send(outcome)
+            except StopIteration as stop:
+                return _end(stop, call)
+            outcome = None
+            if isinstance(action, Sleep):
+                await sleep(action.seconds)
+            elif isinstance(action, Check):
+                outcome = await to_thread(verdict_of, action.verifier, action.request, action.reply)
+            else:
+                try:
+                    outcome = await ask(action.open.target, call.opening(action.open, action.request, action.purpose))
+                    call.replied(outcome)
+                except Exception as exc:  # noqa: BLE001  as in `drive`
+                    outcome = as_provider_error(exc)
+                    call.failed(outcome)
+    finally:
+        course.close()  # as in `drive`
 
 
 def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:

@@ -273,7 +273,7 @@ class Router:
         reign = self._reign
         decision = self._decide(request, reign.state)
         purse = self._budgets.purse(request, decision, reign.state)
-        around = self._around.of_call(purse, self._repeats[decision.pool], decision.features.caller)
+        around = self._around.of_call(request, purse, self._repeats[decision.pool], decision.features.caller)
         return Running(Call(request, decision, around, at=decision.at, is_stream=is_stream), reign, self._finish)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own

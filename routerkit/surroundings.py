@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from routerkit.budget import Purse
 from routerkit.errors import ProviderError
+from routerkit.fair_queue import PRIORITIES, USUAL, Priority
 from routerkit.health import Caller, HealthBoard
 from routerkit.lanes import Lanes
+from routerkit.messages import Request
 from routerkit.quick import quick
 from routerkit.retry_budget import RetryBudget
 
@@ -28,10 +30,29 @@ class Surroundings:
     repeats: RetryBudget | None = None
     """Of the call's pool; None = repeat as often as `Retry` says."""
     caller: Caller | None = None
+    request: Request | None = None
+    """What the call is about; None = nobody knows how much it matters."""
 
-    def of_call(self, purse: Purse | None, repeats: RetryBudget, caller: Caller) -> Surroundings:
+    def of_call(self, request: Request, purse: Purse | None, repeats: RetryBudget, caller: Caller) -> Surroundings:
         """The same for one call."""
-        return Surroundings(self.clock, self.rng, self.health, self.lanes, purse, repeats, caller)
+        return Surroundings(self.clock, self.rng, self.health, self.lanes, purse, repeats, caller, request)
+
+    @property
+    def priority(self) -> Priority:
+        """How much the call matters.
+
+        Raises:
+            ProviderError: `invalid_request`, the request says something else.
+        """
+        wanted = USUAL if self.request is None else self.request.priority
+        if wanted not in PRIORITIES:
+            raise ProviderError(f"priority is {wanted!r}; it must be one of {', '.join(PRIORITIES)}", code="invalid_request")
+        return wanted
+
+    @property
+    def tenant(self) -> str:
+        """With whom the call shares a turn: the gateway's key it came with, else its agent."""
+        return "" if self.request is None else self.request.key or self.request.agent or ""
 
     def succeeded(self, target: str, latency_s: float) -> None:
         """An attempt ended well."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from routerkit.errors import ConfigError
+from routerkit.fair_queue import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +77,9 @@ def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key h
     rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.")] = None,
     tpm: Annotated[int | None, typer.Option(min=1, help="Tokens per minute, prompt and answer.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests under way at the same time.")] = None,
+    priority: Annotated[
+        Priority | None, typer.Option(help="Most that its requests may matter where places are scarce; default: what they say.")
+    ] = None,
     days: Annotated[float | None, typer.Option(min=0.0, help="Days until it expires.")] = None,
 ) -> None:
     """Make a key and show it, once."""
@@ -89,6 +93,7 @@ def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key h
         tokens_per_minute=tpm,
         at_once=concurrency,
         usd_per_day=usd_per_day,
+        priority=priority,
         expires_at=None if days is None else time.time() + days * 86_400,
     )
     _check_pools(config, scope.pools)
@@ -140,6 +145,7 @@ def _limits(scope: Scope) -> Iterator[str]:
         (scope.requests_per_minute, "{:,} requests a minute"),
         (scope.tokens_per_minute, "{:,} tokens a minute"),
         (scope.at_once, "{} at once"),
+        (scope.priority, "{} at most"),
     )
     yield from (words.format(amount) for amount, words in amounts if amount is not None)
 

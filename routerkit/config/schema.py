@@ -158,6 +158,8 @@ class TargetSection(Section):
     usd_per_mtok: PriceSection | None = None
     tags: Names = ()
     extra: Mapping[str, JsonValue] = {}
+    at_once: Count | None = None
+    """Most calls of one process at the same time; None = only what the target turns away limits them."""
 
     @field_validator("can", mode="before")
     @classmethod

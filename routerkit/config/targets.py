@@ -46,6 +46,7 @@ def build_target(name: str, section: TargetSection, provider: ProviderSection, k
         price=_price(section.usd_per_mtok, facts.price),
         tags=section.tags,
         extra=section.extra,
+        at_once=section.at_once,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from routerkit.errors import ConfigError
+from routerkit.fair_queue import PRIORITIES, Priority
 from routerkit.gateway.exchange import Exchange
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.turnstile import Turnstile
@@ -44,6 +45,8 @@ class Scope:
     usd_per_day: float | None = None
     expires_at: float | None = None
     """Unix time."""
+    priority: Priority | None = None
+    """Most that its requests may matter; None = what they say."""
 
     @property
     def pace(self) -> Pace:
@@ -176,8 +179,9 @@ class Gate:
             if agent is not None and len(scope.agents) > 1:
                 raise _not_allowed("call as", agent, scope.agents, "agent_not_allowed")
             agent = next(iter(scope.agents))
+        priority = request.priority if scope.priority is None else max(request.priority, scope.priority, key=PRIORITIES.index)
         pays = () if scope.usd_per_day is None else (Allowance(f"key:{key.id}", scope.usd_per_day),)
-        for name, value in (("agent", agent), ("key", key.id), ("allowances", pays)):
+        for name, value in (("agent", agent), ("key", key.id), ("allowances", pays), ("priority", priority)):
             object.__setattr__(request, name, value)  # nobody else has seen the request yet
         return Admission(request, self._turnstile.passage(key.id, request, scope.pace) or _FREE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from routerkit.fair_queue import PRIORITIES
 from routerkit.gateway import anthropic, embeddings, responses, wire
 from routerkit.gateway.limits import Limits
 from routerkit.messages import TASK_KINDS
@@ -124,7 +125,8 @@ def _feedback() -> Schema:
 
 def _hints() -> Schema:
     texts = dict.fromkeys(("agent", "session", "tags", "deadline"), _TEXT)
-    return {"type": ["object", "null"], "properties": {**texts, "kind": {"enum": list(TASK_KINDS)}}}
+    named: dict[str, Schema] = {"kind": {"enum": list(TASK_KINDS)}, "priority": {"enum": list(PRIORITIES)}}
+    return {"type": ["object", "null"], "properties": {**texts, **named}}
 
 
 def _body(properties: Mapping[str, Schema], *, required: tuple[str, ...]) -> Schema:

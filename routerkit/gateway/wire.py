@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from routerkit.fair_queue import PRIORITIES, USUAL, Priority
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import bad
 from routerkit.messages import TASK_KINDS, Json, Request
@@ -58,7 +59,7 @@ _PASSED: Final = frozenset(
 """Fields that reach a provider as they are. Anything else is refused, so that no caller can name an endpoint or a key."""
 KNOWN: Final = _OWN | _PASSED
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
-_HINTS: Final = ("agent", "session", "kind", "tags", "deadline")
+_HINTS: Final = ("agent", "session", "kind", "tags", "deadline", "priority")
 _HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": name for name in _HINTS}}
 """The first is opencode's; later ones win."""
 
@@ -87,6 +88,7 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         session=hints.get("session"),
         tags=tuple(tag.strip() for tag in hints.get("tags", "").split(",") if tag.strip()),
         timeout_s=_deadline(hints.get("deadline"), limits),
+        priority=_priority(hints.get("priority")),
         cache_control=headers.get("cache-control", ""),
     )
 
@@ -144,6 +146,14 @@ def _hints(body: Body, headers: Mapping[str, str]) -> dict[str, str]:
 def _kind(value: str | None) -> str | None:
     if value is not None and value not in TASK_KINDS:
         raise bad(f"kind is {value[:80]!r}; it must be one of {', '.join(TASK_KINDS)}", param="kind")
+    return value
+
+
+def _priority(value: str | None) -> Priority:
+    if value is None:
+        return USUAL
+    if value not in PRIORITIES:
+        raise bad(f"priority is {value[:80]!r}; it must be one of {', '.join(PRIORITIES)}", param="priority")
     return value
 
 

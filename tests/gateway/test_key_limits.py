@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from routerkit.state.sqlite import SqliteStore
 from routerkit.testing import Recorder, ScriptedProvider, make_reply, make_request, make_router
 from tests.gateway.test_keys import BODY, bearer
 from tests.gateway.test_refusals import post
+from tests.servers.fault import Fault
 
 
 @pytest.fixture
@@ -65,6 +67,36 @@ def test_key_may_call_as_its_agents_only(tmp_path):
     assert ["planner", "coder"] == [gate.admit(key, request).request.agent for request in asked]
     with pytest.raises(Refusal, match="may not call as 'boss'; it may call as planner, coder"):
         gate.admit(key, replace(make_request(), agent="boss"))
+
+
+def test_requests_of_a_key_matter_no_more_than_it_may(tmp_path):
+    store = KeyStore(tmp_path / "keys.sqlite")
+    night, _ = store.create("night", Scope(priority="batch"))
+    people, _ = store.create("people", Scope())
+    gate, asked = Gate(store), {p: replace(make_request(), priority=p) for p in ("interactive", "batch")}
+    assert ["batch", "batch"] == [gate.admit(night, replace(request)).request.priority for request in asked.values()]
+    assert list(asked) == [gate.admit(people, replace(request)).request.priority for request in asked.values()]
+
+
+def test_full_target_refuses_at_once_what_it_could_not_serve_in_time(make_served):
+    """One place, taken by a call that hangs; the next caller's deadline is shorter than an answer usually takes."""
+    served = make_served()
+    served.config.write_text(served.config.read_text().replace('model = "cheap-1"\n', 'model = "cheap-1"\nat_once = 1\n'))
+    served.start()
+    body = json.dumps({**json.loads(BODY), "model": "coding/cheap"}).encode()
+    served.first.script(Fault(text="slow", delay_s=0.3), Fault(hang=True))
+    assert 200 == post(served, body)[0]
+    hanging = threading.Thread(target=post, args=(served, body, {"x-routerkit-deadline": "2"}))
+    hanging.start()
+    assert served.first.wait_for_live(1)
+    began = time.monotonic()
+    status, error, headers = post(served, body, {"x-routerkit-deadline": "0.2", "x-routerkit-priority": "interactive"})
+    assert time.monotonic() - began < 0.2
+    assert (503, "shed", "true") == (status, error["error"]["code"], headers["x-should-retry"])
+    assert 1 <= int(headers["retry-after"]) <= 3
+    assert 400 == post(served, body, {"x-routerkit-priority": "urgent"})[0]
+    hanging.join(5)
+    assert 2 == served.first.hits
 
 
 def test_keys_of_earlier_versions_still_work(tmp_path):
@@ -154,12 +186,25 @@ def test_ready_says_when_the_state_is_away(keyed):
 
 
 def test_create_and_list_speak_of_limits(keyed, monkeypatch, capsys):
-    limits = ["--usd-per-day", "5", "--rpm", "60", "--tpm", "90000", "--concurrency", "4", "--agents", "planner,coder"]
+    limits = [
+        "--usd-per-day",
+        "5",
+        "--rpm",
+        "60",
+        "--tpm",
+        "90000",
+        "--concurrency",
+        "4",
+        "--priority",
+        "batch",
+        "--agents",
+        "planner,coder",
+    ]
     for arguments in (["create", "ci", *limits], ["list"]):
         monkeypatch.setattr("sys.argv", ["routerkit", "keys", *arguments, "--config", str(keyed.config)])
         with pytest.raises(SystemExit) as ended:
             main()
         assert 0 == ended.value.code
-    words = "ci  all pools, as planner or coder, $5 a day, 60 requests a minute, 90,000 tokens a minute, 4 at once"
+    words = "ci  all pools, as planner or coder, $5 a day, 60 requests a minute, 90,000 tokens a minute, 4 at once, batch at most"
     assert words in capsys.readouterr().out
     keyed.start()
