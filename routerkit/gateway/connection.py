@@ -13,7 +13,8 @@ from typing import Final, cast
 import httptools
 
 from routerkit.gateway.exchange import Headers
-from routerkit.gateway.http_exchange import HttpExchange
+from routerkit.gateway.http_exchange import HttpExchange, whole_answer
+from routerkit.gateway.refusal import bad
 
 _MAX_HEAD_BYTES: Final = 64 * 1024
 """Largest request line and headers together."""
@@ -27,9 +28,16 @@ _HEAD_S: Final = 10.0
 """Longest wait for the rest of a head: callers that send it byte by byte would otherwise hold connections for nothing (Slowloris)."""
 _STALL_S: Final = 30.0
 """Longest wait for a caller to read on, while its answer's upstream is held open and paid for."""
-_NO_HTTP: Final = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_NO_HTTP: Final = whole_answer(
+    bad(f"this is no request of HTTP/1.1, or its head is larger than {_MAX_HEAD_BYTES // 1024} KiB", code="invalid_http")
+)
 
 _OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
+
+class _ForeignError(Exception):
+    """It is another protocol, or one that nobody asked us to speak."""
+
 
 Serve = Callable[[HttpExchange], Awaitable[None]]
 
@@ -161,9 +169,12 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """The request can be looked at; its turn comes when those before it are answered."""
         parser = self._parser
+        version = parser.get_http_version()
+        is_current = version == "1.1"
+        if (not is_current and version != "1.0") or parser.get_method() == b"CONNECT" or self._has_large_head():
+            raise _ForeignError
         if parser.should_upgrade():
             return
-        is_current = parser.get_http_version() == "1.1"
         exchange = self._reading = HttpExchange(
             self,
             parser.get_method().decode("ascii"),
@@ -239,9 +250,17 @@ class Connection(asyncio.Protocol):
         self._resume()
         self._next()
 
+    def _has_large_head(self) -> bool:
+        """Whether the head is too large; the bytes read tell it only when there was no body behind it."""
+        if self._n_head <= _MAX_HEAD_BYTES:
+            return False
+        return len(self._url) + sum(len(name) + len(value) for name, value in self._headers) > _MAX_HEAD_BYTES
+
     def _refuse_all(self) -> None:
         """Answer what is no HTTP, and read no more: nobody knows where the next request would begin."""
         self.is_closing = self._is_deaf = True
+        if self._reading is not None:
+            self._reading.break_off()
         if self._task is None:
             self.send(_NO_HTTP)
             self._transport.write_eof()  # a socket closed with bytes unread would take the answer back

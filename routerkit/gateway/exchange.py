@@ -23,6 +23,8 @@ EVENTS: Final[Headers] = [
     (b"x-accel-buffering", b"no"),
 ]
 """Head of a stream of server-sent events."""
+_PLAIN: Final = (("content-encoding", "identity"), ("transfer-encoding", "chunked"))
+"""The only coding that is taken of each kind: unpacking would let a small body fill our memory."""
 encode: Final = fastjson.dumps
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 _decode: Final = msgspec.json.Decoder().decode
@@ -122,9 +124,12 @@ def check_size(n_bytes: int, limits: Limits) -> None:
 
 
 def check_announced(headers: Mapping[str, str], limits: Limits) -> None:
-    """Refuse a body that says it will be too large, as `check_size`."""
+    """Refuse a body that says it will be too large, as `check_size`, or comes in another form than it is."""
     announced = headers.get("content-length", "0")
     check_size(int(announced) if announced.isdigit() else 0, limits)
+    for name, plain in _PLAIN:
+        if (coding := headers.get(name, plain).lower()) != plain:
+            raise bad(f"{name} is {coding[:40]!r}; send it plain", code="unsupported_encoding", status=415)
 
 
 def too_slow(limits: Limits) -> Refusal:

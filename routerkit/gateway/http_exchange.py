@@ -7,8 +7,9 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from routerkit.gateway.exchange import EVENTS, Headers, check_announced, check_size, complete_headers, indexed, too_slow
+from routerkit.gateway.exchange import EVENTS, Headers, check_announced, check_size, complete_headers, encode, indexed, too_slow
 from routerkit.gateway.limits import Limits
+from routerkit.gateway.refusal import Refusal, bad
 
 if TYPE_CHECKING:
     from routerkit.gateway.connection import Connection
@@ -28,6 +29,7 @@ class HttpExchange:
         "headers",
         "is_answered",
         "is_asked_for",
+        "is_broken",
         "is_chunked",
         "is_keep_alive",
         "is_started",
@@ -41,7 +43,7 @@ class HttpExchange:
         self._connection, self.method, self.path = connection, method, path
         self.headers, self.repeated = indexed(pairs)
         self.is_keep_alive, self.is_chunked = is_keep_alive, is_chunked
-        self.is_started = self.is_answered = self.is_whole = self.is_asked_for = False
+        self.is_started = self.is_answered = self.is_whole = self.is_asked_for = self.is_broken = False
         self._parts: list[bytes] = []
         self._n_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
@@ -95,8 +97,15 @@ class HttpExchange:
         self.is_whole = True
         self._wake()
 
+    def break_off(self) -> None:
+        """The rest of the body is none."""
+        self.is_broken = True
+        self._wake()
+
     async def _arrival(self, limits: Limits) -> None:
         while not self.is_whole:
+            if self.is_broken:
+                raise bad("the body breaks the rules of HTTP; send its length, or well-formed chunks", code="invalid_http")
             check_size(self._n_bytes, limits)
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -114,3 +123,10 @@ class HttpExchange:
         self.is_started = True
         self.is_answered = is_last
         self._connection.send(data)
+
+
+def whole_answer(refused: Refusal) -> bytes:
+    """Bytes of an answer after which the connection closes."""
+    body = encode(refused.body())
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in complete_headers(refused.headers(), len(body))])
+    return b"%b%bconnection: close\r\n\r\n%b" % (_LINES[refused.status], lines, body)

@@ -26,6 +26,7 @@ from routerkit.wal import open_shared
 PREFIX: Final = "rk-"
 FRESH_S: Final = 2.0
 """A revoked key stops working after at most so long."""
+_NO_KEY: Final = "no key was sent; send `Authorization: Bearer rk-...`, made by `routerkit keys create`"
 _SCHEMA: Final = """CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
     created_at REAL NOT NULL, revoked_at REAL)"""
@@ -152,10 +153,11 @@ class Gate:
         Raises:
             Refusal: no key, more than one, or one that is not good.
         """
-        keys = self._keys()
+        text, keys = _sent(exchange), self._keys()
         if not keys:
             return None
-        text = _sent(exchange)
+        if not text:
+            raise Refusal(401, _NO_KEY, code="missing_api_key")
         key = keys.get(text[len(PREFIX) : len(PREFIX) + 8])
         if key is None or not hmac.compare_digest(key.sha256, _hash(text)) or key.status(self._now()) != "active":
             raise Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
@@ -198,14 +200,12 @@ class Gate:
 
 
 def _sent(exchange: Exchange) -> str:
+    """The key that came with a request; empty without one."""
     headers = exchange.headers
     if "authorization" in exchange.repeated or "x-api-key" in exchange.repeated or ("authorization" in headers and "x-api-key" in headers):
         raise Refusal(400, "more than one key was sent; send one", code="ambiguous_api_key")
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    text = headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
-    if not text:
-        raise Refusal(401, "no key was sent; send `Authorization: Bearer rk-...`, made by `routerkit keys create`", code="missing_api_key")
-    return text
+    return headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
 
 
 def _hash(text: str) -> str:

@@ -122,11 +122,49 @@ def test_connection_closes_after_the_answer_when_asked(served):
         assert b"connection: close" in read_all(sock)
 
 
-@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET / HTTP/1.1\r\nx: " + b"y" * 200_000])
-def test_what_is_no_http_is_refused_and_closed(served, sent):
+NO_HTTP = {
+    "words": b"nonsense\r\n\r\n",
+    "HTTP/9": b"GET / HTTP/9\r\n\r\n",
+    "HTTP/2.0": b"GET /healthz HTTP/2.0\r\n\r\n",
+    "HTTP/0.9": b"GET /healthz\r\n\r\n",
+    "head without end": b"GET / HTTP/1.1\r\nx: " + b"y" * 200_000,
+    "head of 70 kB": asking(BODY, b"x: " + b"y" * 70_000),
+    "5,000 headers": asking(BODY, *(b"x%d: 123456789" % i for i in range(5_000))),
+    "proxy": b"CONNECT example.com:443 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "two lengths": asking(BODY, b"content-length: 3"),
+    "length and chunks": asking(BODY, b"transfer-encoding: chunked"),
+    "no length": asking().replace(b"content-length: ", b"content-length: x"),
+    "bad chunk": b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", NO_HTTP)
+def test_what_is_no_http_is_refused_in_a_body_that_clients_read_and_closed(served, kind, caplog):
+    hits = served.first.hits
+    with dialled(served) as sock:
+        sock.sendall(NO_HTTP[kind])
+        head, _, body = read_all(sock).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert {"message", "type", "param", "code"} == json.loads(body)["error"].keys()
+    assert (hits, "") == (served.first.hits, caplog.text)
+
+
+@pytest.mark.parametrize("header", [b"content-encoding: gzip", b"content-encoding: zstd", b"transfer-encoding: gzip, chunked"])
+def test_coded_body_is_refused_by_its_name(served, header):
+    sent = (
+        asking(b"0\r\n\r\n", header)
+        if header.startswith(b"content")
+        else asking(b"0\r\n\r\n", header).replace(b"content-length: 5\r\n", b"")
+    )
     with dialled(served) as sock:
         sock.sendall(sent)
-        assert read_all(sock).startswith(b"HTTP/1.1 400 ")
+        assert b"send it plain" in read_until(sock, b"unsupported_encoding")
+
+
+def test_large_body_in_the_same_piece_as_its_head_is_no_large_head(served):
+    with dialled(served) as sock:
+        sock.sendall(asking(json.dumps({**OK, "messages": [{"role": "user", "content": "x" * 150_000}]}).encode()))
+        assert b" 200 OK" in read_until(sock, b"total_tokens")
 
 
 def test_refused_body_is_read_to_its_end_so_that_the_answer_arrives(served):

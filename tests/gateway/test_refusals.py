@@ -77,6 +77,17 @@ def test_wrong_body_is_refused_in_openais_shape_and_never_sent(served, status, b
     assert hits == served.first.hits + served.second.hits
 
 
+@pytest.mark.parametrize("second", ["authorization", "x-api-key"])
+def test_two_keys_are_one_too_many_even_where_none_is_needed(served, second):
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port), 10) as sock:
+        body = with_()
+        lines = (b"authorization: Bearer a", b"%b: Bearer b" % second.encode(), b"content-length: %d" % len(body))
+        sock.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n" + b"\r\n".join(lines) + b"\r\n\r\n" + body)
+        answer = sock.recv(4096)
+    assert (b" 400 " in answer.splitlines()[0], b"ambiguous_api_key" in answer) == (True, True)
+
+
 def test_50_mb_is_refused_before_it_was_read(served):
     place = urlsplit(served.url)
     with socket.create_connection((place.hostname, place.port), 10) as sock:

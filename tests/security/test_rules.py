@@ -32,6 +32,7 @@ AS_VALUE: Final = re.compile(r"(=|<|>|'|\bLIKE|\bVALUES\s*\(|\bLIMIT)\s*$", re.I
 REVIEWED: Final = frozenset(
     {
         ("routerkit/store/database.py", "_literal(path)"),  # ATTACH takes no parameters; quoted
+        ("routerkit/wal.py", "round(busy_s * 1000)"),  # PRAGMA takes no parameters; a number
         ("app/routerkit_app/filters.py", "column"),  # one of our own
         ("app/routerkit_app/screens/overview.py", "step"),  # a literal type: day, hour
     }
