@@ -128,6 +128,8 @@ def _tools(body: Object) -> dict[str, Json]:
 
 
 def _tool(tool: Object) -> Object:
+    if not isinstance(tool.get("name"), str) or not tool["name"]:
+        raise bad("tools[].name is missing; it must be a text", param="tools")
     function = {"name": tool.get("name"), "description": tool.get("description") or "", "parameters": tool.get("input_schema") or {}}
     return {"type": "function", "function": function, **_mark(tool)}
 

@@ -18,7 +18,7 @@ _OBJECT: Final[Schema] = {"type": "object"}
 _EVENT: Final[Schema] = {"type": "object", "properties": {"event": _TEXT, "data": _TEXT}, "required": ["data"]}
 """One event of a stream, as the tools that read such documents see it."""
 _NUMBER: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
-_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 0}
+_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 1}
 _FLAG: Final[Schema] = {"type": ["boolean", "null"]}
 _STATUSES: Final = (400, 401, 403, 404, 405, 408, 413, 429, 500, 502, 503, 504)
 _CONTENT: Final[Schema] = {"anyOf": [_TEXT, {"type": "null"}, {"type": "array", "items": {"type": "object", "required": ["type"]}}]}
@@ -93,7 +93,7 @@ def _messages(limits: Limits, required: tuple[str, ...] = ("max_tokens",)) -> Sc
     }
     own: Mapping[str, Schema] = {
         "model": _NAME,
-        "max_tokens": {"type": "integer", "minimum": 0},
+        "max_tokens": {"type": "integer", "minimum": 1},
         "messages": {"type": "array", "items": message, "minItems": 1, "maxItems": limits.messages},
         "stream": _FLAG,
         "temperature": _NUMBER,

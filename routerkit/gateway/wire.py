@@ -72,7 +72,6 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
     """
     _check_fields(body)
     hints = _hints(body, headers)
-    limit = _number(body, "max_completion_tokens") or _number(body, "max_tokens")
     return Request(
         model=_text(body, "model"),
         messages=_messages(body, limits),
@@ -80,7 +79,7 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         tool_choice=body.get("tool_choice"),
         response_format=_object(body, "response_format"),
         temperature=_number(body, "temperature"),
-        max_tokens=None if limit is None else int(limit),
+        max_tokens=_limit(body),
         stop=_stops(body),
         extra={name: value for name, value in body.items() if name in _PASSED and value is not None},
         kind=_kind(hints.get("kind")),
@@ -183,6 +182,19 @@ def _text(body: Body, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise bad(f"{name} is missing; it must be a text", param=name, code="missing_required_parameter")
     return value
+
+
+def _limit(body: Body) -> int | None:
+    """Most tokens of the answer; the newer name wins."""
+    found = None
+    for name in ("max_tokens", "max_completion_tokens"):
+        value = body.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise bad(f"{name} must be a whole number above 0", param=name)
+        found = value
+    return found
 
 
 def _number(body: Body, name: str) -> float | None:

@@ -65,6 +65,8 @@ def with_(**fields) -> bytes:
         (400, with_(stream="yes")),
         (400, with_(temperature="hot")),
         (400, with_(max_tokens=-1)),
+        (400, with_(max_tokens=0)),
+        (400, with_(max_completion_tokens=1.5)),
         (400, with_(metadata={"kind": "wizardry"})),
         (400, with_(metadata={"deadline": "never"})),
     ],

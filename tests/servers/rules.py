@@ -111,9 +111,14 @@ def _tools(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Invalid 'tools': expected an array of 1 to 128 tools.", "tools"
         return
     for n, tool in enumerate(tools):
-        if not isinstance(tool, dict) or tool.keys() != {"type", "function"} or tool["type"] != "function":
+        if (
+            not isinstance(tool, dict)
+            or tool.keys() != {"type", "function"}
+            or tool["type"] != "function"
+            or not isinstance(tool["function"], dict)
+        ):
             yield "Invalid tool: expected 'type' and 'function'.", f"tools[{n}]"
-        elif not _NAME.fullmatch(str(tool["function"].get("name"))) or tool["function"].keys() - {
+        elif not _NAME.fullmatch(str(tool["function"].get("name", ""))) or tool["function"].keys() - {
             "name",
             "description",
             "parameters",
