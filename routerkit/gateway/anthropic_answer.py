@@ -25,7 +25,7 @@ def message(reply: Reply, asked: Mapping[str, Json]) -> dict[str, Any]:
     if reply.text or reply.refusal:
         blocks.append({"type": "text", "text": reply.text or reply.refusal})
     blocks += [{"type": "tool_use", "id": c.id, "name": c.name, "input": _input(c.arguments)} for c in reply.tool_calls]
-    stop = "refusal" if reply.refusal else _STOPS.get(reply.finish_reason, "end_turn")
+    stop = "refusal" if reply.refusal else _stop(reply.finish_reason, has_calls=bool(reply.tool_calls))
     return {**_head(reply.model, f"msg_{reply.record_id}"), "content": blocks, "stop_reason": stop, "usage": _usage(reply.usage)}
 
 
@@ -34,7 +34,7 @@ class MessageEvents:
 
     def __init__(self, asked: Mapping[str, Json]) -> None:
         self._shows_thinking = _wants_thinking(asked)
-        self._is_open = self._has_begun = False
+        self._is_open = self._has_begun = self._has_calls = False
         self._index = -1
         self._block: object = None
         """What the open block holds: `thinking`, `text`, or the index of a tool call."""
@@ -58,7 +58,7 @@ class MessageEvents:
 
     def end(self) -> bytes:
         """Stop reason, usage, the record, the end mark."""
-        delta = {"stop_reason": _STOPS.get(self._finish, "end_turn"), "stop_sequence": None}
+        delta = {"stop_reason": _stop(self._finish, has_calls=self._has_calls), "stop_sequence": None}
         ended = _event("message_delta", {"delta": delta, "usage": _usage(self._usage)})
         return self._close() + ended + comment(self._last) + _event("message_stop", {})
 
@@ -72,6 +72,7 @@ class MessageEvents:
         return _event("message_start", {"message": empty})
 
     def _call(self, call: ToolCallDelta) -> bytes:
+        self._has_calls = True
         out = self._in(call.index, {"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
         return out + (self._delta({"type": "input_json_delta", "partial_json": call.arguments}) if call.arguments else b"")
 
@@ -93,6 +94,11 @@ class MessageEvents:
 def _wants_thinking(asked: Mapping[str, Json]) -> bool:
     thinking = asked.get("thinking")
     return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
+
+
+def _stop(finish: str, *, has_calls: bool) -> str:
+    """Why the answer ended. Many servers say `stop` beside forced tool calls, which Anthropic's clients would then never make."""
+    return _STOPS["tool_calls"] if has_calls and finish == "stop" else _STOPS.get(finish, "end_turn")
 
 
 def _head(model: str, message_id: str) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def _is_faithful(parsed: Json, reply: Reply) -> bool:
     calls = (message.get("tool_calls") or ()) if isinstance(message, dict) else None
     if not isinstance(calls, list | tuple):
         return False
-    return len(calls) == len(reply.tool_calls) and all(isinstance(call, dict) and call.get("id") for call in calls)
+    return len(calls) == len(reply.tool_calls) and all(
+        isinstance(call, dict) and call.get("id") == ours.id for call, ours in zip(calls, reply.tool_calls, strict=True)
+    )
 
 
 class PassingDecoder(StreamDecoder):

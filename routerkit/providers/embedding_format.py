@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from routerkit.messages import Json, Reply, Request, WrittenAnswer
 from routerkit.providers import openai_format
+from routerkit.providers.openai_usage import counted, usage
 
 
 def arguments(request: Request) -> dict[str, Json]:
@@ -34,10 +35,10 @@ def reply(parsed: Json, request: Request, body: bytes | None = None) -> Reply:
     found = {index: row for row in rows if isinstance(row, Mapping) and row.get("embedding") and isinstance(index := row.get("index"), int)}
     if len(rows) != len(found) or sorted(found) != list(range(len(request.inputs))):
         raise openai_format.malformed(f"{len(found)} vectors for {len(request.inputs)} inputs")
-    model, used = parsed.get("model"), openai_format.usage(parsed.get("usage"))
+    model, used = parsed.get("model"), usage(parsed.get("usage"))
     return Reply(
         "",
-        usage=used or openai_format.estimated_usage(request, 0),
+        usage=counted(used, request, 0),
         model=model if isinstance(model, str) else request.model,
         extra={"data": [found[index] for index in sorted(found)]},
         written=None if body is None else WrittenAnswer(body, ""),

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Request, Usage
 from routerkit.providers import openai_format
+from routerkit.providers.openai_usage import counted
 
 
 class Dumpable(Protocol):
@@ -54,7 +55,7 @@ class Reading:
         self._usage: Usage | None = None
         self._finish, self._model = "", ""
         self._has_text = self._has_other = False
-        self._ids: dict[int, str] = {}
+        self._names: dict[int, str] = {}
 
     def chunk(self, event: object) -> Chunk | None:
         """The event's part of the answer; None if it has none.
@@ -79,9 +80,10 @@ class Reading:
         """
         if not self._finish or not self._has_ended():
             raise self._unended()
+        openai_format.check_named(self._names.values())
         openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
         used = self._usage if self._usage is not None and self._has_reported_usage() else None
-        return Chunk(usage=used or openai_format.estimated_usage(self._request, self._n_chars), model=self._model)
+        return Chunk(usage=counted(used, self._request, self._n_chars), model=self._model)
 
     def _note(self, chunk: Chunk) -> None:
         self._n_chars += len(chunk.text) + len(chunk.reasoning) + sum(len(c.name or "") + len(c.arguments) for c in chunk.tool_calls)
@@ -89,6 +91,8 @@ class Reading:
         self._model = chunk.model or self._model
         self._has_text = self._has_text or bool(chunk.text.strip())
         self._has_other = self._has_other or bool(chunk.tool_calls or chunk.refusal)
+        for call in chunk.tool_calls:
+            self._names[call.index] = self._names.get(call.index) or call.name or ""
 
     def _has_ended(self) -> bool:
         # Attributes of litellm's stream wrapper: what the upstream sent, as opposed to what litellm adds.

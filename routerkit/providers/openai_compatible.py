@@ -225,7 +225,7 @@ class OpenAICompatible:
         if _is_failure(exchange):
             raise self._error(exchange, body)
         parsed = openai_format.decode(body)
-        if isinstance(parsed, Mapping) and parsed.get("error") and "choices" not in parsed:
+        if isinstance(parsed, Mapping) and parsed.get("error") and not parsed.get("choices"):
             raise error_event(self._upstream, parsed)
         return parsed
 

@@ -60,14 +60,26 @@ _OF_STATUS: Final[Mapping[int, ErrorCode]] = {
     402: "quota",
     403: "auth",
     404: "not_found",
+    405: "not_found",
+    407: "auth",
     408: "server",
     409: "server",
+    410: "not_found",
     413: "context_length",
+    420: "rate_limit",  # once Twitter's, still in use
+    421: "server",  # meant for another server
+    423: "server",
+    424: "server",  # text-generation-inference: the model failed
     425: "server",
+    426: "server",
     429: "rate_limit",
+    451: "auth",  # not in this country
+    498: "overloaded",  # Groq: no capacity for this tier
+    499: "server",  # a proxy thinks that we hung up
     503: "overloaded",
     529: "overloaded",
 }
+"""What is not the caller's fault is tried elsewhere."""
 _NOT_PROCESSED: Final = frozenset({501, 503, 505, 529})
 """Statuses from 500 up that say the request was turned away; others leave open whether it was processed."""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from routerkit import fastjson
 from routerkit.errors import ProviderError
-from routerkit.features import features
-from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, Usage, text_of
-from routerkit.sizes import CHARS_PER_TOKEN
+from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, text_of
+from routerkit.providers.openai_usage import counted, usage
 
 Object = Mapping[str, Json]
 """A JSON object."""
@@ -26,8 +25,10 @@ _FINISH_REASONS: Final = {
     "end_turn": "stop",
     "eos": "stop",
     "stop_sequence": "stop",
+    "safety": "content_filter",
 }
-"""Other words for OpenAI's four, as used by servers that claim its format."""
+"""Other words for OpenAI's four, in any case, as used by servers that claim its format."""
+_OWN_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
 _BROKEN_FINISHES: Final = frozenset({"error", "insufficient_system_resource"})
 """What some servers say instead of failing (OpenRouter, DeepSeek)."""
 
@@ -135,16 +136,18 @@ def reply(parsed: Json, request: Request) -> Reply:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise malformed("its choice has no message")
-    calls = tuple(_tool_call(c) for c in _objects(message.get("tool_calls")))
+    calls = _tool_calls(message)
     text, refusal, reasoning = text_of(message.get("content")), _string(message.get("refusal")), _reasoning(message)
     finish = finish_reason(choice) or ("tool_calls" if calls else "stop")
+    if finish == "tool_calls" and not calls:
+        finish = "stop"  # or an agent waits for calls that nobody makes
     check_not_empty(text, finish, has_other=bool(calls or refusal))
     n_chars = len(text) + len(refusal) + len(reasoning) + sum(len(c.name) + len(c.arguments) for c in calls)
     return Reply(
         text=text,
         tool_calls=calls,
         finish_reason=finish,
-        usage=usage(parsed.get("usage")) or estimated_usage(request, n_chars),
+        usage=counted(usage(parsed.get("usage")), request, n_chars),
         model=_string(parsed.get("model")) or request.model,
         reasoning=reasoning,
         refusal=refusal,
@@ -195,32 +198,10 @@ def finish_reason(choice: Object) -> str | None:
     raw = choice.get("finish_reason")
     if not isinstance(raw, str) or not raw:
         return None
-    if raw in _BROKEN_FINISHES:
+    word = raw.lower()
+    if word in _BROKEN_FINISHES:
         raise ProviderError(f"the upstream gave up on its answer: finish_reason {raw!r}", code="server", maybe_billed=True)
-    return _FINISH_REASONS.get(raw, raw)
-
-
-def usage(raw: Json) -> Usage | None:
-    """Reported tokens; None if there are none. Negative counts become 0 and mark the whole as estimated."""
-    if not isinstance(raw, dict) or not (raw.get("prompt_tokens") or raw.get("completion_tokens")):
-        return None
-    details_in, details_out = _object(raw.get("prompt_tokens_details")), _object(raw.get("completion_tokens_details"))
-    counts = [
-        _count(raw.get("prompt_tokens")),
-        _count(raw.get("completion_tokens")),
-        _count(details_in.get("cached_tokens") or raw.get("prompt_cache_hit_tokens") or raw.get("cached_tokens")),
-        _count(details_in.get("cache_write_tokens") or raw.get("cache_creation_input_tokens")),
-        _count(details_out.get("reasoning_tokens")),
-        _count(details_in.get("audio_tokens")),
-        _count(details_out.get("audio_tokens")),
-    ]
-    prompt, completion, cached, written, reasoned, heard, spoken = [n if n > 0 else 0 for n in counts]
-    return Usage(prompt, completion, cached, written, reasoned, min(counts) < 0, heard, spoken)
-
-
-def estimated_usage(request: Request, n_chars: int) -> Usage:
-    """Tokens of a request and an answer of `n_chars` characters, for servers that report none."""
-    return Usage(features(request).input_tokens, max(1, round(n_chars / CHARS_PER_TOKEN)), is_estimated=True)
+    return _FINISH_REASONS.get(word, word if word in _OWN_FINISHES else raw)
 
 
 def new_call_id() -> str:
@@ -228,9 +209,25 @@ def new_call_id() -> str:
     return f"call_{secrets.token_hex(12)}"
 
 
-def _tool_call(raw: Object) -> ToolCall:
-    function = _object(raw.get("function"))
-    return ToolCall(_string(raw.get("id")) or new_call_id(), _string(function.get("name")), _arguments(function.get("arguments")))
+def check_named(names: Iterable[str]) -> None:
+    """Refuse an answer that calls a tool without saying which.
+
+    Raises:
+        ProviderError: `malformed`.
+    """
+    if not all(names):
+        raise malformed("a tool call has no name")
+
+
+def _tool_calls(message: Object) -> tuple[ToolCall, ...]:
+    """The calls, each under an id of its own: results are told apart by nothing else."""
+    calls: dict[str, ToolCall] = {}
+    for raw in _objects(message.get("tool_calls")):
+        function, call_id = _object(raw.get("function")), _string(raw.get("id"))
+        call_id = new_call_id() if not call_id or call_id in calls else call_id
+        calls[call_id] = ToolCall(call_id, _string(function.get("name")), _arguments(function.get("arguments")))
+    check_named(call.name for call in calls.values())
+    return tuple(calls.values())
 
 
 def _tool_delta(raw: Object, position: int) -> ToolCallDelta:
@@ -285,7 +282,3 @@ def _object(raw: Json) -> Object:
 
 def _string(raw: Json) -> str:
     return raw if isinstance(raw, str) else ""
-
-
-def _count(raw: Json) -> int:
-    return int(raw) if isinstance(raw, (int, float)) and abs(raw) < 1e15 else 0

@@ -9,6 +9,7 @@ from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Request, ToolCallDelta, Usage
 from routerkit.providers import openai_format
 from routerkit.providers.openai_errors import Upstream, error_event
+from routerkit.providers.openai_usage import counted
 from routerkit.providers.sse import SseDecoder
 
 
@@ -72,6 +73,8 @@ class StreamDecoder:
         if piece.usage is not None:
             self._usage = piece.usage
             object.__setattr__(piece, "usage", None)
+        if piece.finish_reason == "tool_calls" and not (piece.tool_calls or self._calls.names):
+            object.__setattr__(piece, "finish_reason", "stop")  # as in a whole answer
         if piece.finish_reason and self._finish:  # some servers say it again with the usage
             object.__setattr__(piece, "finish_reason", None)
         self._note(piece)
@@ -106,8 +109,9 @@ class StreamDecoder:
             if is_marked and self._has_events and not self._has_choices:
                 raise openai_format.empty_answer("its stream has no choices")
             raise self._truncated()
+        openai_format.check_named(self._calls.names.values())
         openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
-        used = self._usage or openai_format.estimated_usage(self._request, self._n_chars)
+        used = counted(self._usage, self._request, self._n_chars)
         return Chunk(usage=used, model=self._model)
 
     def _foreign(self, line: bytes) -> ProviderError:
@@ -130,6 +134,8 @@ class _ToolIndex:
     def __init__(self) -> None:
         self._ids: dict[int, str] = {}
         self._moved: dict[int, int] = {}
+        self.names: dict[int, str] = {}
+        """Of each call so far; empty until it says it."""
 
     def place(self, deltas: tuple[ToolCallDelta, ...]) -> tuple[ToolCallDelta, ...]:
         return tuple(self._place(delta) for delta in deltas)
@@ -140,7 +146,9 @@ class _ToolIndex:
         if delta.name and known is not None and delta.id and delta.id != known:
             index = self._moved[delta.index] = max(self._ids) + 1
             known = None
+        self.names[index] = self.names.get(index) or delta.name or ""
         if known is not None:
             return replace(delta, index=index, id=None, name=None) if delta.id or delta.name or index != delta.index else delta
-        self._ids[index] = delta.id or openai_format.new_call_id()
+        is_taken = not delta.id or delta.id in self._ids.values()
+        self._ids[index] = openai_format.new_call_id() if is_taken else delta.id or ""
         return replace(delta, index=index, id=self._ids[index])

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from routerkit.messages import Reply, Request, Usage, WrittenAnswer
+from routerkit.providers.openai_usage import MAX_TOKENS
 
-_Count = Annotated[int, Meta(ge=0, lt=10**15)]
+_Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
 
 
 class _PromptDetails(Struct):
@@ -74,7 +75,7 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
         return None
     choice, used = answer.choices[0], answer.usage
     text, finish = choice.message.content, choice.finish_reason
-    if not (used.prompt_tokens or used.completion_tokens) or (finish == "stop" and not text.strip()):
+    if not (used.prompt_tokens and used.completion_tokens) or (finish == "stop" and not text.strip()):
         return None
     return Reply(
         text,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Reply, Request, Usage
-from routerkit.providers.openai_format import estimated_usage
+from routerkit.providers.openai_usage import estimated_usage
 from routerkit.providers.paced import AT_ONCE, IN_REAL_TIME, Pacer, Ready
 from routerkit.providers.recording import Recorded, Recording, load, request_key
 

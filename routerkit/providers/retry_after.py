@@ -16,6 +16,10 @@ _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _SPAN_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _IN_TEXT: Final = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)?(?:ms|s|m|h|d)\s?)+)")
+_EPOCH_S: Final = 1e9
+"""A larger number is no wait but the time itself: some servers send it since 1970."""
+_LONGEST_S: Final = 86_400.0
+"""No answer is trusted further than a day; what has to be waited for at all is capped where waiting is decided."""
 _LIMITS: Final = ("requests", "tokens", "input-tokens", "output-tokens")
 
 
@@ -29,18 +33,24 @@ def retry_after_s(headers: Mapping[str, str], details: Json = None, text: str = 
         now_s: Unix time, for HTTP dates; the system's if None.
 
     Returns:
-        0 or more; None when nothing was said, or nothing that can be understood (then ordinary backoff applies).
+        0 to one day; None when nothing was said, or nothing that can be understood (then ordinary backoff applies).
     """
-    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-        wait_s = _number(headers.get(name))
-        if wait_s is not None:
-            return wait_s / 1000
-    found = _retry_after(headers.get("retry-after"), now_s)
+    now_s = time.time() if now_s is None else now_s
+    found = _milliseconds(headers)
+    if found is None:
+        found = _retry_after(headers.get("retry-after"), now_s)
     if found is None:
         found = _retry_info(details)
     if found is None:
-        found = _reset(headers)
-    return _in_text(text) if found is None else found
+        found = _reset(headers, now_s)
+    if found is None:
+        found = _in_text(text)
+    return None if found is None else min(found, _LONGEST_S)
+
+
+def _milliseconds(headers: Mapping[str, str]) -> float | None:
+    found = [_number(headers.get(name)) for name in ("retry-after-ms", "x-ms-retry-after-ms")]
+    return next((wait_ms / 1000 for wait_ms in found if wait_ms is not None), None)
 
 
 def _number(text: str | None) -> float | None:
@@ -51,22 +61,28 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
-def _retry_after(text: str | None, now_s: float | None) -> float | None:
+def _seconds(text: str, now_s: float) -> float | None:
+    wait_s = _span(text)
+    if wait_s is not None:
+        return wait_s
+    number = _number(text)
+    return max(0.0, number - now_s) if number is not None and number >= _EPOCH_S else number
+
+
+def _retry_after(text: str | None, now_s: float) -> float | None:
     if not text:
         return None
-    seconds = _number(text)
-    if seconds is None:
-        seconds = _span(text)
+    seconds = _seconds(text, now_s)
     return _until(text, now_s) if seconds is None else seconds
 
 
-def _until(date: str, now_s: float | None) -> float | None:
+def _until(date: str, now_s: float) -> float | None:
     try:
         at = parsedate_to_datetime(date)
     except (ValueError, OverflowError):  # the latter for years beyond all integers
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, at.timestamp() - (time.time() if now_s is None else now_s))
+    return max(0.0, at.timestamp() - now_s)
 
 
 def _span(text: str) -> float | None:
@@ -85,13 +101,11 @@ def _retry_info(details: Json) -> float | None:
     return None
 
 
-def _reset(headers: Mapping[str, str]) -> float | None:
+def _reset(headers: Mapping[str, str], now_s: float) -> float | None:
     """The longest reset among the limits that are used up; among all when none says that it is."""
     resets: dict[str, float] = {}
     for limit in _LIMITS:
-        text = headers.get(f"x-ratelimit-reset-{limit}", "")
-        wait_s = _span(text)
-        wait_s = _number(text) if wait_s is None else wait_s
+        wait_s = _seconds(headers.get(f"x-ratelimit-reset-{limit}", ""), now_s)
         if wait_s is not None:
             resets[limit] = wait_s
     used_up = [wait_s for limit, wait_s in resets.items() if headers.get(f"x-ratelimit-remaining-{limit}") == "0"]

@@ -9,7 +9,7 @@ from typing import Final
 
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Reply, Request, text_of
-from routerkit.providers.openai_format import estimated_usage
+from routerkit.providers.openai_usage import estimated_usage
 from routerkit.providers.paced import AT_ONCE, IN_REAL_TIME, Pacer, Ready
 from routerkit.providers.recording import request_key
 

@@ -57,6 +57,18 @@ def test_tool_loop_goes_round(served, client, is_streamed):
     assert [("assistant", call.id), ("tool", call.id)] == [("assistant", sent[1]["tool_calls"][0]["id"]), ("tool", sent[2]["tool_call_id"])]
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_tool_call_that_ends_with_stop_is_still_one_to_make(served, client, is_streamed):
+    """What OpenAI and many servers say when the call was forced; Anthropic's clients make no calls at the end of a turn."""
+    served.first.script(Fault(tool_calls=[("get_weather", '{"city": "Rome"}')], finish_reason="stop"))
+    if is_streamed:
+        with client.messages.stream(**ASK, tools=[TOOL]) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = client.messages.create(**ASK, tools=[TOOL])
+    assert ("tool_use", {"city": "Rome"}) == (answer.stop_reason, answer.content[-1].input)
+
+
 def test_system_images_and_stops_are_carried_over(served, client):
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
     content = [{"type": "text", "text": "what is it?"}, image]

@@ -46,10 +46,18 @@ def said(**fields: Any) -> bytes:
         (402, b"pay up", "quota", "auth"),
         (403, said(message="no access"), "auth", "auth"),
         (404, b'{"detail":"Not Found"}', "not_found", "auth"),
+        (405, b"", "not_found", "auth"),
+        (407, b"", "auth", "auth"),
         (408, b"", "server", "transient"),
+        (410, said(message="model retired"), "not_found", "auth"),
         (413, b"<html>too large</html>", "context_length", "invalid"),
         (418, b"", "invalid_request", "invalid"),
+        (420, b"", "rate_limit", "rate_limit"),
+        (421, b"", "server", "transient"),
         (422, b'{"detail":[{"msg":"field required"}]}', "invalid_request", "invalid"),
+        (424, said(message="generation failed"), "server", "transient"),
+        (451, b"", "auth", "auth"),
+        (498, b"", "overloaded", "transient"),
         (429, said(message="Rate limit reached for requests"), "rate_limit", "rate_limit"),
         (429, said(message="Limit: too many tokens per minute"), "rate_limit", "rate_limit"),
         (429, said(type="insufficient_quota"), "quota", "auth"),
@@ -121,8 +129,14 @@ def test_html_is_not_forwarded() -> None:
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
-        ({"retry-after": formatdate(1_000_030, usegmt=True)}, 30.0),
-        ({"retry-after": formatdate(999_000, usegmt=True)}, 0.0),
+        ({"retry-after": "1e300"}, 86_400.0),
+        ({"retry-after": "9" * 400 + "s"}, 86_400.0),
+        ({"retry-after-ms": "1e300"}, 86_400.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 86_400.0),
+        ({"retry-after": "1000000007"}, 7.0),
+        ({"x-ratelimit-reset-requests": "1000000007"}, 7.0),
+        ({"retry-after": formatdate(1_000_000_030, usegmt=True)}, 30.0),
+        ({"retry-after": formatdate(999_000_000, usegmt=True)}, 0.0),
         ({"retry-after-ms": "250"}, 0.25),
         ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
         ({"x-ms-retry-after-ms": "1500"}, 1.5),
@@ -141,7 +155,7 @@ def test_html_is_not_forwarded() -> None:
     ],
 )
 def test_waiting_time_is_read_in_every_form(headers: dict[str, str], expected: float | None) -> None:
-    assert expected == pytest.approx(retry_after_s(headers, now_s=1_000_000.0))
+    assert expected == pytest.approx(retry_after_s(headers, now_s=1_000_000_000.0))
 
 
 def test_waiting_time_is_read_from_geminis_body() -> None:

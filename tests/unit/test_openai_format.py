@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Request, Usage
-from routerkit.providers import openai_format
+from routerkit.providers import openai_format, openai_usage
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.sse import SseDecoder
@@ -112,10 +112,30 @@ class TestReply:
 
     @pytest.mark.parametrize(
         ("raw", "word"),
-        [("stop", "stop"), ("max_tokens", "length"), ("function_call", "tool_calls"), ("new_word", "new_word"), (None, "stop")],
+        [
+            ("stop", "stop"),
+            ("max_tokens", "length"),
+            ("STOP", "stop"),
+            ("MAX_TOKENS", "length"),
+            ("tool_calls", "stop"),
+            ("new_word", "new_word"),
+            (None, "stop"),
+        ],
     )
     def test_finish_reasons_are_put_in_openais_words(self, raw: str | None, word: str) -> None:
         assert word == openai_format.reply(whole({"content": "x"}, raw), REQUEST).finish_reason
+
+    def test_calls_under_one_id_get_their_own(self) -> None:
+        """Results are told apart by nothing else."""
+        calls = [{"id": "c", "function": {"name": n, "arguments": "{}"}} for n in ("f", "g")]
+        first, second = openai_format.reply(whole({"tool_calls": calls}, "tool_calls"), REQUEST).tool_calls
+        assert ("c", "f", "g") == (first.id, first.name, second.name)
+        assert second.id not in {"", "c"}
+
+    def test_call_of_a_tool_without_a_name_is_malformed(self) -> None:
+        with pytest.raises(ProviderError, match="no name") as caught:
+            openai_format.reply(whole({"tool_calls": [{"id": "c", "function": {"arguments": "{}"}}]}, "tool_calls"), REQUEST)
+        assert "malformed" == caught.value.code
 
     def test_finish_reason_error_is_a_failure(self) -> None:
         with pytest.raises(ProviderError) as caught:
@@ -143,18 +163,29 @@ class TestUsage:
             "prompt_tokens_details": {"cached_tokens": 4},
             "completion_tokens_details": {"reasoning_tokens": 3},
         }
-        assert Usage(10, 5, 4, 0, 3) == openai_format.usage(raw)
+        assert Usage(10, 5, 4, 0, 3) == openai_usage.usage(raw)
 
     def test_other_servers_names_are_read(self) -> None:
         raw = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4, "cache_creation_input_tokens": 2}
-        assert Usage(10, 5, 4, 2, 0) == openai_format.usage(raw)
+        assert Usage(10, 5, 4, 2, 0) == openai_usage.usage(raw)
 
     def test_negative_counts_become_zero_and_mark_the_rest(self) -> None:
-        assert Usage(0, 5, is_estimated=True) == openai_format.usage({"prompt_tokens": -1, "completion_tokens": 5})
+        assert Usage(0, 5, is_estimated=True) == openai_usage.usage({"prompt_tokens": -1, "completion_tokens": 5})
+
+    @pytest.mark.parametrize("odd", [0, None, "7", 10**12, 10**16, float("nan")])
+    @pytest.mark.parametrize("side", ["prompt_tokens", "completion_tokens"])
+    def test_side_that_nobody_counted_is_estimated_and_marked(self, side: str, odd: Any) -> None:
+        """A prompt of no tokens does not exist, and a count of billions would empty every budget."""
+        answer = whole({"content": "x" * 400}) | {"usage": {"prompt_tokens": 7, "completion_tokens": 7, side: odd}}
+        used = openai_format.reply(answer, Request("m", ({"role": "user", "content": "y" * 400},))).usage
+        found = (used.input_tokens, used.output_tokens) if side == "prompt_tokens" else (used.output_tokens, used.input_tokens)
+        assert used.is_estimated
+        assert 85 <= found[0] <= 115
+        assert 7 == found[1]
 
     @pytest.mark.parametrize("raw", [None, [], {}, {"prompt_tokens": 0, "completion_tokens": 0}])
     def test_absent_usage_is_none(self, raw: Any) -> None:
-        assert openai_format.usage(raw) is None
+        assert openai_usage.usage(raw) is None
 
     @settings(deadline=None)
     @given(
@@ -163,7 +194,7 @@ class TestUsage:
         )
     )
     def test_no_report_breaks_it_or_yields_negative_counts(self, raw: dict[str, Any]) -> None:
-        found = openai_format.usage(raw) or Usage()
+        found = openai_usage.usage(raw) or Usage()
         assert min(found.input_tokens, found.output_tokens, found.cached_input_tokens) >= 0
 
 
@@ -177,6 +208,15 @@ class TestStream:
         deltas = [{"index": 0, "id": i, "function": {"name": i, "arguments": "{}"}} for i in ("a", "b")]
         reply = joined(streamed(*[event({"tool_calls": [d]}) for d in deltas], event({}, "tool_calls")))
         assert [("a", "a"), ("b", "b")] == [(c.id, c.name) for c in reply.tool_calls]
+
+    def test_calls_under_one_id_get_their_own(self) -> None:
+        deltas = [{"index": n, "id": "c", "function": {"name": "f", "arguments": "{}"}} for n in (0, 1)]
+        first, second = joined(streamed(*[event({"tool_calls": [d]}) for d in deltas], event({}, "tool_calls"))).tool_calls
+        assert "c" == first.id
+        assert second.id not in {"", "c"}
+
+    def test_finish_reason_tool_calls_without_one_is_stop(self) -> None:
+        assert "stop" == joined(streamed(event({"content": "x"}), event({}, "tool_calls"))).finish_reason
 
     def test_tool_call_without_id_gets_exactly_one(self) -> None:
         deltas = [{"index": 0, "function": {"name": "f", "arguments": piece}} for piece in ("{", "}")]
@@ -198,6 +238,7 @@ class TestStream:
         ("parts", "code"),
         [
             ([], "truncated"),
+            ([event({"tool_calls": [{"index": 0, "id": "c", "function": {"arguments": "{}"}}]}), event({}, "tool_calls")], "malformed"),
             ([b"data: [DONE]\n\n"], "truncated"),
             ([event({"content": "x"})], "truncated"),
             ([event({"content": "x"}), b'data: {"choi'], "truncated"),
