@@ -62,9 +62,9 @@ class ScorecardWatch:
             adjust: Applied to each card that was read, e.g. to set the configured prior.
             predictor: The fitted predictor, if there is to be one; it may appear later, too.
         """
-        self._files = [_Watched("scorecard", path, _scorecard_reader(adjust), lambda state: state.scorecard.revision, _mark(path))]
+        self._files = [_Watched("scorecard", path, _scorecard_reader(adjust), lambda state: state.scorecard.revision, file_mark(path))]
         if predictor is not None:
-            self._files.append(_Watched("predictor", predictor, _read_predictor, _fitted_at, _mark(predictor)))
+            self._files.append(_Watched("predictor", predictor, _read_predictor, _fitted_at, file_mark(predictor)))
         self._every_s = every_s
         self._router: Callable[[], Router | None] = lambda: None
         self._over = threading.Event()
@@ -97,7 +97,7 @@ class ScorecardWatch:
 
 
 def _look_at(file: _Watched, router: Router) -> bool:
-    mark = _mark(file.path)
+    mark = file_mark(file.path)
     if mark is None or mark == file.seen:
         return False
     # Noted before reading: a file that is replaced meanwhile is read again, one that is broken is not.
@@ -130,7 +130,8 @@ def _fitted_at(state: RouterState) -> str:
     return state.predictor.sources.get("made_at", "of unknown date") if state.predictor else ""
 
 
-def _mark(path: Path) -> _Mark | None:
+def file_mark(path: Path) -> _Mark | None:
+    """What tells one version of a file from another; None when it cannot be looked at."""
     try:
         found = path.stat()
     except OSError:

@@ -9,8 +9,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,8 @@ from typing import Final
 import uvloop
 
 from routerkit.config import check_providers, load, read, reload
+from routerkit.config.rounds import Rounds
+from routerkit.config.watch import file_mark
 from routerkit.errors import ConfigError
 from routerkit.gateway.app import Gateway
 from routerkit.gateway.keys import Gate, KeyStore
@@ -29,6 +31,8 @@ from routerkit.observe import Observer
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
+_LOOK_S: Final = 0.5
+"""How often the configuration's file is looked at, in a thread: reading a changed one takes 30 ms, which no request should wait."""
 _DRAIN_S: Final = 30
 """Longest wait for running answers after SIGTERM; most load balancers wait as long."""
 
@@ -110,37 +114,37 @@ async def _serve(gateway: Gateway, router: Router, path: Path, sock: socket.sock
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     async with listening(gateway.serve, sock) as listener:
-        async with watched(router, path):
+        with watched(router, path):
             await told.wait()
         gateway.is_ready = False
         await listener.drain(_DRAIN_S, insisted)
     router.close()
 
 
-@asynccontextmanager
-async def watched(router: Router, path: Path) -> AsyncIterator[None]:
-    """Reload the configuration whenever its file changes; a wrong one is reported and the old one stays."""
-    task = asyncio.create_task(_follow(router, path))
+@contextmanager
+def watched(router: Router, path: Path) -> Iterator[None]:
+    """Reload the configuration soon after its file changed; a wrong one is reported and the old one stays."""
+    seen = file_mark(path)
+
+    def look() -> None:
+        nonlocal seen
+        found = file_mark(path)
+        if found is None or found == seen:
+            return
+        seen = found  # noted before reading: a file that is replaced meanwhile is read again
+        try:
+            reload(router, path)
+        except ConfigError as exc:
+            _LOG.warning("configuration not reloaded, the old one stays: %s", exc)
+        else:
+            _LOG.warning("configuration reloaded, revision %s", router.state.revision)
+
+    rounds = Rounds("routerkit-config", look, every_s=_LOOK_S)
+    rounds.start(router)
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _follow(router: Router, path: Path) -> None:
-    from watchfiles import awatch  # its notifier is only needed where something is watched
-
-    # The folder, not the file: editors and deployments replace files by renaming.
-    async for changes in awatch(path.parent, recursive=False):
-        if any(Path(name).name == path.name for _, name in changes):
-            try:
-                reload(router, path)
-            except ConfigError as exc:
-                _LOG.warning("configuration not reloaded, the old one stays: %s", exc)
-            else:
-                _LOG.warning("configuration reloaded, revision %s", router.state.revision)
+        rounds.end()
 
 
 def listen(address: Address) -> socket.socket:

@@ -100,7 +100,7 @@ def no_server(url: str, key: str | None) -> None:
 
 
 def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
-    heavy = {"pydantic", "duckdb", "litellm", "streamlit", "httpx", "httptools", "rich", "watchfiles", "routerkit_evals"}
+    heavy = {"pydantic", "duckdb", "litellm", "streamlit", "httpx", "httptools", "rich", "routerkit_evals"}
     code = (
         "import sys\nfrom routerkit.cli import main\nsys.argv = ['routerkit', '--help']\n"
         f"try:\n    main()\nexcept SystemExit:\n    pass\nprint('heavy', sorted({heavy!r} & sys.modules.keys()))"
