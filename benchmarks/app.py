@@ -36,9 +36,10 @@ CALLS_SQL = f"""
         0.5 + {PICK.format(5, 8000)} / 1000 AS latency_s, 500 + {PICK.format(6, 20000)} AS input_tokens,
         {PICK.format(7, 500)} AS cached_input_tokens, 100 + {PICK.format(8, 900)} AS output_tokens,
         CASE WHEN target <> 'local' THEN (input_tokens + 4 * output_tokens) * (1 + length(target)) / 1e7 END AS cost_usd,
-        target AS picked, 0.9 AS propensity, cost_usd AS expected_usd, 'r' AS scorecard_revision,
-        replace(d.decision, 'small', target) AS decision, replace(d.attempts, 'small', target) AS attempts
-    FROM range($n) AS r(i), (SELECT $decision AS decision, $attempts AS attempts) AS d"""
+        target AS picked, 0.9 AS propensity, cost_usd AS expected_usd, 'r' AS scorecard_revision, 0 AS n_steps,
+        replace(replace($decisions[alike], 'small', target), $ids[alike], record_id) AS decision,
+        replace(replace($attempts[alike], 'small', target), '"input_tokens":', '"input_tokens":' || 1 + i % 997) AS attempts
+    FROM (SELECT i, 1 + ({PICK.format(9, "len($ids)")}) AS alike FROM range($n) AS r(i))"""
 REPORTS_SQL = """
     SELECT called_at AS reported_at, record_id, hash(record_id) % 10 < 7 AS success FROM ledger.calls WHERE hash(record_id) % 2 = 0"""
 SAMPLES_SQL = f"""
@@ -53,15 +54,15 @@ SAMPLES_SQL = f"""
 
 
 def fill(folder: Path, n_calls: int, n_attempts: int) -> None:
-    """One real decision and its attempts, copied into every row."""
+    """Decisions and attempts as a router made them, each with its own id and its own tokens, so that they compress as real ones do."""
     with tempfile.TemporaryDirectory() as scratch:
-        generate(Path(scratch), n_calls=20, n_tasks=4)
-        ((decision, attempts),) = query(Path(scratch), "SELECT decision, attempts FROM calls WHERE target = 'small' LIMIT 1").rows
+        generate(Path(scratch), n_calls=400, n_tasks=4)
+        ids, decisions, attempts = zip(*query(Path(scratch), "SELECT record_id, decision, attempts FROM calls").rows, strict=True)
     folder.mkdir(parents=True, exist_ok=True)
     connection = open_writing(database_path(folder), wait_s=1)
     for schema in (CALLS, REPORTS, *EVAL_SCHEMAS):
         prepare_table(connection, schema)
-    given = {"n": n_calls, "decision": decision, "attempts": attempts}
+    given = {"n": n_calls, "ids": ids, "decisions": decisions, "attempts": attempts}
     connection.execute(f"INSERT INTO ledger.{CALLS.table} BY NAME {CALLS_SQL}", given)
     connection.execute(f"INSERT INTO ledger.{REPORTS.table} BY NAME {REPORTS_SQL}")
     connection.execute(f"INSERT INTO ledger.{SAMPLES.table} BY NAME SELECT * EXCLUDE task FROM ({SAMPLES_SQL})", {"n": n_attempts})

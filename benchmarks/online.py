@@ -11,13 +11,13 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 from routerkit import Cell, Policy, PolicySettings, Scorecard
-from routerkit.drift import BASELINE, Drift, Seen, residual_drift, success_drift
+from routerkit.drift import BASELINE, Drift, Series, residual_drift, success_drift
 from routerkit.ledger import Ledger
 from routerkit.offpolicy import Logged, evaluate
 from routerkit.store import Setting, find_drift, ingest, read_logged, replay_calls
@@ -30,21 +30,22 @@ RATES = {"cheap": 0.6, "dear": 0.9}
 CARD = Scorecard((Cell("mini", "explain", n=100, passed=80.0), Cell("sonnet", "explain", n=100, passed=95.0)))
 
 
-def at(i: int) -> datetime:
-    return START + timedelta(minutes=i)
+def series(values: Sequence[float]) -> Series:
+    """One value a minute."""
+    return Series([int((START + timedelta(minutes=i)).timestamp() * 1e6) for i in range(len(values))], values)
 
 
 def success(rng: random.Random, before: int, after: int, changed: float) -> Drift | None:
     """A target measured on N_MEASURED samples; `before` outcomes as good as it truly is, then `after` at the changed rate."""
     card = Scorecard((Cell("a", "plan", n=N_MEASURED, passed=float(sum(rng.random() < RATE for _ in range(N_MEASURED)))),))
-    seen = [Seen(at(i), float(rng.random() < (RATE if i < before else changed))) for i in range(before + after)]
-    return success_drift("a", "plan", seen, card.estimate("a", "plan"), PER_ALARM)
+    seen = [float(rng.random() < (RATE if i < before else changed)) for i in range(before + after)]
+    return success_drift("a", "plan", series(seen), card.estimate("a", "plan"), PER_ALARM)
 
 
 def cost(rng: random.Random, before: int, after: int, factor: float) -> Drift | None:
     """Log-normal costs (sigma 0.4) that are multiplied by the factor after `before` calls."""
-    seen = [Seen(at(i), (1.0 if i < before else factor) * rng.lognormvariate(0.0, 0.4)) for i in range(before + after)]
-    return residual_drift("a", "plan", "cost", seen, PER_ALARM)
+    seen = [(1.0 if i < before else factor) * rng.lognormvariate(0.0, 0.4) for i in range(before + after)]
+    return residual_drift("a", "plan", "cost", series(seen), PER_ALARM)
 
 
 def false_alarms(cell: Callable[[random.Random, int, int, float], Drift | None], same: float, n: int) -> float:

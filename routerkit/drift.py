@@ -11,9 +11,10 @@ Shiryaev and Roberts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import tee
 from typing import Final, NamedTuple
 
 from routerkit.experience import Alarm
@@ -33,43 +34,35 @@ _ENOUGH: Final = 1e12
 """Evidence is not counted beyond this."""
 
 
-class Detector:
-    """Watches a rate of bad outcomes.
+def evidence(are_bad: Iterable[bool], rate: float, outcomes_per_false_alarm: float = OUTCOMES_PER_FALSE_ALARM) -> Iterator[float]:
+    """How close an alarm is after each outcome; 1 or more is one.
 
     While the true rate stays at or below `rate`: the mean number of outcomes to an alarm is at least `outcomes_per_false_alarm`, and the
     probability of an alarm within the first n is at most n / `outcomes_per_false_alarm`. Both hold however often it is looked at.
+
+    Args:
+        are_bad: Outcomes in order.
+        rate: Highest rate of bad outcomes that counts as normal, 0..1; taken as 0.01..0.99.
+        outcomes_per_false_alarm: Above 1.
     """
-
-    __slots__ = ("_bets", "_threshold", "_wealth")
-
-    def __init__(self, rate: float, outcomes_per_false_alarm: float = OUTCOMES_PER_FALSE_ALARM) -> None:
-        """Prepare.
-
-        Args:
-            rate: Highest rate of bad outcomes that counts as normal, 0..1; taken as 0.01..0.99.
-            outcomes_per_false_alarm: Above 1.
-        """
-        self._bets = _bets(rate)
-        self._wealth = [0.0] * len(self._bets)
-        self._threshold = outcomes_per_false_alarm
-
-    def saw(self, *, is_bad: bool) -> None:
-        """Take one outcome into account."""
-        for i, (if_good, if_bad) in enumerate(self._bets):
-            self._wealth[i] = min((self._wealth[i] + 1.0) * (if_bad if is_bad else if_good), _ENOUGH)
-
-    @property
-    def evidence(self) -> float:
-        """How close an alarm is; 1 or more is one."""
-        return sum(self._wealth) / len(self._wealth) / self._threshold
+    bets = _bets(rate)
+    most = _ENOUGH / outcomes_per_false_alarm
+    paths = (_wealth(outcomes, *bet) for outcomes, bet in zip(tee(are_bad, len(bets)), bets, strict=True))
+    return (min(sum(wealth) / len(bets) / outcomes_per_false_alarm, most) for wealth in zip(*paths, strict=True))
 
 
-class Seen(NamedTuple):
-    """One outcome of a cell, as far as one measure is concerned."""
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Outcomes of a cell, oldest first, as far as one measure is concerned. Two columns and no rows: a cell may have a million."""
 
-    at: datetime
-    value: float
+    instants_us: Sequence[int]
+    """Microseconds since 1970, UTC."""
+    values: Sequence[float]
     """`success`: 1 or 0. `cost`: dollars, as a multiple of what was expected. `latency`: seconds."""
+
+    def after(self, n: int) -> Series:
+        """What follows the first `n` outcomes."""
+        return Series(self.instants_us[n:], self.values[n:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +99,35 @@ class Drift:
         return f"{value:.2f}" + {"cost": " x expected", "latency": " s"}.get(self.measure, "")
 
 
-def success_drift(target: str, kind: str | None, seen: Sequence[Seen], measured: Estimate, outcomes_per_false_alarm: float) -> Drift | None:
+def success_drift(target: str, kind: str | None, seen: Series, measured: Estimate, outcomes_per_false_alarm: float) -> Drift | None:
     """Judge reported outcomes against the scorecard, or against the first `BASELINE` of them where this kind was never measured.
 
     None when there is nothing to compare with yet.
     """
     if measured.n_samples:
         normal, rate, watched = measured.mean, 1.0 - measured.low, seen
-    elif len(seen) > BASELINE:
-        n_passed = sum(s.value for s in seen[:BASELINE])
+    elif len(seen.values) > BASELINE:
+        n_passed = sum(seen.values[:BASELINE])
         normal = n_passed / BASELINE
-        rate, watched = beta_quantile(_SURE, BASELINE - n_passed + 0.5, n_passed + 0.5), seen[BASELINE:]
+        rate, watched = beta_quantile(_SURE, BASELINE - n_passed + 0.5, n_passed + 0.5), seen.after(BASELINE)
     else:
         return None
-    found = _watch([s.value < 0.5 for s in watched], rate, outcomes_per_false_alarm)
-    recent = watched[found.change :]
-    now = sum(s.value for s in recent) / len(recent) if recent else normal
+    found = _watch([value < 0.5 for value in watched.values], rate, outcomes_per_false_alarm)
+    recent = watched.values[found.change :]
+    now = sum(recent) / len(recent) if recent else normal
     return _drift(target, kind, "success", watched, found, normal=normal, now=now)
 
 
-def residual_drift(target: str, kind: str | None, measure: str, seen: Sequence[Seen], outcomes_per_false_alarm: float) -> Drift | None:
+def residual_drift(target: str, kind: str | None, measure: str, seen: Series, outcomes_per_false_alarm: float) -> Drift | None:
     """Judge costs or latencies against the first `BASELINE` of them; None while there are no more than that."""
-    if len(seen) <= BASELINE:
+    if len(seen.values) <= BASELINE:
         return None
-    usual, watched = sorted(s.value for s in seen[:BASELINE]), seen[BASELINE:]
+    usual, watched = sorted(seen.values[:BASELINE]), seen.after(BASELINE)
     rank = math.ceil(_USUAL_SHARE * BASELINE)
     # How often a new value exceeds the rank-th of n is Beta(n - rank + 1, rank), whatever the distribution (order statistics).
     rate = beta_quantile(_SURE, BASELINE - rank + 1, rank)
-    found = _watch([s.value > usual[rank - 1] for s in watched], rate, outcomes_per_false_alarm)
-    recent = sorted(s.value for s in watched[found.change :])
+    found = _watch([value > usual[rank - 1] for value in watched.values], rate, outcomes_per_false_alarm)
+    recent = sorted(watched.values[found.change :])
     return _drift(target, kind, measure, watched, found, normal=usual[BASELINE // 2], now=recent[len(recent) // 2])
 
 
@@ -145,12 +138,17 @@ class _Found(NamedTuple):
 
 
 def _watch(are_bad: Sequence[bool], rate: float, outcomes_per_false_alarm: float) -> _Found:
-    detector, most = Detector(rate, outcomes_per_false_alarm), 0.0
-    for is_bad in are_bad:
-        detector.saw(is_bad=is_bad)
-        most = max(most, detector.evidence)
+    most = max(evidence(are_bad, rate, outcomes_per_false_alarm), default=0.0)
     # Without an alarm there was no change to speak of, and looking for its likeliest moment would only find bad luck.
     return _Found(most, _likeliest_change(are_bad, rate) if most >= 1.0 else 0)
+
+
+def _wealth(are_bad: Iterable[bool], if_good: float, if_bad: float) -> Iterator[float]:
+    """What one bet is worth after each outcome, when it is made anew from every outcome on."""
+    wealth = 0.0
+    for is_bad in are_bad:
+        wealth = (wealth + 1.0) * (if_bad if is_bad else if_good)
+        yield wealth
 
 
 def _likeliest_change(are_bad: Sequence[bool], rate: float) -> int:
@@ -171,6 +169,7 @@ def _bets(rate: float) -> tuple[tuple[float, float], ...]:
     return tuple(((1.0 - q) / (1.0 - p), q / p) for q in shifted)
 
 
-def _drift(target: str, kind: str | None, measure: str, watched: Sequence[Seen], found: _Found, *, normal: float, now: float) -> Drift:
-    since = watched[found.change].at if watched else None
-    return Drift(target, kind, measure, len(watched), normal, now, len(watched) - found.change, since, found.evidence)
+def _drift(target: str, kind: str | None, measure: str, watched: Series, found: _Found, *, normal: float, now: float) -> Drift:
+    n = len(watched.values)
+    since = datetime.fromtimestamp(watched.instants_us[found.change] / 1e6, UTC) if n else None
+    return Drift(target, kind, measure, n, normal, now, n - found.change, since, found.evidence)

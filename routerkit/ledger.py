@@ -129,6 +129,7 @@ def call_row(record: Record) -> Row:
         "worker_pid": os.getpid(),
         "cached_from": record.cached_from,
         "key_id": request.key,
+        "n_steps": len(decision.steps),
         "decision": decision.to_dict(),
         "attempts": [_attempt_json(a) for a in record.attempts],
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from routerkit.errors import StoreError
-from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, connect_readonly, ingest
+from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, Snapshot, connect_readonly, ingest
 from routerkit_app.environment import DEMO, FOLDER
 
 FRESH_S: Final = 15
@@ -40,10 +42,42 @@ def ask(sql: str, params: Sequence[object] = ()) -> pd.DataFrame:
     return _ask(str(folder()), sql, tuple(params))
 
 
+@contextmanager
+def one_look() -> Iterator[None]:
+    """All questions asked within see the store as it is at the first of them, and share its opening, which costs more than most answers.
+
+    Keep it short, as nothing can be ingested meanwhile: one page.
+    """
+    with ExitStack() as opened:
+        token = _LOOK.set(_Look(opened))
+        try:
+            yield
+        finally:
+            _LOOK.reset(token)
+
+
+class _Look:
+    """A snapshot that is opened when it is first wanted, and closed with its page."""
+
+    def __init__(self, opened: ExitStack) -> None:
+        self._opened, self._snapshots = opened, dict[str, Snapshot]()
+
+    def at(self, folder: str) -> Snapshot:
+        if folder not in self._snapshots:
+            found = connect_readonly(Path(folder), schemas=_SCHEMAS, live=_is_waiting(folder))
+            self._snapshots[folder] = self._opened.enter_context(found)
+        return self._snapshots[folder]
+
+
+_LOOK: Final[ContextVar[_Look | None]] = ContextVar("look", default=None)
+
+
 @st.cache_data(ttl=FRESH_S, max_entries=_ANSWERS, show_spinner=False)
 def _ask(folder: str, sql: str, params: tuple[object, ...]) -> pd.DataFrame:
-    with connect_readonly(Path(folder), schemas=_SCHEMAS, live=_is_waiting(folder)) as snapshot:
-        rows = snapshot.query(sql, params)
+    with ExitStack() as opened:
+        # A fragment is drawn again without its page.
+        look = _LOOK.get() or _Look(opened)
+        rows = look.at(folder).query(sql, params)
     return pd.DataFrame(rows.rows, columns=list(rows.columns))
 
 

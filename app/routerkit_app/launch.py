@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,8 +38,8 @@ _FLAGS: Final = {
 }
 
 
-class UnsafeAddressError(ValueError):
-    """The app would be open to others without a password."""
+class AddressError(ValueError):
+    """The app cannot be served there, or would be open to others without a password; one line."""
 
 
 def command(port: int, host: str = "127.0.0.1") -> list[str]:
@@ -48,17 +49,26 @@ def command(port: int, host: str = "127.0.0.1") -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", main, *(f"--{name}={value}" for name, value in flags.items())]
 
 
-def check_address(host: str) -> None:
-    """Refuse an address that others reach, unless a password is set.
+def check_address(host: str, port: int) -> None:
+    """Refuse an address that others reach, unless a password is set, and one where nothing can listen.
 
     Raises:
-        UnsafeAddressError: it is not loopback and the password is missing or short; one line.
+        AddressError: it is not loopback and the password is missing or short; the port is taken; the host is none of this machine's.
     """
+    _check_password(host)
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as exc:
+        # Asked here, because Streamlit says nothing and waits.
+        raise AddressError(f"cannot listen on {host}:{port} ({exc.strerror}); choose another --port, or stop what listens there") from exc
+
+
+def _check_password(host: str) -> None:
     password = os.environ.get(PASSWORD, "")
     if _is_loopback(host) or len(password) >= LEAST_CHARS:
         return
     what = f"has {len(password)} characters" if password else "is not set"
-    raise UnsafeAddressError(
+    raise AddressError(
         f"{host} can be reached by others and {PASSWORD} {what}; set it to at least {LEAST_CHARS} characters, or leave out --host"
     )
 
@@ -67,9 +77,9 @@ def run(folder: Path, port: int, *, host: str = "127.0.0.1", config: Path | None
     """Serve until interrupted; the exit code.
 
     Raises:
-        UnsafeAddressError: as `check_address`.
+        AddressError: as `check_address`.
     """
-    check_address(host)
+    check_address(host, port)
     with tempfile.TemporaryDirectory(prefix="routerkit-app-") as scratch:
         if is_demo:
             from routerkit_app.demo import generate

@@ -89,6 +89,7 @@ CALLS: Final = StreamSchema(
         "worker_pid": "BIGINT",
         "cached_from": "VARCHAR",
         "key_id": "VARCHAR",
+        "n_steps": "INTEGER",
         "decision": "JSON",
         "attempts": "JSON",
         "prompt": "VARCHAR",

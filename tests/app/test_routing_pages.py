@@ -10,9 +10,11 @@ import pytest
 import routerkit_app
 from routerkit import ProviderError, Request
 from routerkit.ledger import Ledger
+from routerkit.store import query
 from routerkit.testing import ScriptedProvider, make_reply, make_router
 from routerkit_app.demo_traffic import generate_calls
 
+streamlit = pytest.importorskip("streamlit", reason="the app extra is not installed")
 streamlit_testing = pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's and altair's own
 
@@ -158,3 +160,29 @@ def test_health_counts_every_attempt(show, traffic):
     tried = show("health", traffic).dataframe[0].value
     assert tried["attempts"].sum() > 700
     assert "overloaded" in set(tried["outcome"])
+
+
+def test_newest_calls_are_chosen_before_their_json_is_read(traffic, monkeypatch):
+    """Sorting rows that carry their decisions took gigabytes of a large store."""
+    from routerkit_app.filters import Where
+    from routerkit_app.screens.health import newest
+
+    monkeypatch.setenv("ROUTERKIT_APP_FOLDER", str(traffic))
+    where = newest(Where("agent = ?", ("ci",)), 5)
+    found = query(traffic, f"SELECT count(*), min(called_at) FROM calls WHERE {where.sql}", where.params).rows[0]
+    every = query(traffic, "SELECT called_at FROM calls WHERE agent = 'ci' ORDER BY called_at DESC LIMIT 5").rows
+    assert (5, every[-1][0]) == found
+    nobody = Where("agent = ?", ("nobody",))
+    assert nobody == newest(nobody, 5)
+
+
+def test_page_opens_the_store_once(show, traffic, monkeypatch):
+    """Opening takes longer than most answers, and all figures of a page belong to one moment."""
+    from routerkit.store import readers
+
+    opened: list[Path] = []
+    really = readers.open_reading
+    monkeypatch.setattr(readers, "open_reading", lambda folder, **more: opened.append(folder) or really(folder, **more))
+    streamlit.cache_data.clear()
+    show("health", traffic)
+    assert 2 == len(opened)  # the overview, which every new visit begins with, and the page

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from tests.app.driving import prepare
 
 pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's and altair's own
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_app_is_served_on_loopback_without_telemetry():
@@ -25,31 +33,57 @@ def test_loopback_needs_no_password(host, monkeypatch):
     from routerkit_app.launch import check_address
 
     monkeypatch.delenv("ROUTERKIT_APP_PASSWORD", raising=False)
-    check_address(host)
+    check_address(host, free_port())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "box.example"])
 @pytest.mark.parametrize("password", [None, "short"])
 def test_other_addresses_are_refused_without_a_long_password(host, password, monkeypatch):
-    from routerkit_app.launch import UnsafeAddressError, check_address
+    from routerkit_app.launch import AddressError, check_address
 
     monkeypatch.delenv("ROUTERKIT_APP_PASSWORD", raising=False)
     if password:
         monkeypatch.setenv("ROUTERKIT_APP_PASSWORD", password)
-    with pytest.raises(UnsafeAddressError, match="ROUTERKIT_APP_PASSWORD"):
-        check_address(host)
+    with pytest.raises(AddressError, match="ROUTERKIT_APP_PASSWORD"):
+        check_address(host, free_port())
+
+
+def test_other_addresses_are_open_with_a_long_password(monkeypatch):
+    from routerkit_app.launch import check_address
+
     monkeypatch.setenv("ROUTERKIT_APP_PASSWORD", "long enough 12")
-    check_address(host)
+    check_address("0.0.0.0", free_port())
 
 
-def test_command_line_refuses_in_one_line(monkeypatch):
-    from typer.testing import CliRunner
-
-    from routerkit.cli.app import app
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--host", "0.0.0.0"], "ROUTERKIT_APP_PASSWORD"),
+        (["--host", "192.0.2.7"], "ROUTERKIT_APP_PASSWORD"),
+        (["--config", "missing.toml"], "missing.toml: no such file"),
+        (["--config", "broken.toml"], "broken.toml"),
+    ],
+)
+def test_command_line_refuses_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):
+    """Before anything is served."""
+    from routerkit.cli import main
 
     monkeypatch.delenv("ROUTERKIT_APP_PASSWORD", raising=False)
-    result = CliRunner().invoke(app, ["app", "--host", "0.0.0.0"])
-    assert (2, 1) == (result.exit_code, result.output.count("\n"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.toml").write_text("[pools.coding]\ntargets = 3\n")
+    monkeypatch.setattr("sys.argv", ["routerkit", "app", "--port", str(free_port()), *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert 2 == stopped.value.code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_taken_port_is_refused():
+    from routerkit_app.launch import AddressError, check_address
+
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(AddressError, match=r"in use.*--port"):
+        check_address("127.0.0.1", other.getsockname()[1])
 
 
 def test_nothing_is_shown_before_the_password(tmp_path, monkeypatch):

@@ -51,10 +51,12 @@ def test_last_report_counts_and_silence_is_missing(store):
 
 
 def test_report_about_a_cascade_speaks_for_no_single_target(store):
-    """What a first step is heard of was accepted; what comes to the second was too hard for the first."""
-    decisions = [{"steps": steps} for steps in ([], ["a"], ["a", "b"])]
-    folder = store([call(i, decision=decision) for i, decision in enumerate(decisions)], [report(i, True) for i in range(3)])
-    assert [True, True] == [o.success for o in read_outcomes(folder)]
+    """What a first step is heard of was accepted; what comes to the second was too hard for the first. Older rows count no steps."""
+    plans = ([], ["a"], ["a", "b"])
+    old = [call(i, decision={"steps": steps}) for i, steps in enumerate(plans)]
+    new = [call(i, decision={"steps": steps}, n_steps=len(steps)) for i, steps in enumerate(plans, 3)]
+    folder = store([*old, *new], [report(i, True) for i in range(6)])
+    assert [True] * 4 == [o.success for o in read_outcomes(folder)]
 
 
 def test_report_about_an_unknown_call_is_passed_over(store):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
 from routerkit import Cell, Scorecard
-from routerkit.drift import BASELINE, Detector, Drift, Seen, residual_drift, success_drift
+from routerkit.drift import BASELINE, Drift, Series, evidence, residual_drift, success_drift
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MEASURED = Scorecard((Cell("a", "refactor", n=200, passed=170.0),)).estimate("a", "refactor")
@@ -18,22 +19,23 @@ def at(i: int) -> datetime:
     return START + timedelta(minutes=i)
 
 
-def outcomes(rng: random.Random, n: int, success_rate: float, *, start: int = 0) -> list[Seen]:
-    return [Seen(at(start + i), float(rng.random() < success_rate)) for i in range(n)]
+def series(*values: float) -> Series:
+    """One value a minute."""
+    return Series([int(at(i).timestamp() * 1e6) for i in range(len(values))], values)
+
+
+def outcomes(rng: random.Random, n: int, success_rate: float) -> list[float]:
+    return [float(rng.random() < success_rate) for _ in range(n)]
 
 
 def first_alarm(rng: random.Random, rate: float, true_rate: float, n: int, per_alarm: float) -> int | None:
     """Outcomes until the alarm; None = none within n."""
-    detector = Detector(rate, per_alarm)
-    for i in range(n):
-        detector.saw(is_bad=rng.random() < true_rate)
-        if detector.evidence >= 1.0:
-            return i + 1
-    return None
+    are_bad = (rng.random() < true_rate for _ in range(n))
+    return next((i for i, found in enumerate(evidence(are_bad, rate, per_alarm), 1) if found >= 1.0), None)
 
 
-def success(seen: list[Seen], *, per_alarm: float = 1_000.0) -> Drift:
-    found = success_drift("a", "refactor", seen, MEASURED, per_alarm)
+def success(seen: list[float], *, per_alarm: float = 1_000.0) -> Drift:
+    found = success_drift("a", "refactor", series(*seen), MEASURED, per_alarm)
     assert found is not None
     return found
 
@@ -57,14 +59,9 @@ def test_change_is_found_as_fast_after_a_thousand_good_outcomes():
     """What happened long ago does not dull the detector: the delay after 1,000 good outcomes is like that at the start."""
 
     def delay(n_before: int, seed: int) -> int:
-        rng, detector = random.Random(seed), Detector(0.2)
-        for _ in range(n_before):
-            detector.saw(is_bad=rng.random() < 0.1)
-        n = 0
-        while detector.evidence < 1.0:
-            detector.saw(is_bad=rng.random() < 0.6)
-            n += 1
-        return n
+        rng = random.Random(seed)
+        are_bad = (rng.random() < (0.1 if i < n_before else 0.6) for i in count())
+        return next(i for i, found in enumerate(evidence(are_bad, 0.2), 1) if i > n_before and found >= 1.0) - n_before
 
     early, late = (sum(delay(n, seed) for seed in range(40)) / 40 for n in (0, 1_000))
     assert late < 30
@@ -74,7 +71,7 @@ def test_change_is_found_as_fast_after_a_thousand_good_outcomes():
 def test_worse_target_alarms_and_says_since_when():
     """85 % measured, then 50 % from the 300th outcome on: the alarm names the day of the change, give or take, and both rates."""
     rng = random.Random(3)
-    found = success(outcomes(rng, 300, 0.85) + outcomes(rng, 60, 0.5, start=300))
+    found = success(outcomes(rng, 300, 0.85) + outcomes(rng, 60, 0.5))
     assert found.is_alarm
     assert timedelta(minutes=20) > abs(found.since - at(300))
     assert (0.85, 0.5) == (pytest.approx(found.normal, abs=0.02), pytest.approx(found.now, abs=0.15))
@@ -92,8 +89,8 @@ def test_unmeasured_kind_is_compared_with_its_own_start():
     """Where the scorecard says nothing about a kind, its first fifty outcomes are what is normal; before that nothing is claimed."""
     rng, unmeasured = random.Random(5), Scorecard().estimate("a", "plan")
     seen = outcomes(rng, BASELINE, 0.9)
-    assert success_drift("a", "plan", seen, unmeasured, 1_000.0) is None
-    later = success_drift("a", "plan", seen + outcomes(rng, 80, 0.4, start=50), unmeasured, 1_000.0)
+    assert success_drift("a", "plan", series(*seen), unmeasured, 1_000.0) is None
+    later = success_drift("a", "plan", series(*seen, *outcomes(rng, 80, 0.4)), unmeasured, 1_000.0)
     assert later is not None
     assert later.is_alarm
 
@@ -102,21 +99,18 @@ def test_dearer_and_slower_calls_alarm():
     """Log-normal costs that grow by half, from the baseline's spread of a third."""
     rng = random.Random(6)
 
-    def costs(n: int, factor: float, start: int) -> list[Seen]:
-        return [Seen(at(start + i), factor * rng.lognormvariate(0.0, 0.3)) for i in range(n)]
+    def costs(n: int, factor: float) -> list[float]:
+        return [factor * rng.lognormvariate(0.0, 0.3) for _ in range(n)]
 
-    calm = costs(BASELINE + 300, 1.0, 0)
-    assert residual_drift("a", "refactor", "cost", calm[:BASELINE], 1_000.0) is None
-    same = residual_drift("a", "refactor", "cost", calm, 1_000.0)
-    dearer = residual_drift("a", "refactor", "cost", calm + costs(80, 1.5, 350), 1_000.0)
+    calm = costs(BASELINE + 300, 1.0)
+    assert residual_drift("a", "refactor", "cost", series(*calm[:BASELINE]), 1_000.0) is None
+    same = residual_drift("a", "refactor", "cost", series(*calm), 1_000.0)
+    dearer = residual_drift("a", "refactor", "cost", series(*calm, *costs(80, 1.5)), 1_000.0)
     assert (False, True) == (same.is_alarm, dearer.is_alarm)
     assert 1.5 == pytest.approx(dearer.now / dearer.normal, abs=0.25)
     assert "x expected" in dearer.alarm().said
 
 
-def test_detector_survives_certainty():
-    """Ten thousand bad outcomes in a row, and a rate of 0, overflow nothing."""
-    detector = Detector(0.0)
-    for _ in range(10_000):
-        detector.saw(is_bad=True)
-    assert 1.0 < detector.evidence < float("inf")
+def test_certainty_overflows_nothing():
+    """Ten thousand bad outcomes in a row, and a rate of 0."""
+    assert 1.0 < max(evidence([True] * 10_000, 0.0)) < float("inf")

@@ -113,11 +113,18 @@ def _by_agent(where: Where) -> pd.DataFrame:
 
 
 def _sessions(where: Where) -> pd.DataFrame:
+    """The dearest, found before their reports are: joining all reports would take four times as long."""
     return ask(
-        f"""SELECT session, any_value(agent) AS agent, min(called_at) AS first, max(called_at) AS last, {_SUMS}
-        FROM calls LEFT JOIN latest_reports USING (record_id) WHERE session IS NOT NULL AND {where.sql}
-        GROUP BY session ORDER BY usd DESC NULLS LAST, calls DESC LIMIT {_SESSIONS}""",  # noqa: S608
-        where.params,
+        f"""WITH dearest AS (
+            SELECT session FROM calls WHERE session IS NOT NULL AND {where.sql}
+            GROUP BY session ORDER BY sum(cost_usd) DESC NULLS LAST, count(*) DESC, session LIMIT {_SESSIONS}),
+        theirs AS (SELECT record_id, session, agent, called_at, status, cost_usd, input_tokens, cached_input_tokens, output_tokens
+            FROM calls WHERE session IN (SELECT session FROM dearest) AND {where.sql}),
+        heard AS (SELECT record_id, success FROM reports WHERE record_id IN (SELECT record_id FROM theirs)
+            QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY reported_at DESC) = 1)
+        SELECT session, any_value(agent) AS agent, min(called_at) AS first, max(called_at) AS last, {_SUMS}
+        FROM theirs LEFT JOIN heard USING (record_id) GROUP BY session ORDER BY usd DESC NULLS LAST, calls DESC, session""",  # noqa: S608
+        where.params * 2,
     )
 
 

@@ -24,20 +24,18 @@ _DECISIONS: Final = 2_000
 
 # Most calls are answered at the first attempt, and then the row itself says all there is to know: only the others' JSON is read.
 _TRIED: Final = """
-    WITH chosen AS (SELECT * FROM calls WHERE {where}),
-    tried AS (
-        SELECT called_at, target, 'ok' AS outcome, latency_s FROM chosen WHERE status = 'ok' AND n_attempts = 1
+    WITH tried AS (
+        SELECT called_at, target, 'ok' AS outcome, latency_s FROM calls WHERE status = 'ok' AND n_attempts = 1 AND {where}
         UNION ALL
         SELECT called_at, a->>'target', coalesce(a->>'error_code', 'ok'), (a->>'latency_s')::DOUBLE
-        FROM (SELECT called_at, unnest(CAST(attempts AS JSON[])) AS a FROM chosen WHERE status <> 'ok' OR n_attempts > 1))
+        FROM (SELECT called_at, unnest(CAST(attempts AS JSON[])) AS a FROM calls WHERE (status <> 'ok' OR n_attempts > 1) AND {where}))
     SELECT date_trunc('day', called_at) AS day, target, outcome, count(*) AS attempts, sum(latency_s) AS total_s, max(called_at) AS last
     FROM tried GROUP BY 1, 2, 3"""
 _LATENCIES: Final = """
     SELECT target, count(*) AS answers, quantile_cont(latency_s, [0.5, 0.95, 0.99]) AS q, quantile_cont(first_token_s, 0.5) AS first_token_s
     FROM calls WHERE status = 'ok' AND n_attempts = 1 AND {where} GROUP BY target ORDER BY target"""
 _FITNESS: Final = """
-    WITH newest AS (SELECT called_at, decision FROM calls WHERE {where} ORDER BY called_at DESC LIMIT {n}),
-    seen AS (SELECT called_at, unnest(CAST(decision->'$.candidates' AS JSON[])) AS c FROM newest)
+    WITH seen AS (SELECT called_at, unnest(CAST(decision->'$.candidates' AS JSON[])) AS c FROM calls WHERE {where})
     SELECT c->>'$.target' AS target,
         CASE WHEN c->>'$.drop.by' IN ('health', 'limited', 'disabled', 'budget') THEN c->>'$.drop.by' ELSE 'fit' END AS outcome,
         count(*) AS decisions, max(called_at) AS last,
@@ -54,7 +52,8 @@ _COLUMNS: Final = {
 }
 _LAST_FAILURES: Final = """
     SELECT called_at, record_id, pool, agent, target, error_code, n_attempts, attempts->>'$[#-1].error' AS error
-    FROM calls WHERE status = 'error' AND {where} ORDER BY called_at DESC LIMIT 50"""
+    FROM calls WHERE {where} ORDER BY called_at DESC"""
+_FAILURES: Final = 50
 
 
 def show() -> None:
@@ -74,10 +73,11 @@ def show() -> None:
     timed = latencies(where)
     if not timed.empty:
         draw(charts.latencies(timed), key="latencies")
-    seen = _ask(_FITNESS, where)
+    seen = _ask(_FITNESS, newest(where, _DECISIONS))
     if not seen.empty:
         draw(charts.fitness(seen), key="fitness")
-    _tables(tried, timed, seen, _ask(_LAST_FAILURES, where))
+    failed = Where(f"status = 'error' AND {where.sql}", where.params)
+    _tables(tried, timed, seen, _ask(_LAST_FAILURES, newest(failed, _FAILURES)))
 
 
 def by_target(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -101,8 +101,18 @@ def latencies(where: Where) -> pd.DataFrame:
     return pd.concat([found, quantiles], axis=1)
 
 
+def newest(where: Where, n: int) -> Where:
+    """The newest `n` of the calls, and what was called in the same microsecond as the oldest of them.
+
+    A question of its own: sorting rows with their JSON would read the JSON of all of them, gigabytes of a large store.
+    """
+    sql = f"SELECT min(called_at) AS oldest FROM (SELECT called_at FROM calls WHERE {where.sql} ORDER BY called_at DESC LIMIT {n})"  # noqa: S608
+    oldest = ask(sql, where.params)["oldest"].iloc[0]
+    return where if pd.isna(oldest) else Where(f"{where.sql} AND called_at >= ?", (*where.params, oldest.to_pydatetime()))
+
+
 def _ask(sql: str, where: Where) -> pd.DataFrame:
-    return ask(sql.format(where=where.sql, n=_DECISIONS), where.params)
+    return ask(sql.format(where=where.sql), where.params * sql.count("{where}"))
 
 
 def _unfit_now(found: Setup | None) -> None:
@@ -129,7 +139,7 @@ def _tables(tried: pd.DataFrame, timed: pd.DataFrame, seen: pd.DataFrame, failed
     table(seen, "fitness", _COLUMNS)
     if not failed.empty:
         st.subheader("Calls that nobody could answer")
-        st.caption("The newest 50; a record id leads further on the page Decisions.")
+        st.caption(f"The newest {_FAILURES}; a record id leads further on the page Decisions.")
         table(failed, "failed", _COLUMNS)
 
 
