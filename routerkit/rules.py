@@ -64,7 +64,12 @@ class Rule:
     avoid: tuple[str, ...] = ()
     """These come last."""
     is_firm: bool = False
-    """Whether `only` holds even if that leaves nothing; else it gives way to the rules before it."""
+    """Whether `only` holds even if that leaves nothing; with `tags` in the condition it does, else it gives way to the rules before it."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether `only` never gives way. A tag says what is in a request, so a rule about tags protects something."""
+        return self.is_firm or bool(self.when.tags)
 
 
 class Applied(NamedTuple):
@@ -94,15 +99,28 @@ def matching(rules: Sequence[Rule], features: Features) -> Applied:
 
 
 def reconciled(applied: Applied, pool: Collection[str]) -> Applied:
-    """The same rules, where `only` of a later one gives way if nothing of the pool satisfies it together with those before it."""
-    left, found, notes = set(pool), list[Rule](), list(applied.notes)
+    """The same rules, where `only` of one gives way if nothing of the pool satisfies it together with firm rules and those before it.
+
+    Firm rules never do: where two of them leave nothing, nobody may answer.
+    """
+    held = [rule for rule in applied.rules if rule.only and rule.is_kept]
+    left = set(pool).intersection(*[rule.only for rule in held])
+    notes = [*applied.notes, *([_impasse(held)] if not left and len(held) > 1 else [])]
+    found = list[Rule]()
     for rule in applied.rules:
-        allowed = left.intersection(rule.only) if rule.only else left
-        if not allowed and left and not rule.is_firm and not set(pool).isdisjoint(rule.only):
-            before = " and ".join(repr(r.name) for r in found if r.only)
+        if not rule.only or rule in held or not left or set(pool).isdisjoint(rule.only):
+            found.append(rule)
+        elif allowed := left.intersection(rule.only):
+            left = allowed
+            held.append(rule)
+            found.append(rule)
+        else:
+            before = " and ".join(repr(r.name) for r in held)
             notes.append(f"rule {rule.name!r} contradicts {before} and gives way: {', '.join(rule.only)} is not left")
             found.append(replace(rule, only=()))
-        else:
-            left = allowed
-            found.append(rule)
     return Applied(tuple(found), tuple(notes))
+
+
+def _impasse(rules: Sequence[Rule]) -> str:
+    names = " and ".join(repr(rule.name) for rule in rules)
+    return f"rules {names} leave no target together, and none of them gives way"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from routerkit.cascade import Rates
+from routerkit_evals.lab.cascade import expect
 from routerkit_evals.lab.compare import Comparison, Setting, compare
 from routerkit_evals.lab.fit import fit_predictor
 from routerkit_evals.lab.reading import read_items, read_outcomes
-from routerkit_evals.lab.recorded import Recorded, record
+from routerkit_evals.lab.recorded import Floats, Recorded, record
 from routerkit_evals.lab.score import Bounded
 
 PAIR = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview")
@@ -142,6 +144,40 @@ def cascade(data: Recorded) -> None:
             print(f"    {c.scored[0].note}; realised/predicted - 1: {extra['error_share']}")
 
 
+def cascade_cost(data: Recorded) -> None:
+    """Whether a cascade's cost can be predicted, on 24 random halves; and what one sequence, never chosen nor fitted, does on halves."""
+    setting = replace(SETTING, policies=("cascade",), verifier=Rates(0.95, 0.05), n_resamples=0)
+    for name in CODE:
+        part = data.only(name)
+        done = [compare(f, t, setting).scored[0].extra for f, t in halves(part, 24)]
+        ratio = np.array([d["realised"]["cost_usd"] / d["plan"]["cost_usd"] for d in done])
+        covered = sum(d["plan"]["cost_low_usd"] <= d["realised"]["cost_usd"] <= d["plan"]["cost_high_usd"] for d in done)
+        split = np.array([[d["cost_difference"][k] for k in ("escalations", "prices")] for d in done]).std(axis=0)
+        say(f"{name}: cascade, realised / predicted cost", spread(ratio), len(part), "within 5 %")
+        say(f"{name}: cascade, interval holds the cost", f"{covered} of {len(done)} halves", len(part), ">= 95 %")
+        print(f"    sd of what differs from the fit: escalations {split[0]:.3f}, prices {split[1]:.3f}")
+        steps = Counter(tuple(d["plan"]["steps"]) for d in done).most_common(1)[0][0]
+        cost = expect(part, steps, Rates(0.95, 0.05)).cost
+        cost = cost[~np.isnan(cost)]
+        orders = [np.random.default_rng(seed).permutation(cost) for seed in range(2_000)]
+        means = np.array([o[: len(o) // 2].mean() for o in orders])
+        say(f"{name}: {' → '.join(steps)}, half / other half", spread(means / (2 * cost.mean() - means)), len(cost), "")
+        say(f"{name}: the same, half / mean of both halves", spread(means / cost.mean()), len(cost), "")
+        enough = 2 * (1.96 * cost.std() / cost.mean() / 0.05) ** 2
+        print(f"    one task's cost has sd / mean {cost.std() / cost.mean():.2f}; within 5 % in 95 of 100 takes {enough:,.0f} tasks a side")
+
+
+def halves(recorded: Recorded, n: int) -> Iterator[tuple[Recorded, Recorded]]:
+    for seed in range(n):
+        order = np.random.default_rng(seed).permutation(len(recorded))
+        cut = len(order) // 2
+        yield recorded.rows(np.sort(order[:cut])), recorded.rows(np.sort(order[cut:]))
+
+
+def spread(ratio: Floats) -> str:
+    return f"{ratio.mean() - 1:+.3f}, sd {ratio.std():.3f}, {np.mean(np.abs(ratio - 1) <= 0.05):.0%} within 5 %"
+
+
 def refusal(data: Recorded) -> None:
     for name in CODE:
         setting = replace(SETTING, policies=("cascade",), verifier=Rates(0.95, 0.40), n_resamples=0)
@@ -177,7 +213,7 @@ def speed(data: Recorded) -> None:
 
 
 BARS: dict[str, Callable[[Recorded], None]] = {
-    f.__name__: f for f in (mmlu, mmlu300, gsm8k, gsm8k300, transfer, unlabelled, pools, cascade, refusal, bandit, speed)
+    f.__name__: f for f in (mmlu, mmlu300, gsm8k, gsm8k300, transfer, unlabelled, pools, cascade, cascade_cost, refusal, bandit, speed)
 }
 
 

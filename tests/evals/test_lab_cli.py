@@ -84,6 +84,9 @@ def test_cascade_plan_is_compared_with_what_it_really_did(recordings: Path) -> N
     assert ["mini", "x/large"] == cascade["plan"]["steps"]
     assert not cascade["refused"]
     assert abs(cascade["error_share"]["quality"]) < 0.01
+    assert cascade["plan"]["cost_low_usd"] <= cascade["realised"]["cost_usd"] <= cascade["plan"]["cost_high_usd"]
+    assert 80 == cascade["plan"]["n_next"]
+    assert {"escalations", "prices"} == set(cascade["cost_difference"])
 
 
 def test_unknown_costs_give_no_dollars_but_areas_in_calls(recordings: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from routerkit.cascade import Rates
 from routerkit.predictor import word_vector
-from routerkit_evals.lab.cascade import Planner, candidates, expect, plan
+from routerkit_evals.lab.cascade import Planner, attributed, candidates, expect, plan
 from routerkit_evals.lab.corrected import apply_predictor
 from routerkit_evals.lab.fit import Fitted, fit_predictor
 from routerkit_evals.lab.online import FLAT, thompson
@@ -179,6 +179,27 @@ def test_worth_of_nothing_buys_the_cheapest_and_of_everything_the_best() -> None
     assert (0.01, 0.10) == pytest.approx((path.cost[0].mean(), path.cost[-1].mean()))
     mix = mixing_path(test, ("mini", "large"), forecast)
     assert 0.055 == pytest.approx(mix.cost[50].mean())
+
+
+def test_predicted_interval_holds_for_as_few_tasks_as_come(ladder: Recorded) -> None:
+    """Few escalations decide the cost of twenty tasks, so it may be far from any mean; a mean over thousands is known better."""
+    rates = {"mini": 0.7, "large": 0.95}
+    promised = [Planner(make_recorded(rates, 80, seed=seed), STRONG_CHECK).plan(0.9, n_next=20) for seed in range(30)]
+    true = [float(expect(make_recorded(rates, 20, seed=900 + i), p.steps, STRONG_CHECK).cost.mean()) for i, p in enumerate(promised)]
+    assert sum(p.cost_low_usd <= usd <= p.cost_high_usd for p, usd in zip(promised, true, strict=True)) >= 27
+    few, many = (Planner(ladder, STRONG_CHECK).plan(0.97, n_next=n) for n in (20, 2_000))
+    assert few.cost_low_usd < many.cost_low_usd < many.cost_high_usd < few.cost_high_usd
+
+
+def test_difference_in_cost_is_split_into_escalations_and_prices(ladder: Recorded) -> None:
+    """Of tasks twice as dear nothing is the escalations'; of tasks that the first step never solves, nothing is the prices'."""
+    steps = ("mini", "large")
+    dearer = replace(ladder, cost_usd=ladder.cost_usd * 2.0)
+    assert (0.0, 1.0) == pytest.approx(attributed(ladder, dearer, steps, STRONG_CHECK))
+    harder = replace(ladder, score=np.where(np.array(ladder.arms) == "mini", 0.0, ladder.score))
+    split, usd = attributed(ladder, harder, steps, STRONG_CHECK), [expect(r, steps, STRONG_CHECK).cost.mean() for r in (ladder, harder)]
+    assert split.escalations > 0.5
+    assert usd[1] / usd[0] == pytest.approx((1.0 + split.escalations) * (1.0 + split.prices))
 
 
 @pytest.mark.slow

@@ -32,12 +32,29 @@ LEGACY = Rule("legacy stays here", When(tags=("legacy",)), only=("house",))
 QUICK = Rule("planner is quick", When(), only=("small", "big"), prefer=("big",))
 
 
-def test_of_contradicting_rules_the_earlier_one_holds_and_the_decision_says_so():
-    """Together they would leave nothing; what protects stands first in the file."""
-    decision = decide(LEGACY, QUICK, tags=("legacy",))
-    assert ("house",) == decision.ranked
-    assert ("rule 'planner is quick' contradicts 'legacy stays here' and gives way: small, big is not left",) == decision.notes
-    assert ("big", "small") == decide(QUICK, LEGACY, tags=("legacy",)).ranked
+def test_rule_about_tags_holds_against_any_other_wherever_it_stands_and_the_decision_says_so():
+    """Together they would leave nothing. Whoever tags a request says what is in it; a rule about that protects something."""
+    for rules in ((LEGACY, QUICK), (QUICK, LEGACY)):
+        decision = decide(*rules, tags=("legacy",))
+        assert ("house",) == decision.ranked
+        assert ("rule 'planner is quick' contradicts 'legacy stays here' and gives way: small, big is not left",) == decision.notes
+
+
+def test_of_other_contradicting_rules_the_earlier_one_holds():
+    """Neither protects anything, so the file's order decides."""
+    large = Rule("large ones", When(), only=("house",))
+    assert [("big", "small"), ("house",)] == [decide(*rules).ranked for rules in ((QUICK, large), (large, QUICK))]
+
+
+def test_two_rules_about_tags_that_leave_nothing_together_refuse_the_request():
+    """Neither may be broken, so nobody answers, and the caller reads why."""
+    secret = Rule("secrets stay with big", When(tags=("secret",)), only=("big",))
+    for rules in ((LEGACY, secret, QUICK), (QUICK, secret, LEGACY)):
+        decision = decide(*rules, tags=("legacy", "secret"))
+        assert () == decision.ranked
+        names = " and ".join(repr(rule.name) for rule in rules if rule.when.tags)
+        assert f"rules {names} leave no target together, and none of them gives way" in decision.notes
+        assert {"rule"} == {candidate.drop.by for candidate in decision.candidates}
 
 
 def test_rules_that_leave_something_together_do_not_contradict_each_other():

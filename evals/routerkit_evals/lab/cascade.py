@@ -50,8 +50,9 @@ class Plan:
     cost_usd: float
     """Predicted dollars per request, checks included, corrected for having been chosen because it looked cheap."""
     cost_low_usd: float
-    """Ends of the 95 % interval of the prediction; at a hundred items it is easily a quarter of the cost wide."""
+    """Lower end of the 95 % prediction interval of the mean over `n_next` further tasks: how they fall is as uncertain as the fit is."""
     cost_high_usd: float
+    n_next: int
     right_if_accepted: float
     """P(right | accepted) of the first step; the share of right answers of a single step."""
     floor: float
@@ -83,26 +84,28 @@ class Planner:
         done = [expect(self._part, steps, rates) for steps in self._sequences]
         self._quality, self._cost = np.array([d.quality for d in done]), np.array([d.cost for d in done])
 
-    def plan(self, floor_share: float) -> Plan:
+    def plan(self, floor_share: float, *, n_next: int | None = None) -> Plan:
         """Least expected cost among sequences whose quality reaches a share of the best single arm's, with confidence.
 
         Args:
             floor_share: Share of the best arm's quality, 0..1.
+            n_next: Tasks that the prediction will be held against; None = as many as were planned on.
         """
         everything = np.arange(len(self._part))
         weights = make_weights(self._part.clusters, _RESAMPLES, self._seed)
         chosen = self._choose(everything, weights, floor_share)
-        steps, costs = self._sequences[chosen.place], weights @ self._cost[chosen.place]
-        optimism = self._optimism(floor_share)
-        low, high = np.quantile(costs[1:], [0.025, 0.975]) * optimism
+        steps, cost = self._sequences[chosen.place], self._cost[chosen.place]
+        optimism, n_next = self._optimism(floor_share), n_next or len(self._part)
+        low, high = np.quantile(_next_means(cost, weights[1:], n_next, self._seed), [0.025, 0.975]) * optimism
         return Plan(
             steps,
             _refusal(self._part, self._rates, chosen.floor) if len(steps) == 1 else "",
             quality=float(chosen.quality[0]),
             quality_low=float(np.quantile(chosen.quality[1:], 1.0 - _CONFIDENCE)),
-            cost_usd=float(costs[0]) * optimism,
+            cost_usd=float(cost.mean()) * optimism,
             cost_low_usd=float(low),
             cost_high_usd=float(high),
+            n_next=n_next,
             right_if_accepted=chosen.right,
             floor=chosen.floor,
         )
@@ -149,6 +152,38 @@ def expect(recorded: Recorded, steps: Sequence[str], rates: Rates) -> Expected:
     return Expected(values[:, 0], values[:, 1])
 
 
+def _next_means(cost: Floats, weights: Floats, n_next: int, seed: int) -> Floats:
+    """Means over `n_next` further tasks, one per resample: the resample's own mean, times what drawing so few tasks does to a mean."""
+    draws = np.random.default_rng(seed).integers(0, len(cost), (len(weights), n_next))
+    means: Floats = (weights @ cost) * cost[draws].mean(axis=1) / cost.mean()
+    return means
+
+
+class Shares(NamedTuple):
+    """Why realised dollars differ from those of the fit; (1 + escalations)·(1 + prices) - 1 is the whole difference, as shares."""
+
+    escalations: float
+    """Had the fit's answers been as dear as they were, but the tasks got as far as these did."""
+    prices: float
+    """What is left: the answers were dearer or cheaper."""
+
+
+def attributed(fit: Recorded, test: Recorded, steps: Sequence[str], rates: Rates) -> Shares:
+    """Split the difference between the cost of a sequence on two sets of tasks."""
+    (before, usd_before), (after, usd_after) = (_asked(part, steps, rates) for part in (fit, test))
+    moved = float(after @ (usd_before + rates.cost_usd))
+    return Shares(moved / float(before @ (usd_before + rates.cost_usd)) - 1.0, float(after @ (usd_after + rates.cost_usd)) / moved - 1.0)
+
+
+def _asked(recorded: Recorded, steps: Sequence[str], rates: Rates) -> tuple[Floats, Floats]:
+    """Per step: how often it is asked per task, and mean dollars of its answers."""
+    part = recorded.columns(steps)
+    part = part.rows(np.flatnonzero(part.is_complete & ~np.isnan(part.cost_usd).any(axis=1)))
+    asked = np.array([cascade.reaches(scores, rates) for scores in part.score.tolist()])
+    share = asked.mean(axis=0)
+    return share, (asked * part.cost_usd).mean(axis=0) / np.where(share > 0.0, share, 1.0)
+
+
 def plan(recorded: Recorded, rates: Rates, *, floor_share: float, seed: int = 0) -> Plan:
     """Plan for one floor, see `Planner`."""
     return Planner(recorded, rates, seed=seed).plan(floor_share)
@@ -159,7 +194,7 @@ def cascade_path(fit: Recorded, test: Recorded, rates: Rates, *, floor_share: fl
     floors = sorted({*_FLOORS, floor_share})
     planner = Planner(fit, rates, seed=seed)
     realised = [expect(test, planner.steps(floor), rates) for floor in floors]
-    frozen = planner.plan(floor_share)
+    frozen = planner.plan(floor_share, n_next=len(test))
     points = np.array([r.quality for r in realised]), np.array([r.cost for r in realised])
     return Path(*points, floors.index(floor_share), frozen.refusal), frozen
 

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from routerkit import format_usd
 from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
-from routerkit_evals.lab.cascade import cascade_path, expect
+from routerkit_evals.lab.cascade import attributed, cascade_path, expect
 from routerkit_evals.lab.corrected import corrected_forecast
 from routerkit_evals.lab.costs import Priced, with_costs
 from routerkit_evals.lab.facts import costs_for, list_prices, priors_for
@@ -234,10 +235,13 @@ def _cascaded(stage: _Stage, scene: Scene, bases: Mapping[str, Floats]) -> Score
         "plan": asdict(plan),
         "refused": bool(plan.refusal),
         "realised": realised,
+        "cost_difference": attributed(stage.fit, stage.test, plan.steps, verifier)._asdict(),
         "error_share": {"quality": realised["quality"] / plan.quality - 1.0, "cost_usd": realised["cost_usd"] / plan.cost_usd - 1.0},
     }
     steps = " → ".join(plan.steps)
-    scored = score("cascade", replace(path, note=plan.refusal or steps), scene, **bases)
+    predicted = f"predicted {format_usd(plan.cost_usd)} [{format_usd(plan.cost_low_usd)}, {format_usd(plan.cost_high_usd)}]"
+    note = f"{plan.refusal or steps}; {predicted}, realised {format_usd(realised['cost_usd'])}"
+    scored = score("cascade", replace(path, note=note), scene, **bases)
     return replace(scored, extra=extra)
 
 
