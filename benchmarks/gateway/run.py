@@ -25,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers import Server, litellm, portkey, routerkit, upstream
+from servers import CONFIG, Server, litellm, portkey, routerkit, upstream
 
 HERE = Path(__file__).parent
 
@@ -138,7 +138,7 @@ def running(args: argparse.Namespace, folder: Path) -> Iterator[list[Server]]:
     """Every server that there is, started."""
     with ExitStack() as stack:
         bare = stack.enter_context(upstream(compiled(folder, "upstream")))
-        servers = [bare, stack.enter_context(routerkit(folder, bare.port))]
+        servers = [bare, stack.enter_context(routerkit(folder, CONFIG.format(port=bare.port)))]
         if args.portkey:
             servers.append(stack.enter_context(portkey(args.portkey, bare.port)))
         if args.litellm:

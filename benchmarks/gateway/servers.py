@@ -97,13 +97,15 @@ def _pss_kb(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
 
 
-def _wait_for(port: int, patience_s: float = 90.0) -> None:
+def wait_for(port: int, patience_s: float = 90.0) -> None:
+    """Wait until somebody listens."""
     end = time.monotonic() + patience_s
     while time.monotonic() < end:
         with socket.socket() as sock:
@@ -121,7 +123,7 @@ def _started(
         command, env={**os.environ, **(env or {})}, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        _wait_for(port)
+        wait_for(port)
         server = Server(name, port, process.pid)
         server.start_cpu_s = server.cpu_s()
         yield server
@@ -137,19 +139,19 @@ def _started(
 @contextmanager
 def upstream(binary: Path) -> Iterator[Server]:
     """The fixed-answer upstream itself."""
-    port = _free_port()
+    port = free_port()
     with _started("upstream", [str(binary), str(port)], port) as server:
         yield server
 
 
 @contextmanager
-def routerkit(folder: Path, upstream_port: int) -> Iterator[Server]:
-    """Our gateway with everything on: key, decision among three targets, budget, ledger, metrics."""
+def routerkit(folder: Path, written: str) -> Iterator[Server]:
+    """Our gateway over a configuration, with a key. With `CONFIG` all is on: decision among three targets, budget, ledger, metrics."""
     home = folder / "routerkit"
     home.mkdir()
     config = home / "routerkit.toml"
-    config.write_text(CONFIG.format(port=upstream_port))
-    command, env, port = str(Path(sys.executable).with_name("routerkit")), {"UPSTREAM_KEY": "sk-bench"}, _free_port()
+    config.write_text(written)
+    command, env, port = str(Path(sys.executable).with_name("routerkit")), {"UPSTREAM_KEY": "sk-bench"}, free_port()
     made = [command, "keys", "create", "bench", "--agent", "bench", "--config", str(config)]
     key = subprocess.run(made, env={**os.environ, **env}, capture_output=True, text=True, check=True).stdout.strip()
     with _started("routerkit", [command, "serve", "--config", str(config), "--port", str(port)], port, env=env) as server:
@@ -168,7 +170,7 @@ def _warm(port: int) -> None:
 @contextmanager
 def portkey(folder: Path, upstream_port: int) -> Iterator[Server]:
     """Portkey's gateway, as its own start script runs it."""
-    port = _free_port()
+    port = free_port()
     script = folder / "node_modules/@portkey-ai/gateway/build/start-server.js"
     if not script.exists():
         sys.exit(f"{script} does not exist; run npm install there")
@@ -184,7 +186,7 @@ def portkey(folder: Path, upstream_port: int) -> Iterator[Server]:
 @contextmanager
 def litellm(command: Path, folder: Path, upstream_port: int) -> Iterator[Server]:
     """LiteLLM's proxy with one worker and no database."""
-    port, config = _free_port(), folder / "litellm.yaml"
+    port, config = free_port(), folder / "litellm.yaml"
     parameters = f"{{model: openai/bench, api_base: 'http://127.0.0.1:{upstream_port}/v1', api_key: sk-bench}}"
     config.write_text(f"model_list:\n  - model_name: bench\n    litellm_params: {parameters}\n")
     key = "sk-bench-0123456789abcdef0123456789abcdef"
