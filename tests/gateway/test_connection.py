@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -178,6 +179,37 @@ def test_head_is_answered_without_a_body(served):
     with dialled(served) as sock:
         sock.sendall(HEALTH.replace(b"GET", b"HEAD") + HEALTH)
         assert 1 == read_until(sock, b'"status":"ok"').count(b"{")
+
+
+STAGES = {
+    "before the head": (b"", b"", 0),
+    "within the head": (asking()[:30], b"", 0),
+    "within the body": (asking()[:-5], b"", 0),
+    "within a chunk": (b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n40\r\n{", b"", 0),
+    "before the answer": (asking(), b"", 1),
+    "after the answer": (asking(), b"total_tokens", 1),
+    "after a stream": (asking(json.dumps({**OK, "stream": True}).encode()), b"[DONE]", 1),
+    "in the second request": (asking() + asking()[:-5], b"total_tokens", 1),
+}
+
+
+@pytest.mark.parametrize("is_reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_caller_that_goes_away_leaves_nothing_behind(served, stage, is_reset, caplog):
+    sent, awaited, n_calls = STAGES[stage]
+    hits = served.first.hits
+    with dialled(served) as sock:
+        sock.sendall(sent)
+        read_until(sock, awaited, 1 if awaited else 0)
+        if n_calls:
+            assert served.first.wait_for_hits(hits + n_calls)
+        if is_reset:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with dialled(served) as sock:
+        sock.sendall(HEALTH)
+        read_until(sock, b'"ok"}')
+    assert served.first.wait_until_idle()
+    assert (hits + n_calls, "") == (served.first.hits, caplog.text)
 
 
 def test_burst_of_events_is_not_held_back(served):
