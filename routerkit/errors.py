@@ -46,6 +46,7 @@ ErrorCode = Literal[
     "all_failed",  # every attempt failed
     "deadline",  # the caller's own time ran out
     "budget",  # the caller's own money ran out; nothing was sent
+    "loop",  # 508: the target leads back to where the request came from
     "shed",  # there is no place, and others that matter more wait for the next ones; nothing was sent
 ]
 """Why it failed; one code per row of the error taxonomy."""

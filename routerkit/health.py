@@ -45,6 +45,7 @@ _NOT_ILL: Final = frozenset(
         "no_candidate",
         "budget",
         "shed",
+        "loop",  # a caller may forge the count of hops, and must not eject a target for others by that
     }
 )
 """Failures that say nothing about the target's health: the request's fault, or a state of their own."""

@@ -102,6 +102,8 @@ class Request:
     """What the caller allows a cache, as in HTTP: `no-store`, `no-cache`, `max-age=60`. Not passed on to targets."""
     priority: Priority = USUAL
     """How much it matters when there is not enough for all: `interactive`, `agent` or `batch`."""
+    hops: int = 0
+    """Gateways it has passed before this one."""
     inputs: tuple[Json, ...] = ()
     """Texts, or lists of token numbers, whose embeddings are wanted instead of a chat answer; see `embedding.embedding_request`."""
     written: Written | None = field(default=None, compare=False, repr=False)
@@ -147,6 +149,7 @@ class Request:
             first_token_s,
             self.pin,
             priority=self.priority,
+            hops=self.hops,
             inputs=self.inputs,
             written=self.written,
         )

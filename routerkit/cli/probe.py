@@ -29,6 +29,7 @@ _REMEDY: Final[dict[ErrorCode, str]] = {
     "deadline": "the server is too slow or hangs: try again",
     "rate_limit": "wait and try again, or ask the provider for a higher limit",
     "overloaded": "the provider is busy: try again later",
+    "loop": "base_url of provider {provider!r} leads back to a gateway it came from: correct it",
     "server": "the provider has a fault: try again later",
     "malformed": "this is no OpenAI-compatible answer: correct base_url of provider {provider!r}",
     "empty_answer": f"it answered nothing within {_MAX_TOKENS} tokens: lower its reasoning effort in extra of target {{target!r}}",

@@ -15,7 +15,7 @@ from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.browsers import check_local
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
-from routerkit.gateway.formats import Format
+from routerkit.gateway.formats import Events, Format
 from routerkit.gateway.keys import Admission, Gate, Key, Scope
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.listing import model_list, models
@@ -163,9 +163,18 @@ class Gateway:
 
     async def _converse(self, exchange: Exchange, spoken: Format, asked: Mapping[str, Json], request: Request) -> None:
         if is_streamed(asked):
-            await exchange.until_gone(chat.streamed(self._router, request, exchange, spoken.events(asked)))
+            await self._stream(exchange, request, spoken.events(asked))
         else:
             await exchange.until_gone(chat.whole(self._router, request, exchange, lambda reply: spoken.answer(reply, asked)))
+
+    async def _stream(self, exchange: Exchange, request: Request, events: Events) -> None:
+        try:
+            await exchange.until_gone(chat.streamed(self._router, request, exchange, events))
+        except Refusal as ended:
+            if not exchange.is_started:
+                raise
+            self._metrics.refused(ended.status)
+            await exchange.write(events.broken(ended), more=False)
 
     async def _models(self, exchange: Exchange, key: Key | None) -> None:
         found = models(self._router, _EVERYTHING if key is None else key.scope)

@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         "_url",
         "idle_at",
         "is_closing",
+        "is_ending",
     )
 
     def __init__(self, serve: Serve, on_end: Callable[[Connection], None], *, stall_s: float = _STALL_S) -> None:
@@ -88,6 +89,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self.is_closing = False
         """Whether the next answer is the last one."""
+        self.is_ending = False
+        """Whether even that one is given up."""
         self.idle_at = asyncio.get_running_loop().time()
         """When the last answer ended."""
 
@@ -102,6 +105,12 @@ class Connection(asyncio.Protocol):
         self.is_closing = True
         if self._task is None:
             self._transport.close()
+
+    def end(self) -> None:
+        """Give up the answer that is under way, and tell the caller so in its own format."""
+        self.is_ending = self.is_closing = True
+        if self._task is not None:
+            self._task.cancel()
 
     def abort(self) -> None:
         """Close now."""

@@ -63,7 +63,11 @@ class Exchange(Protocol):
         ...
 
     async def until_gone(self, work: Awaitable[None]) -> None:
-        """Do the work, but give it up, upstream call included, when the caller goes away."""
+        """Do the work, but give it up, upstream call included, when the caller goes away.
+
+        Raises:
+            Refusal: the gateway ends, so that the work was given up.
+        """
 
     async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
         """Write a whole answer; JSON unless the headers say otherwise."""

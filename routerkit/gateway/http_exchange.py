@@ -62,8 +62,20 @@ class HttpExchange:
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     async def until_gone(self, work: Awaitable[None]) -> None:
-        """See `Exchange`; the connection cancels our task when it is lost."""
-        await work
+        """See `Exchange`; the connection cancels our task when it is lost, or when the gateway ends.
+
+        Raises:
+            Refusal: the gateway ends.
+        """
+        try:
+            await work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._connection.is_ending or task is None:
+                raise
+            task.uncancel()
+            text = "the gateway is shutting down and waited for this answer as long as it may; ask again"
+            raise Refusal(503, text, code="shutting_down", retry_after_s=1.0) from None
 
     async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
         """See `Exchange`."""

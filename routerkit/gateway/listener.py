@@ -12,7 +12,8 @@ from routerkit.gateway.connection import Connection, Serve
 
 _SWEEP_S: Final = 5.0
 """How often overdue connections are looked for: one timer for all costs a request nothing."""
-
+_LAST_WORDS_S: Final = 1.0
+"""How long the callers of ended answers have to read why."""
 _BACKLOG: Final = 2048
 """Connections that wait to be accepted; with Python's 100 a burst of callers waits for seconds, because the system drops what is beyond."""
 
@@ -42,7 +43,7 @@ class Listener:
             connection.abort()
 
     async def drain(self, longest_s: float, insisted: asyncio.Event) -> None:
-        """Accept nothing new and wait until the answers under way are given, or until somebody insists; then end what is left."""
+        """Accept nothing new, wait until the answers under way are given or somebody insists, and end what is left with an error."""
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections):
@@ -52,6 +53,11 @@ class Listener:
             await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+        for connection in list(self._connections):
+            connection.end()
+        if self._connections:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), _LAST_WORDS_S)
         for connection in list(self._connections):
             connection.abort()
 

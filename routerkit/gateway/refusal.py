@@ -28,6 +28,7 @@ _STATUS: Final = {
     "no_candidate": 503,
     "all_failed": 502,
     "shed": 503,
+    "loop": 508,
 }
 """A failing provider is a bad gateway to the caller; `auth` is our key that failed, never the caller's, hence no 401."""
 _TYPES: Final = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "invalid_request_error"}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from routerkit import hops
 from routerkit.fair_queue import PRIORITIES, USUAL, Priority
 from routerkit.gateway.limits import Limits
-from routerkit.gateway.refusal import bad
+from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import TASK_KINDS, Json, Request
 
 Body = Mapping[str, Json]
+_LONGEST_COUNT: Final = 6
 _OWN: Final = frozenset(
     {
         "model",
@@ -88,6 +90,7 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         tags=tuple(tag.strip() for tag in hints.get("tags", "").split(",") if tag.strip()),
         timeout_s=_deadline(hints.get("deadline"), limits),
         priority=_priority(hints.get("priority")),
+        hops=_hops(headers.get(hops.HEADER)),
         cache_control=headers.get("cache-control", ""),
     )
 
@@ -146,6 +149,17 @@ def _kind(value: str | None) -> str | None:
     if value is not None and value not in TASK_KINDS:
         raise bad(f"kind is {value[:80]!r}; it must be one of {', '.join(TASK_KINDS)}", param="kind")
     return value
+
+
+def _hops(value: str | None) -> int:
+    if value is None:
+        return 0
+    if not value.isascii() or not value.isdigit() or len(value) > _LONGEST_COUNT:
+        raise bad(f"{hops.HEADER} is {value[:80]!r}; it must be a small whole number")
+    if int(value) >= hops.MOST:
+        text = f"this request has passed {value} gateways, so one is probably its own upstream; correct base_url of its provider"
+        raise Refusal(508, text, code="loop")
+    return int(value)
 
 
 def _priority(value: str | None) -> Priority:

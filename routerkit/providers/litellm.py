@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from types import ModuleType
 from typing import Final, TypeVar, cast
 
+from routerkit import hops
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.providers import embedding_format, openai_format
@@ -111,7 +112,7 @@ class LiteLLM:
     async def _whole(self, request: Request) -> Reply:
         watch = self._watch(request, None)
         with guarded() as call:
-            answer = await self._ask(watch, call, arguments(request))
+            answer = await self._ask(watch, call, self._arguments(request))
         if request.inputs:
             return embedding_format.reply(as_mapping(answer), request)
         return openai_format.reply(as_mapping(answer), request)
@@ -119,7 +120,7 @@ class LiteLLM:
     async def _pieces(self, request: Request) -> AsyncGenerator[Chunk]:
         watch = self._watch(request, self._timers.first_token_s)
         with guarded() as call:
-            upstream = await self._ask(watch, call, arguments(request) | {"stream": True, "stream_options": {"include_usage": True}})
+            upstream = await self._ask(watch, call, self._arguments(request) | {"stream": True, "stream_options": {"include_usage": True}})
             reading = Reading(request, upstream)
             try:
                 while (event := await self._timed(watch, call, _next(upstream))) is not None:
@@ -132,6 +133,12 @@ class LiteLLM:
                 yield reading.end()
             finally:
                 await _close(upstream)
+
+    def _arguments(self, request: Request) -> dict[str, object]:
+        asked = arguments(request)
+        if self._fixed["base_url"] is not None and not request.inputs:  # it may be a gateway, even this one
+            asked["extra_headers"] = {hops.HEADER: str(request.hops + 1)}
+        return asked
 
     async def _ask(self, watch: Watch, call: GuardedCall, asked: dict[str, object]) -> object:
         library = await self._timed(watch, call, asyncio.to_thread(_library))

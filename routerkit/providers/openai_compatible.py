@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from routerkit import hops
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers import as_written, embedding_format, http1, http1_sync, openai_format
@@ -62,7 +63,7 @@ class OpenAICompatible:
             ConfigError: if the URL, a header or a number is unusable.
         """
         self._origin = http1.parse_origin(base_url)
-        sent = {"user-agent": "routerkit"} | ({} if api_key is None else {"authorization": f"Bearer {api_key}"})
+        sent = {"user-agent": "routerkit", hops.HEADER: "1"} | ({} if api_key is None else {"authorization": f"Bearer {api_key}"})
         sent |= {name.lower(): value for name, value in headers.items()}
         http1.check_headers(sent)
         if connections < 1 or max_body_bytes < 1:
@@ -200,14 +201,15 @@ class OpenAICompatible:
 
     def _whole(self, request: Request) -> bytes:
         if request.inputs:
-            return http1.with_body(self._embeddings, embedding_format.payload(request))
+            return http1.with_body(hops.counted(self._embeddings, request.hops), embedding_format.payload(request))
         field = self._max_tokens_field
-        return http1.with_body(self._chat, as_written.whole_body(request, field) or openai_format.payload(request, max_tokens_field=field))
+        body = as_written.whole_body(request, field) or openai_format.payload(request, max_tokens_field=field)
+        return http1.with_body(hops.counted(self._chat, request.hops), body)
 
     def _streamed(self, request: Request) -> bytes:
         field = self._max_tokens_field
         body = as_written.streamed_body(request, field) or openai_format.stream_payload(request, max_tokens_field=field)
-        return http1.with_body(self._chat, body)
+        return http1.with_body(hops.counted(self._chat, request.hops), body)
 
     def _decoder(self, request: Request) -> StreamDecoder:
         return as_written.PassingDecoder(request, self._upstream) if request.written else StreamDecoder(request, self._upstream)

@@ -77,10 +77,11 @@ _OF_STATUS: Final[Mapping[int, ErrorCode]] = {
     498: "overloaded",  # Groq: no capacity for this tier
     499: "server",  # a proxy thinks that we hung up
     503: "overloaded",
+    508: "loop",
     529: "overloaded",
 }
 """What is not the caller's fault is tried elsewhere."""
-_NOT_PROCESSED: Final = frozenset({501, 503, 505, 529})
+_NOT_PROCESSED: Final = frozenset({501, 503, 505, 508, 529})
 """Statuses from 500 up that say the request was turned away; others leave open whether it was processed."""
 
 

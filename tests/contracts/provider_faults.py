@@ -135,6 +135,11 @@ class ProviderFaultContract(Contract):
         shown = failure(call, provider)
         assert server.api_key not in f"{shown!s} {shown!r} {shown.__cause__!r} {provider!r}"
 
+    def test_gateways_passed_are_counted(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
+        for hops in (0, 2):
+            call(provider, ask("Hi.", hops=hops))
+        assert ["1", "3"] == [headers["x-routerkit-hops"] for headers in server.headers]
+
     def test_redirect_is_not_followed(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
         with StrictOpenAI() as second:
             server.script(Fault(status=307, headers={"location": f"{second.base_url}/chat/completions"}, body=b""))
