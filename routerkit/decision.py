@@ -151,7 +151,7 @@ class Decision:
             f"p={self.propensity:.2f}",
         ]
         head += [f"rule={self.rule!r}"] if self.rule else []
-        head += [f"variant={self.arm.variant} ({self.arm.share:.0%} of {self.arm.experiment!r})"] if self.arm else []
+        head += [f"variant={self.arm.variant} ({_dealt(self.arm)})"] if self.arm else []
         head += [f"scorecard={self.scorecard_revision or 'none'}", f"config={self.config_revision or 'none'}"]
         width = max((len(c.target) for c in self.candidates), default=0)
         routes = [f"  route {m.route!r}: {m.describe()}" for m in self.matches]
@@ -196,6 +196,10 @@ class Decision:
             return cls(**_stored_facts(stored))
         except (KeyError, TypeError, AttributeError, ValueError) as exc:
             raise ValueError(f"not a stored decision: {type(exc).__name__}: {exc}") from exc
+
+
+def _dealt(arm: Arm) -> str:
+    return f"settled in {arm.experiment!r}: {arm.ending}" if arm.ending else f"{arm.share:.0%} of {arm.experiment!r}"
 
 
 def format_usd(usd: float | None) -> str:

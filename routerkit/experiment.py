@@ -22,9 +22,19 @@ class Arm(NamedTuple):
     experiment: str
     variant: str
     share: float
-    """Of all units, 0..1: the probability of having been assigned this variant."""
+    """Of all units, 0..1: the probability of having been dealt what this one was."""
     unit: str
     """Short hash of what was assigned: all requests of one session share it, and analysis counts it once."""
+    ending: str = ""
+    """Why this was not dealt but settled by what the experiment has shown; such calls say nothing more about it."""
+
+
+class Ending(NamedTuple):
+    """What an experiment has shown for certain."""
+
+    moves: Mapping[str, str]
+    """Variant dealt → variant given instead."""
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,20 @@ class Experiment:
     shares: Mapping[str, float]
     """Variant → share of the units, 0..1, of all but the first."""
     ramp: Ramp | None = None
+    settle_within: float | None = None
+    """Difference in successes, 0..1, that does not matter when it ends by itself, see `trial.settled`; None = people end it."""
+    ending: Ending | None = None
+    """What has been settled while it ran; None = nothing."""
 
     def assign(self, key: str, at: datetime) -> Arm:
-        """The variant of this key. While shares grow, a key may move from the first variant to its own, never elsewhere."""
+        """The variant of this key: the one dealt to it, or what has been settled on instead."""
+        dealt = self._deal(key, at)
+        if self.ending is None or dealt.variant not in self.ending.moves:
+            return dealt
+        return dealt._replace(variant=self.ending.moves[dealt.variant], ending=self.ending.why)
+
+    def _deal(self, key: str, at: datetime) -> Arm:
+        """While shares grow, a key may move from the first variant to its own, never elsewhere."""
         import hashlib  # loads OpenSSL, which a router without experiments does not need
 
         digest = hashlib.sha256(f"{self.name}\0{key}".encode("utf-8", "surrogatepass")).digest()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from routerkit.confidence import Interval, mean_sequence
+from routerkit.experiment import Ending
 
+_LOOK_EVERY: Final = 10
+"""The next look comes after a tenth more outcomes."""
 MIN_UNITS: Final = 20
 """Units with an outcome per variant before anything is said: the intervals are exact for large samples only."""
 
@@ -45,6 +48,8 @@ class Verdict(NamedTuple):
     action: str
     """`go on`, `stop` or `roll back`."""
     why: str
+    variant: str = ""
+    """Which one to stop at, or to roll back."""
 
 
 def results(calls: Iterable[Call], variants: Sequence[str], *, alpha: float) -> tuple[Result, ...]:
@@ -64,15 +69,52 @@ def judge(found: Sequence[Result], *, epsilon: float) -> Verdict:
     """
     first, *others = found
     for other in others:
-        if (other.success - first.success).high < 0:
-            return Verdict("roll back", f"{other.variant} succeeds less often than {first.variant}")
+        if (other.success - first.success).high < 0 and min(other.n_judged, first.n_judged) >= MIN_UNITS:
+            return Verdict("roll back", f"{other.variant} succeeds less often than {first.variant}", other.variant)
     if early := [r.variant for r in found if r.n_judged < MIN_UNITS]:
         return Verdict("go on", f"fewer than {MIN_UNITS} units with an outcome: {', '.join(early)}")
     good = [r for r in found if all((o.success - r.success).high <= epsilon for o in found if o is not r)]
     if not good:
         return Verdict("go on", f"none is certainly within {epsilon:g} of the best yet")
     chosen = min(good, key=lambda r: (math.inf if r.usd_per_call is None else r.usd_per_call, -r.success.mean))
-    return Verdict("stop", f"{chosen.variant} is within {epsilon:g} of the best" + (", and the cheapest that is" if len(good) > 1 else ""))
+    cheapest = ", and the cheapest that is" if len(good) > 1 else ""
+    return Verdict("stop", f"{chosen.variant} is within {epsilon:g} of the best{cheapest}", chosen.variant)
+
+
+def settled(calls: Iterable[Call], variants: Sequence[str], *, alpha: float, epsilon: float) -> Ending | None:
+    """What an experiment that ends by itself has come to: variants rolled back on the way, and the one it stopped at.
+
+    The verdict is taken at fixed numbers of outcomes, so that what was settled once stays settled when more come, also after a restart.
+
+    Args:
+        calls: In the order in which their outcomes became known.
+        variants: The first is what the others are compared with.
+        alpha: Probability of ever being wrong.
+        epsilon: Difference in successes that does not matter.
+    """
+    judged, running = [call for call in calls if call.success is not None], list(variants)
+    moves: dict[str, str] = {}
+    why: list[str] = []
+    for n in _looks(len(judged)):
+        found = results(judged[:n], running, alpha=alpha * len(running) / len(variants))
+        verdict = judge(found, epsilon=epsilon)
+        if verdict.action == "go on":
+            continue
+        why.append(verdict.why)
+        if verdict.action == "stop":
+            return Ending(dict.fromkeys(variants, verdict.variant), "; ".join(why))
+        running.remove(verdict.variant)
+        moves[verdict.variant] = variants[0]
+        if len(running) == 1:
+            return Ending(dict.fromkeys(variants, variants[0]), "; ".join(why))
+    return Ending(moves, "; ".join(why)) if why else None
+
+
+def _looks(n: int) -> Iterator[int]:
+    look = 2 * MIN_UNITS
+    while look <= n:
+        yield look
+        look += max(1, look // _LOOK_EVERY)
 
 
 def _result(variant: str, calls: Sequence[Call], alpha: float) -> Result:

@@ -14,21 +14,15 @@ import typer
 from routerkit.cli.tables import print_table
 from routerkit.decision import format_usd
 from routerkit.errors import ConfigError
-from routerkit.store import query
-from routerkit.trial import Call, Result, Verdict, judge, results
+from routerkit.experiment import Ending
+from routerkit.store import read_trial
+from routerkit.trial import Call, Result, Verdict, judge, results, settled
 
 if TYPE_CHECKING:
     from routerkit.config import Config
     from routerkit.config.routing import ExperimentSection
 
 _DEFAULT: Final = Path("routerkit.toml")
-_CALLS: Final = """
-    SELECT decision->>'$.arm.variant', decision->>'$.arm.unit',
-           CASE WHEN r.success IS NOT NULL THEN r.success WHEN c.status = 'error' THEN false END, c.cost_usd
-    FROM calls AS c LEFT JOIN latest_reports AS r USING (record_id)
-    WHERE c.pool = ? AND decision->>'$.arm.experiment' = ?
-    ORDER BY c.record_id"""
-"""A call that failed has failed, also if nobody reported it; one that was answered has no outcome until somebody does."""
 
 
 def experiment(
@@ -45,17 +39,29 @@ def experiment(
     settings = read(config)
     name, section = _chosen(settings, pool)
     place = folder or (ledger_folder(settings.ledger, config.parent) if settings.ledger else config.parent / "routerkit-data")
-    rows = query(place, _CALLS, [name, section.name]).rows
-    calls = [Call(str(v), str(u), None if s is None else bool(s), None if c is None else float(str(c))) for v, u, s, c in rows]
+    calls = read_trial(place, name, section.name)
     found = results(calls, list(section.variants), alpha=alpha)
-    verdict = judge(found, epsilon=epsilon)
+    verdict, ending = judge(found, epsilon=epsilon), _ending(section, calls)
     if as_json:
         body = {"pool": name, "experiment": section.name, "alpha": alpha, "epsilon": epsilon, "verdict": verdict._asdict()}
+        body |= {"ending": None if ending is None else ending._asdict()}
         print(json.dumps(body | {"variants": [_row(r) for r in found]}, indent=2))
         return
     shares = plan_state(settings, config.parent).experiments[name].shares
     print(f"experiment {section.name!r} in pool {name}: {len(calls)} calls; intervals hold at every look with {1 - alpha:.0%} confidence")
     _print(found, {next(iter(section.variants)): 1.0 - sum(shares.values())} | dict(shares), verdict)
+    if ending is not None:
+        moved = ", ".join(f"{old} → {new}" for old, new in ending.moves.items() if old != new)
+        print(f"in force: {moved}; {ending.why}")
+
+
+def _ending(section: ExperimentSection, calls: Sequence[Call]) -> Ending | None:
+    """What running routers have settled on, if this experiment ends by itself."""
+    if section.settle_within is None:
+        return None
+    from routerkit.config.trial_watch import ALPHA  # as `routerkit.config` above
+
+    return settled(calls, list(section.variants), alpha=ALPHA, epsilon=section.settle_within)
 
 
 def _chosen(config: Config, pool: str | None) -> tuple[str, ExperimentSection]:

@@ -22,6 +22,7 @@ from routerkit.config.routing import ExperimentSection
 from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
 from routerkit.config.secrets import Secret, resolve
 from routerkit.config.targets import build_target, wanted
+from routerkit.config.trial_watch import TrialWatch
 from routerkit.config.verifying import build_verifiers
 from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError, StoreError
@@ -137,6 +138,13 @@ def build_report_watch(config: Config, base: Path) -> ReportWatch | None:
     return ReportWatch(base / Path(config.ledger.path).expanduser(), config.online)
 
 
+def build_trial_watch(config: Config, base: Path) -> TrialWatch | None:
+    """What ends experiments by what the ledger says; None when there are none."""
+    if config.ledger is None or all(pool.experiment is None for pool in config.pools.values()):
+        return None
+    return TrialWatch(ledger_folder(config.ledger, base))
+
+
 def build_watch(config: Config, base: Path) -> ScorecardWatch | None:
     """What keeps a running router's scorecard fresh; None when the configuration names none, or wants none.
 
@@ -204,7 +212,7 @@ def _experiment(section: ExperimentSection) -> Experiment:
     _, *others = section.variants
     shares = section.shares or dict.fromkeys(others, 1.0 / len(section.variants))
     ramp = None if section.ramp is None else Ramp(section.ramp.start, timedelta(days=section.ramp.days))
-    return Experiment(section.name, section.variants, shares, ramp)
+    return Experiment(section.name, section.variants, shares, ramp, section.settle_within)
 
 
 def _rule(section: RuleSection) -> Rule:

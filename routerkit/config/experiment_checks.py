@@ -18,6 +18,9 @@ def experiment_problems(config: Config) -> Iterator[Problem]:
     for name, pool in config.pools.items():
         if pool.experiment is not None:
             yield from _problems(("pools", name, "experiment"), pool.experiment, config)
+            if pool.experiment.settle_within is not None and config.ledger is None:
+                path = ("pools", name, "experiment", "settle_within")
+                yield Problem(path, "needs a section [ledger], from which outcomes are read; add it or leave this out")
 
 
 def _problems(path: KeyPath, section: ExperimentSection, config: Config) -> Iterator[Problem]:

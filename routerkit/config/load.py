@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from routerkit.config.build import build_ledger, build_report_watch, build_state, build_watch
+from routerkit.config.build import build_ledger, build_report_watch, build_state, build_trial_watch, build_watch
 from routerkit.config.cache import build_router
 from routerkit.config.checks import cross_problems
 from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
@@ -60,7 +60,8 @@ def load(path: str | PathLike[str], *, observers: Sequence[Observer] = ()) -> Ro
         ConfigError: anything is wrong with the file or what it refers to.
     """
     config, base = read(path), Path(path).parent
-    watches = [watch for watch in (build_watch(config, base), build_report_watch(config, base)) if watch is not None]
+    built = build_watch(config, base), build_report_watch(config, base), build_trial_watch(config, base)
+    watches = [watch for watch in built if watch is not None]
     ledger = build_ledger(config, base)
     telling = [observer for observer in (ledger, build_telemetry(config.telemetry)) if observer is not None]
     state = build_state(config, base, loading=(Path(path).resolve(),))

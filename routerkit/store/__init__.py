@@ -12,6 +12,7 @@ from routerkit.store.readers import Rows, Snapshot, connect_readonly, query
 from routerkit.store.samples import SAMPLES, summed_sql, task_results_sql
 from routerkit.store.schema import ALARMS, CALLS, LEDGER_SCHEMAS, REPORTS, Row, StreamSchema
 from routerkit.store.segments import Durability, Pace, SegmentWriter
+from routerkit.store.trials import read_trial
 from routerkit.store.upkeep import Compacted, compact
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "raise_alarms",
     "read_logged",
     "read_outcomes",
+    "read_trial",
     "replay_calls",
     "summed_sql",
     "task_results_sql",

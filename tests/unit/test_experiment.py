@@ -13,13 +13,14 @@ import pytest
 
 from routerkit import Decision, Policy, Pool, Record, Request, Router, RouterState, Usage
 from routerkit.confidence import mean_sequence
-from routerkit.config import parse
+from routerkit.config import parse, plan_state
+from routerkit.config.trial_watch import TrialWatch
 from routerkit.errors import ConfigError
-from routerkit.experiment import Experiment, Ramp, unit_of
+from routerkit.experiment import Ending, Experiment, Ramp, unit_of
 from routerkit.ledger import Ledger
 from routerkit.record import Report
 from routerkit.testing import make_target
-from routerkit.trial import Call, judge, results
+from routerkit.trial import Call, judge, results, settled
 from tests.unit.config_text import GOOD
 from tests.unit.test_cli import Run, run
 
@@ -128,16 +129,81 @@ def calls(variant: str, n: int, share: float, usd: float | None = 0.01) -> list[
 def test_verdict_follows_from_what_is_certain(canary, verdict):
     """Stop, roll back, or wait."""
     found = results([*calls("control", 2_000, 0.8), *canary], ["control", "canary"], alpha=0.05)
-    assert verdict == judge(found, epsilon=0.02)
+    assert verdict == judge(found, epsilon=0.02)[:2]
+
+
+def test_nothing_is_rolled_back_on_few_outcomes():
+    """The intervals are exact for large samples only; nineteen failures in a row may still be chance."""
+    found = results([*calls("control", 2_000, 0.8), *calls("canary", 19, 0.0)], ["control", "canary"], alpha=0.05)
+    assert found[1].success.high < found[0].success.low
+    assert "go on" == judge(found, epsilon=0.02).action
+
+
+def mixed(*parts: list[Call]) -> list[Call]:
+    """Outcomes of several variants in a fixed random order."""
+    both = [call for part in parts for call in part]
+    random.Random(5).shuffle(both)
+    return both
+
+
+NAMES = ["control", "canary", "wild"]
+
+
+def test_experiment_stops_at_the_variant_that_is_within_epsilon_of_the_best():
+    """All units get it."""
+    ending = settled(mixed(calls("control", 2_000, 0.7), calls("canary", 1_000, 0.95)), NAMES[:2], alpha=0.05, epsilon=0.02)
+    assert ending == Ending({"control": "canary", "canary": "canary"}, "canary is within 0.02 of the best")
+
+
+def test_what_is_certainly_worse_is_rolled_back_and_the_others_go_on():
+    """Its units get the first variant; when no other is left, that is the end."""
+    bad, even = calls("wild", 400, 0.3), (calls("control", 400, 0.8), calls("canary", 400, 0.8))
+    why = "wild succeeds less often than control"
+    assert Ending({"wild": "control"}, why) == settled(mixed(*even, bad), NAMES, alpha=0.05, epsilon=0.001)
+    alone = settled(mixed(even[0], bad), ["control", "wild"], alpha=0.05, epsilon=0.001)
+    assert Ending({"control": "control", "wild": "control"}, why) == alone
+    assert settled(mixed(*even), NAMES[:2], alpha=0.05, epsilon=0.001) is None
+
+
+def test_what_was_settled_stays_settled_when_more_outcomes_come():
+    """Even when they speak against it: late reports about units of the loser change nothing."""
+    shown = mixed(calls("control", 300, 0.8), calls("canary", 300, 0.2))
+    first = settled(shown, NAMES[:2], alpha=0.05, epsilon=0.02)
+    late = [call._replace(unit=f"late{call.unit}") for call in mixed(calls("control", 300, 0.2), calls("canary", 300, 1.0))]
+    assert first is not None
+    assert first == settled([*shown, *late], NAMES[:2], alpha=0.05, epsilon=0.02)
+
+
+def test_equal_variants_are_seldom_settled_wrongly():
+    """Of 60 experiments without a difference, hardly any rolls one back, however often it looks."""
+    dice, wrong = random.Random(3), 0
+    for _ in range(60):
+        fair = [Call(v, f"{v}{i}", dice.random() < 0.6, None) for i in range(300) for v in ("control", "canary")]
+        ending = settled(fair, NAMES[:2], alpha=0.05, epsilon=0.001)
+        wrong += ending is not None and "less often" in ending.why
+    assert wrong <= 60 * 0.05
+
+
+def test_settled_variant_is_dealt_and_said_and_the_call_no_longer_counts():
+    """Units that have it already keep it; explain says why the others have it too."""
+    ended = replace(TRIAL, ending=Ending({"canary": "control"}, "canary succeeds less often than control"))
+    arms = {key: (TRIAL.assign(key, NOW), ended.assign(key, NOW)) for key in KEYS[:300]}
+    assert {("control", "control", False), ("canary", "control", True), ("wild", "wild", False)} == {
+        (before.variant, after.variant, bool(after.ending)) for before, after in arms.values()
+    }
+    live = router(ended)
+    decision = next(d for i in range(100) if (d := live.decide(ask(f"s{i}"))).arm.ending)
+    assert ("cheapest", "control") == (decision.policy, decision.arm.variant)
+    assert "variant=control (settled in 'floor': canary succeeds less often than control)" in decision.explain()
+    assert decision.arm == Decision.from_dict(json.loads(json.dumps(decision.to_dict()))).arm
 
 
 def test_cheapest_of_those_within_epsilon_is_named():
     """When none is better, money decides; an unknown price is not cheap."""
     dear, cheap = calls("control", 4_000, 0.8, 0.05), calls("canary", 4_000, 0.8, 0.01)
     names = ["control", "canary"]
-    assert ("stop", "canary is within 0.2 of the best, and the cheapest that is") == judge(
-        results([*dear, *cheap], names, alpha=0.05), epsilon=0.2
-    )
+    verdict = judge(results([*dear, *cheap], names, alpha=0.05), epsilon=0.2)
+    assert ("stop", "canary is within 0.2 of the best, and the cheapest that is", "canary") == verdict
     unknown = calls("canary", 4_000, 0.8, None)
     assert judge(results([*dear, *unknown], names, alpha=0.05), epsilon=0.2).why.startswith("control")
 
@@ -168,6 +234,7 @@ TRIED = (
             '"best", more = "fastest" }\nshares = { canary = 0.6, more = 0.6 }',
             "pools.coding.experiment.shares: they add up to 1.2",
         ),
+        ("shares =", "settle_within = 2\nshares =", "pools.coding.experiment.settle_within: 2 should be less than or equal to 1"),
         ("shares =", "ramp = { start = 2026-12-01T00:00:00, days = 7 }\nshares =", "pools.coding.experiment.ramp.start: "),
     ],
 )
@@ -200,6 +267,45 @@ def test_command_compares_what_the_ledger_holds(run: Run, tmp_path: Path) -> Non
     code, out, _ = run("experiment", "coding")
     assert out.startswith("experiment 'floor' in pool coding: 100 calls; intervals hold at every look with 95% confidence\n")
     assert out.endswith("stop: canary is within 0.02 of the best\n")
+
+
+SELF_ENDING = TRIED + "settle_within = 0.02\n"
+
+
+def test_running_router_settles_by_its_ledger_and_goes_on_settled(run: Run, tmp_path: Path) -> None:
+    """From dealing through reports to one variant for all; what is answered then says nothing more about the experiment."""
+    path = tmp_path / "routerkit.toml"
+    path.write_text(SELF_ENDING)
+    state = plan_state(parse(SELF_ENDING), tmp_path)
+    live = Router(state, now=lambda: NOW)
+    watch = TrialWatch(tmp_path / "calls")
+    watch._router = lambda: live  # as `start` does, without its thread
+    write_outcomes(tmp_path / "calls", live, range(150), good="canary")
+    assert (True, False) == (watch.look(), watch.look())
+    decisions = [live.decide(ask(f"s{i}", model="coding")) for i in range(50)]
+    assert {("canary", "best")} == {(d.arm.variant, d.policy) for d in decisions}
+    write_outcomes(tmp_path / "calls", live, range(150, 400), good="nobody")
+    assert not watch.look()
+    _, out, _ = run("experiment")
+    assert out.endswith("in force: control → canary; canary is within 0.02 of the best\n")
+    assert "150 calls" in out
+
+
+def write_outcomes(folder: Path, live: Router, numbers: range, *, good: str) -> None:
+    """Calls of as many sessions, each with a report: success where the variant is the good one."""
+    with Ledger(folder) as ledger:
+        for i in numbers:
+            request = ask(f"s{i}", model="coding")
+            decision = live.decide(request)
+            ledger.observe(Record(decision.id, NOW, request, decision, (), "ok", "a", "m", 1.0, Usage(), 0.01, is_stream=False))
+            ledger.observe(Report(decision.id, NOW + timedelta(seconds=i), success=decision.arm.variant == good))
+
+
+def test_experiment_that_ends_by_itself_needs_a_ledger():
+    """Where else would outcomes come from."""
+    head, _, tail = SELF_ENDING.partition("[ledger]")
+    with pytest.raises(ConfigError, match=r"pools.coding.experiment.settle_within: needs a section \[ledger\]"):
+        parse(head + tail[tail.index("[") :])
 
 
 @pytest.mark.parametrize(
