@@ -144,11 +144,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, spare = Path(name), started(second)
         try:
-            with routerkit(folder, CONFIG.format(first=first, second=second)) as server:
-                write_bodies(folder, server.model)
-                for kind in ("small", "stream"):
+            write_bodies(folder, "coding")
+            for kind in ("small", "stream"):
+                (folder / kind).mkdir()
+                with routerkit(folder / kind, CONFIG.format(first=first, second=second)) as server:
                     found = measure(compiled(folder, "load"), server, folder / f"{kind}.json", first, args)
-                    print(f"{kind}: {json.dumps(found)}")
+                print(f"{kind}: {json.dumps(found)}")
         finally:
             spare.kill()
             spare.wait()
