@@ -41,7 +41,7 @@ CASES = {
     ),
     "truncated streams (U17)": (
         LENIENT,
-        "tests/faults/test_matrix.py::test_stream_that_breaks_after_content_ends_with_an_error_and_no_end_mark[U17 clean end]",
+        "tests/faults/test_matrix.py::test_stream_that_breaks_after_content_ends_with_an_error[U17 clean end-astream]",
     ),
 }
 
