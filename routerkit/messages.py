@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from routerkit.as_written import Written, WrittenAnswer, body_of
 from routerkit.fair_queue import USUAL, Priority
 from routerkit.quick import quick
 
@@ -43,27 +44,6 @@ class Allowance(NamedTuple):
     account: str
     """As in budgets: `key:ID`."""
     usd_per_day: float
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A request's body as its caller wrote it in OpenAI's chat format: a provider that speaks it may send it on, with another model.
-
-    It stands only for a request whose `parts` are the very objects it was read into. A copy with other messages, tools or parameters is
-    written anew.
-    """
-
-    body: bytes
-    model_at: slice
-    """Where the model's name stands, quotes included."""
-    parts: tuple[object, ...]
-    """See `Request.parts`."""
-    limit_field: str | None = None
-    """What the caller named the output limit: `max_tokens`, `max_completion_tokens`, or None without one."""
-    is_stream: bool = False
-    asks_usage: bool = False
-    """Whether the caller wants the usage of a stream, too."""
 
 
 @quick
@@ -205,16 +185,6 @@ class Usage:
 
 @quick
 @dataclass(frozen=True, slots=True)
-class WrittenAnswer:
-    """An answer, or a piece of one, as its provider wrote it. It stands only for a value with these very texts and tool calls."""
-
-    body: bytes
-    text: str
-    tool_calls: tuple[object, ...] = ()
-
-
-@quick
-@dataclass(frozen=True, slots=True)
 class Reply:
     """A whole answer. A provider fills what it knows; the router adds target, record id and cost."""
 
@@ -247,7 +217,7 @@ class Reply:
 
     def as_written(self) -> bytes | None:
         """The body this was read from, if it still says the same."""
-        return _as_written(self)
+        return body_of(self.written, self.text, self.tool_calls)
 
 
 @quick
@@ -280,7 +250,7 @@ class Chunk:
 
     def as_written(self) -> bytes | None:
         """The events this was read from, if they still say the same."""
-        return _as_written(self)
+        return body_of(self.written, self.text, self.tool_calls)
 
     def has_content(self) -> bool:
         """Whether it holds anything of the answer."""
@@ -292,12 +262,6 @@ class Chunk:
         Blank text is not enough: what begins with a line break may still turn out to say nothing.
         """
         return bool((self.text and not self.text.isspace()) or self.tool_calls or self.reasoning or self.refusal)
-
-
-def _as_written(answer: Reply | Chunk) -> bytes | None:
-    written = answer.written
-    is_same = written is not None and written.text is answer.text and written.tool_calls is answer.tool_calls
-    return written.body if written is not None and is_same else None
 
 
 def text_of(content: Json) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from routerkit.as_written import Written
 from routerkit.gateway.wire import Body
-from routerkit.messages import Json, Request, Written
+from routerkit.messages import Json, Request
 
 _KEY: Final = b'"model"'
 _NAME: Final = re.compile(rb'\s*:\s*("[^"\\]*")')

@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
+from routerkit.as_written import Written, WrittenAnswer
 from routerkit.errors import ProviderError
-from routerkit.messages import Chunk, Json, Reply, Request, Written, WrittenAnswer
+from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers import openai_format
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from routerkit.messages import Json, Reply, Request, WrittenAnswer
+from routerkit.as_written import WrittenAnswer
+from routerkit.messages import Json, Reply, Request
 from routerkit.providers import openai_format
 from routerkit.providers.openai_usage import counted, usage
 

@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from routerkit.messages import Reply, Request, Usage, WrittenAnswer
+from routerkit.as_written import WrittenAnswer
+from routerkit.messages import Reply, Request, Usage
 from routerkit.providers.openai_usage import MAX_TOKENS
 
 _Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]

@@ -67,7 +67,8 @@ def test_unset_key_of_an_unused_provider_does_not_stop_the_start(tmp_path: Path)
 def test_key_file_is_found_beside_the_configuration(file: Path) -> None:
     file.write_text(GOOD.replace("env:RK_TEST_KEY", "file:key"))
     (file.parent / "key").write_text(KEY + "\n")
-    load(file).close()
+    with load(file) as router:
+        assert {"openai"} == set(router.state.providers)
 
 
 @pytest.mark.parametrize(

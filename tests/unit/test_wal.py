@@ -18,7 +18,9 @@ def test_it_waits_for_another_that_writes_its_first_page(tmp_path):
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")  # before the log exists, SQLite itself refuses at once what meets this lock
     threading.Timer(0.1, other.execute, ["ROLLBACK"]).start()
-    open_shared(path, SCHEMA, busy_s=0.0).close()
+    db = open_shared(path, SCHEMA, busy_s=0.0)
+    assert ("wal",) == db.execute("PRAGMA journal_mode").fetchone()
+    db.close()
     other.close()
 
 
