@@ -28,6 +28,7 @@ from routerkit import (
     Chunk,
     Json,
     Policy,
+    PolicySettings,
     Pool,
     Price,
     Reply,
@@ -38,6 +39,8 @@ from routerkit import (
     Target,
     Usage,
 )
+from routerkit.exploring import WEIGHS_QUALITY
+from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
 from routerkit.predictor import N_SLOTS, Gate, Predictor, word_vector
 from routerkit.provider import Provider
 
@@ -126,6 +129,23 @@ def deciding() -> Iterator[tuple[str, float]]:
         for kind in POLICY_KINDS:
             engine, request = router(n, kind, Null()), ask()
             yield f"decide, {n} targets, {kind}", median_us(partial(engine.decide, request))
+
+
+def deciding_by_more() -> Iterator[tuple[str, float]]:
+    """Thompson sampling, and a planned cascade whose plan is priced for the request."""
+    for kind in WEIGHS_QUALITY:
+        engine = router(50, kind, Null())
+        exploring = Policy(kind, kind, PolicySettings(explore_share=0.1, explore_by="thompson"))
+        engine.swap(replace(engine.state, policies={kind: exploring}))
+        yield f"decide, 50 targets, {kind}, exploring", median_us(partial(engine.decide, ask()))
+    engine = router(50, "cascade", Null())
+    patterns = tuple(Pattern(5, tuple(map(float, f"{i:06b}")), (0.01, 0.02, 0.05, 0.1, 0.3, 1.0)) for i in range(64))
+    joint = JointOutcomes(TASK_KINDS[0], tuple(f"t{i}" for i in range(6)), patterns)
+    checked = VerifierCounts("c", TASK_KINDS[0], n_right=200, n_right_accepted=190, n_wrong=200, n_wrong_accepted=10)
+    planning = Policy("cascade", "cascade", PolicySettings(verify=("c",), quality_floor=0.6))
+    card = replace(engine.state.scorecard, joint=(joint,), verifiers=(checked,))
+    engine.swap(replace(engine.state, policies={"cascade": planning}, scorecard=card))
+    yield "decide, 50 targets, cascade, planned", median_us(partial(engine.decide, replace(ask(), kind=TASK_KINDS[0])))
 
 
 def deciding_with_more() -> Iterator[tuple[str, float]]:
@@ -221,7 +241,7 @@ def main() -> int:
     started, unit = time.perf_counter(), calibrate()
     rows: dict[str, float] = {}
     print(f"{'row':<52} {'median µs':>10} {'x loop':>8}")
-    for part in (deciding, deciding_with_more, deciding_on_long_prompts, calling, streaming, importing):
+    for part in (deciding, deciding_by_more, deciding_with_more, deciding_on_long_prompts, calling, streaming, importing):
         for name, us in part():
             rows[name] = us
             print(f"{name:<52} {us:>10.1f} {us / unit:>8.2f}", flush=True)

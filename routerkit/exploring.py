@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -103,20 +103,20 @@ def _first_adequate(world: Sequence[float], cheapest_first: Sequence[int], floor
 
 def _utility_wins(panel: Panel, arms: Sequence[int], sums: Sequence[float], *, worth: float) -> dict[int, int]:
     """The arm with the highest total wins, its expected quality replaced by that of the world."""
-    bases = {i: sums[i] - worth * panel.qualities[i] for i in arms}
-    most = max(bases.values())
-    return Counter([_winner(gains, order, bases, most) for gains, order in _ranked_worlds(panel, worth)])
-
-
-def _winner(gains: Sequence[float], order: Sequence[int], bases: Mapping[int, float], most: float) -> int:
-    """Arm with the highest sum of base and gain; `order` has the highest gain first, and `most` is the highest base."""
-    best, total = -1, -math.inf
-    for i in order:
-        if gains[i] + most <= total:
-            break  # nobody further down can win; of fifty arms few are looked at
-        if (base := bases.get(i)) is not None and base + gains[i] > total:
-            best, total = i, base + gains[i]
-    return best
+    bases = [-math.inf] * len(sums)
+    for i in arms:
+        bases[i] = sums[i] - worth * panel.qualities[i]
+    most = max(bases)
+    first, wins = bases.index(most), dict[int, int]()
+    for gains, ranked in _ranked_worlds(panel, worth):
+        best, total = first, most + gains[first]
+        for gain, i in ranked:
+            if gain + most <= total:
+                break  # nobody further down can win; of fifty arms few are looked at
+            if bases[i] + gain > total:
+                best, total = i, bases[i] + gain
+        wins[best] = wins.get(best, 0) + 1
+    return wins
 
 
 @lru_cache(maxsize=1024)
@@ -136,11 +136,12 @@ class _Ranked(NamedTuple):
     """What quality adds to each target's total in one world."""
 
     gains: tuple[float, ...]
-    order: tuple[int, ...]
-    """Places of the targets, highest gain first."""
+    """In the order of the pool."""
+    ranked: tuple[tuple[float, int], ...]
+    """With the places of the targets, highest gain first."""
 
 
 @lru_cache(maxsize=1024)
 def _ranked_worlds(panel: Panel, worth: float) -> tuple[_Ranked, ...]:
     gains = [tuple([worth * quality for quality in world]) for world in _worlds(panel)]
-    return tuple([_Ranked(g, tuple(sorted(range(len(g)), key=g.__getitem__, reverse=True))) for g in gains])
+    return tuple([_Ranked(g, tuple(sorted(zip(g, range(len(g)), strict=True), reverse=True))) for g in gains])

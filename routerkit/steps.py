@@ -16,19 +16,24 @@ from routerkit.settings import PolicySettings
 
 def plan_case(case: Case, dropped: Collection[int], ruled: Columns) -> Plan:
     """The cascade for this case, among the kept targets that rules like best: what people wrote down comes first."""
-    liking = ruled[0].values if ruled else [0.0] * len(case.panel.names)
-    kept = [i for i in range(len(liking)) if i not in dropped]
-    most = max((liking[i] for i in kept), default=0.0)
-    costs_usd = {case.panel.names[i]: case.costs_usd[i] for i in kept if liking[i] == most}
-    return _plan(case.snapshot.scorecard, case.features.kind, costs_usd, case.settings)
+    places: Sequence[int] = case.panel.alphabetical
+    if dropped:
+        places = [i for i in places if i not in dropped]
+    if ruled:
+        liking = ruled[0].values
+        most = max([liking[i] for i in places], default=0.0)
+        places = [i for i in places if liking[i] == most]
+    names = case.panel.names
+    costs_usd = dict(zip(names, case.costs_usd, strict=True))
+    return _plan(case.snapshot.scorecard, case.features.kind, tuple([names[i] for i in places]), costs_usd, case.settings)
 
 
 def plan_behind(decision: Decision, scorecard: Scorecard, settings: PolicySettings) -> Plan:
     """The plan that a decision on this scorecard followed or passed over; looked up, for it is kept."""
-    liking = {c: sum(s.value for s in c.scores if s.by == "rule") for c in decision.candidates if c.drop is None}
+    liking = {c.target: sum(s.value for s in c.scores if s.by == "rule") for c in decision.candidates if c.drop is None}
     most = max(liking.values(), default=0.0)
-    costs_usd = {c.target: c.cost_usd for c, value in liking.items() if value == most}
-    return _plan(scorecard, decision.features.kind, costs_usd, settings)
+    names = tuple(sorted(name for name, value in liking.items() if value == most))
+    return _plan(scorecard, decision.features.kind, names, {c.target: c.cost_usd for c in decision.candidates}, settings)
 
 
 def planned_steps(decision: Decision) -> tuple[str, ...]:
@@ -41,9 +46,11 @@ def planned_steps(decision: Decision) -> tuple[str, ...]:
     return names if len(names) > 1 and names == tuple(name for _, name, _ in kept[: len(names)]) else ()
 
 
-def _plan(scorecard: Scorecard, kind: str | None, costs_usd: Mapping[str, float | None], settings: PolicySettings) -> Plan:
+def _plan(
+    scorecard: Scorecard, kind: str | None, names: tuple[str, ...], costs_usd: Mapping[str, float | None], settings: PolicySettings
+) -> Plan:
     aim = Aim(settings.quality_floor, settings.confidence, settings.max_steps)
-    return plan(prospects(scorecard, kind, tuple(sorted(costs_usd)), verifier_name(settings.verify), aim), costs_usd)
+    return plan(prospects(scorecard, kind, names, verifier_name(settings.verify), aim), costs_usd)
 
 
 def step_column(case: Case, chosen: Plan) -> Columns:
@@ -51,8 +58,10 @@ def step_column(case: Case, chosen: Plan) -> Columns:
     n = len(chosen.steps)
     if not n:
         return ()
-    values = {name: 1.0 - place / n for place, name in enumerate(chosen.steps)}
-    return (Column("cascade", 2.0 * n, [values.get(name, 0.0) for name in case.panel.names]),)
+    values = [0.0] * len(case.panel.names)
+    for place, name in enumerate(chosen.steps):
+        values[case.panel.names.index(name)] = 1.0 - place / n
+    return (Column("cascade", 2.0 * n, values),)
 
 
 def steps_taken(chosen: Plan, order: Sequence[str]) -> tuple[str, ...]:
