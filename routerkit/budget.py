@@ -82,6 +82,10 @@ class Purse:
         self._leases, self._claims, self._features, self._day = leases, claims, features, day
         self._hold: Hold | None = None
 
+    def another(self) -> Purse:
+        """The same accounts, for an attempt at the same time."""
+        return Purse(self._leases, self._claims, self._features, self._day)
+
     def reserve(self, target: Target, features: Features | None = None) -> ProviderError | None:
         """Set aside what an attempt on this target may cost at worst; the error says whose money does not suffice.
 

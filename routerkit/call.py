@@ -13,7 +13,7 @@ from routerkit.errors import AllAttemptsFailedError, ProviderError, as_provider_
 from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
-from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usage
+from routerkit.record import Attempt, Finding, Purpose, Record, Status, reason_of, total_usage, total_usd
 from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
@@ -137,6 +137,22 @@ class Call:
         if self._open is not None:
             self._abandon(as_provider_error(exc))
 
+    def twin(self) -> Call:
+        """Notes on a second attempt at the same time, with money of its own; its end goes into the same list of attempts."""
+        twin = Call(self.request, self.decision, self.around, at=self.at, is_stream=self.is_stream)
+        twin.started, twin.deadline, twin.attempts = self.started, self.deadline, self.attempts
+        twin.purse = self.purse and self.purse.another()
+        return twin
+
+    def take_over(self, twin: Call) -> None:
+        """Go on with the attempt that the twin has under way."""
+        vars(self).update(vars(twin))
+
+    def outrun(self, by: str | None) -> None:
+        """The running attempt was ended, because this target answered sooner or (None) the caller has gone."""
+        text = "abandoned by the caller" if by is None else f"target {by!r} answered sooner"
+        self._abandon(ProviderError(text, code="disconnected" if by is None else "outrun", maybe_billed=True))
+
     def gave_up(self, last: ProviderError) -> AllAttemptsFailedError:
         """The error of a call that no target answered."""
         self.status = "error"
@@ -173,15 +189,6 @@ class Call:
             self._record = self._finish()
         return self._record
 
-    def reason(self) -> str:
-        """Why the last target tried was the one, in one line."""
-        decision = self.decision
-        rule = f", rule {decision.rule!r}" if decision.rule else ""
-        failed = "".join([f"; {a.target!r} {a.mishap}" for a in self.attempts if a.purpose == "answer" and a.mishap])
-        notes = "".join([f"; {note}" for note in decision.notes])
-        picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
-        return f"{picked}{rule}{failed}{notes}"
-
     def signed(self, reply: Reply) -> Reply:
         """The answer as the caller sees it: with target, record id, cost, attempts and reason."""
         last = self.answered
@@ -200,7 +207,7 @@ class Call:
             record_id=self.decision.id,
             cost_usd=self.cost_usd(),
             attempts=len(self.attempts),
-            reason=self.reason(),
+            reason=reason_of(self.decision, self.attempts),
             written=reply.written,
             verified=last.accepted,
         )
@@ -215,13 +222,13 @@ class Call:
             record_id=self.decision.id,
             cost_usd=self.cost_usd(),
             attempts=len(self.attempts),
-            reason=self.reason(),
+            reason=reason_of(self.decision, self.attempts),
             verified=last.accepted,
         )
 
     def _finish(self) -> Record:
         if self._open is not None:
-            self._abandon(ProviderError("abandoned by the caller", code="disconnected", maybe_billed=True))
+            self.outrun(None)
         elif self.purse is not None:
             self.purse.settle(0.0)  # set aside for an attempt that never began
         last = self.answered
@@ -245,13 +252,7 @@ class Call:
 
     def cost_usd(self) -> float | None:
         """Sum over attempts and checks so far; None when the price of any that used tokens is unknown."""
-        total = 0.0
-        for attempt in self.attempts:
-            for cost_usd in (attempt.cost_usd, *[f.cost_usd for f in attempt.findings]):
-                if cost_usd is None:
-                    return None
-                total += cost_usd
-        return total
+        return total_usd(self.attempts)
 
     def _abandon(self, error: ProviderError) -> None:
         """The running attempt ends without a word on its target's health."""

@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 
 from routerkit.catalog import Target
 from routerkit.errors import AllAttemptsFailedError, ProviderError
+from routerkit.extras import LateAfter
+from routerkit.hedging import Hedge
 from routerkit.messages import Request
 from routerkit.quick import quick
 from routerkit.surroundings import Surroundings
@@ -42,6 +44,8 @@ class Open:
     """All the time that is left."""
     first_token_s: float | None
     """Longest wait for the first piece of the answer; None = the provider's own timer."""
+    hedge: Hedge | None = None
+    """Whom to ask as well once it is late; async drivers only."""
 
     def addressed(self, request: Request) -> Request:
         """The request as the target should see it: its model, its extra parameters, the time that is left."""
@@ -93,17 +97,31 @@ def attempts(
     for i, target in enumerate(targets):
         if window and target.context_tokens is not None and target.context_tokens <= window:
             continue  # a shorter window than the one that just overflowed cannot fit
+        if any(target is asked for asked, _ in failed):
+            continue  # as the second target of an attempt that was hedged
         if failed and around.repeats is not None:
             around.repeats.failed_over()
-        error = yield from _try(target, deadline, around, are_others_waiting=i + 1 < len(targets))
+        hedge = around.late_after and _hedge(target, targets[i + 1 :], around.late_after)
+        error = yield from _try(target, deadline, around, hedge, are_others_waiting=i + 1 < len(targets))
         if error is None:
             return None
-        failed.append((target, error))
+        failed += [*_failed_too(hedge), (target, error)]
         if _cause(error).code == "context_length":
             window = max(window, target.context_tokens or 0)
         elif _ends_call(error):
             return error
     return (yield from _repeat(failed, deadline, retry, around))
+
+
+def _hedge(target: Target, others: Sequence[Target], late_after: LateAfter) -> Hedge | None:
+    """The next target at another provider: what slows one target down mostly slows down its neighbours, too."""
+    after_s = late_after(target.name)
+    second = next((other for other in others if other.provider != target.provider), None)
+    return None if after_s is None or second is None else Hedge(second, after_s)
+
+
+def _failed_too(hedge: Hedge | None) -> list[tuple[Target, ProviderError]]:
+    return [] if hedge is None or hedge.error is None else [(hedge.target, hedge.error)]
 
 
 def _repeat(
@@ -125,7 +143,7 @@ def _repeat(
             break
         if wait_s > 0:
             yield Sleep(wait_s)
-        error = yield from _try(target, deadline, around, are_others_waiting=False)
+        error = yield from _try(target, deadline, around, None, are_others_waiting=False)
         if error is None:
             return None
         failed[i], last = (target, error), error
@@ -154,7 +172,7 @@ def _cause(error: ProviderError) -> ProviderError:
 
 
 def _try(
-    target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
+    target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
     held_up = yield from _await_turn(target, deadline, around, are_others_waiting=are_others_waiting)
     if held_up is not None:
@@ -169,7 +187,7 @@ def _try(
             around.purse.settle(0.0)
         text = f"target {target.name!r} is recovering and takes few calls yet; others are free"
         return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
-    error = yield Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None)
+    error = yield Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)
     if error is not None:
         around.failed(target.name, error)
     return error

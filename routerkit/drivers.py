@@ -62,7 +62,7 @@ def drive(
 async def adrive(
     steps: Generator[Step, ProviderError | None, ProviderError | None],
     call: Call,
-    send: Send[Awaitable[T]],
+    send: Callable[[Target, Request, Call], Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]],
 ) -> T:
     """Async twin of `drive`."""
@@ -79,7 +79,11 @@ async def adrive(
                 await sleep(step.seconds)
                 continue
             try:
-                return await send(step.target, call.opening(step))
+                if step.hedge is None:
+                    return await send(step.target, call.opening(step), call)
+                from routerkit.racing import race  # imports asyncio, see `async_sleep`
+
+                return await race(step, step.hedge, call, send)
             except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
                 error = as_provider_error(exc)
                 call.failed(error)

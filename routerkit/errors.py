@@ -47,6 +47,7 @@ ErrorCode = Literal[
     "deadline",  # the caller's own time ran out
     "budget",  # the caller's own money ran out; nothing was sent
     "loop",  # 508: the target leads back to where the request came from
+    "outrun",  # hedging: another target answered sooner
     "shed",  # there is no place, and others that matter more wait for the next ones; nothing was sent
 ]
 """Why it failed; one code per row of the error taxonomy."""

@@ -127,3 +127,23 @@ def total_usage(attempts: Sequence[Attempt]) -> Usage:
     """What all attempts used together."""
     used = [attempt.usage for attempt in attempts if attempt.usage is not None]
     return sum(used[1:], used[0]) if used else Usage()
+
+
+def reason_of(decision: Decision, attempts: Sequence[Attempt]) -> str:
+    """Why the last target tried was the one, in one line."""
+    rule = f", rule {decision.rule!r}" if decision.rule else ""
+    failed = "".join([f"; {a.target!r} {a.mishap}" for a in attempts if a.purpose == "answer" and a.mishap])
+    notes = "".join([f"; {note}" for note in decision.notes])
+    picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
+    return f"{picked}{rule}{failed}{notes}"
+
+
+def total_usd(attempts: Sequence[Attempt]) -> float | None:
+    """What all attempts and their checks cost together; None when the price of any that used tokens is unknown."""
+    total = 0.0
+    for attempt in attempts:
+        for cost_usd in (attempt.cost_usd, *[f.cost_usd for f in attempt.findings]):
+            if cost_usd is None:
+                return None
+            total += cost_usd
+    return total

@@ -49,15 +49,22 @@ class RetryBudget:
 
     def may_repeat(self) -> bool:
         """Whether a call may ask a target again that failed it; if so, it is counted as doing it."""
+        if self.may_hedge():
+            return True
+        now = self._clock()
+        if self._reserve_used.value(now) + 1 > RESERVE:
+            return False
+        self._reserve_used.add(1, now)
+        return True
+
+    def may_hedge(self) -> bool:
+        """As `may_repeat` for a second target of a late call, which has no reserve: it makes calls faster, it does not save them."""
         now = self._clock()
         is_within = self._extras.value(now) + 1 <= EXTRA_SHARE * self._requests.value(now)
         if is_within and self._extra_usd.value(now) <= EXTRA_SHARE * self._usd.value(now):
             self._extras.add(1, now)
             return True
-        if self._reserve_used.value(now) + 1 > RESERVE:
-            return False
-        self._reserve_used.add(1, now)
-        return True
+        return False
 
     def ended(self, costs_usd: Sequence[float | None]) -> None:
         """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""

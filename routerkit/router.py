@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 import time
 import weakref
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Self
 
 from routerkit import addressing, embedding
@@ -24,6 +22,7 @@ from routerkit.errors import NoCandidateError
 from routerkit.escalation import Course
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
+from routerkit.extras import Extras
 from routerkit.features import features
 from routerkit.health import HealthBoard
 from routerkit.inquiry import Inquiry
@@ -34,7 +33,6 @@ from routerkit.pursuit import apursue, pieces, pursue
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
-from routerkit.retry_budget import RetryBudget
 from routerkit.router_state import RouterState
 from routerkit.running import Running, break_off
 from routerkit.scorecard import now_utc
@@ -88,7 +86,7 @@ class Router:
         """What production has taught since the scorecard was measured; whoever watches the reports replaces it as a whole."""
         self._warmth, self._listener = WarmBoard(clock), Listener()
         self._around = Surroundings(clock, self._rng, self._health, Lanes(clock))
-        self._repeats: dict[str, RetryBudget] = defaultdict(partial(RetryBudget, clock))  # by pool
+        self._extras = Extras(clock)
 
     @property
     def state(self) -> RouterState:
@@ -163,7 +161,7 @@ class Router:
             await self._aask(call, state)
             if call.decision.steps:
                 return await self._averified(call, state)
-            reply = await adrive(self._steps(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep)
+            reply = await adrive(self._steps(call, state), call, lambda t, r, _: state.provider(t).acomplete(r), self._asleep)
             call.replied(reply)
             return call.signed(reply)
 
@@ -202,7 +200,7 @@ class Router:
                 for chunk in pieces(await self._averified(call, state), call):
                     yield chunk
                 return
-            opened = await adrive(self._steps(call, state), call, lambda t, r: aprime(state.provider(t).astream(r), call), self._asleep)
+            opened = await adrive(self._steps(call, state), call, lambda t, r, c: aprime(state.provider(t).astream(r), c), self._asleep)
             try:
                 for chunk in opened.head:
                     yield chunk
@@ -273,7 +271,8 @@ class Router:
         reign = self._reign
         decision = self._decide(request, reign.state)
         purse = self._budgets.purse(request, decision, reign.state)
-        around = self._around.of_call(request, purse, self._repeats[decision.pool], decision.features.caller)
+        late_after = self._extras.late_after(decision, reign.state.hedged, is_stream=is_stream) if reign.state.hedged else None
+        around = self._around.of_call(request, purse, self._extras.repeats(decision.pool), decision.features.caller, late_after)
         return Running(Call(request, decision, around, at=decision.at, is_stream=is_stream), reign, self._finish)
 
     def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
@@ -293,7 +292,7 @@ class Router:
 
     def _finish(self, call: Call) -> None:
         record = call.record()
-        self._repeats[record.decision.pool].ended([attempt.cost_usd for attempt in record.attempts])
+        self._extras.ended(record, self.state.hedged)
         self._explore_budget.charge(record)
         self._warmth.remember(record, self.state.pools.get(record.decision.pool))
         notify(self._observers, record)

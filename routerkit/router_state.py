@@ -48,6 +48,8 @@ class RouterState:
 
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     """By pool."""
+    hedged: frozenset[str] = frozenset()
+    """Pools whose late calls ask a second target as well."""
 
     def arm(self, pool: Pool, request: Request, at: datetime) -> Arm | None:
         """What a request to this pool is assigned; None when no experiment runs."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from routerkit.budget import Purse
 from routerkit.errors import ProviderError
+from routerkit.extras import LateAfter
 from routerkit.fair_queue import PRIORITIES, USUAL, Priority
 from routerkit.health import Caller, HealthBoard
 from routerkit.lanes import Lanes
@@ -32,10 +33,14 @@ class Surroundings:
     caller: Caller | None = None
     request: Request | None = None
     """What the call is about; None = nobody knows how much it matters."""
+    late_after: LateAfter | None = None
+    """When a second target is asked as well; None = never."""
 
-    def of_call(self, request: Request, purse: Purse | None, repeats: RetryBudget, caller: Caller) -> Surroundings:
+    def of_call(
+        self, request: Request, purse: Purse | None, repeats: RetryBudget, caller: Caller, late_after: LateAfter | None
+    ) -> Surroundings:
         """The same for one call."""
-        return Surroundings(self.clock, self.rng, self.health, self.lanes, purse, repeats, caller, request)
+        return Surroundings(self.clock, self.rng, self.health, self.lanes, purse, repeats, caller, request, late_after)
 
     @property
     def priority(self) -> Priority:

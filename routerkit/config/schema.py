@@ -179,6 +179,8 @@ class PoolSection(Section):
     usd_per_day: Dollars | None = None
     """What all calls to the pool together may cost per UTC day."""
     experiment: ExperimentSection | None = None
+    hedge: bool = False
+    """Whether late calls ask a second target as well."""
 
 
 class PolicySection(Section):
