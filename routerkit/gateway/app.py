@@ -24,6 +24,7 @@ from routerkit.gateway.metrics import Metrics
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_events import RESPONSES
+from routerkit.gateway.tracing import follow
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
 from routerkit.messages import Json, Request
@@ -107,6 +108,7 @@ class Gateway:
         key = None if self._gate is None else self._gate.check(exchange)
         if key is None:
             check_local(exchange.headers)
+        follow(exchange.headers)
         await self._handler(exchange)(exchange, key)
 
     def _handler(self, exchange: Exchange) -> Handler:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from routerkit.gateway.listener import listening
 from routerkit.gateway.server import Address, build, listen
+from routerkit.observe import Observer
 from routerkit.router import Router
 from tests.servers.strict_openai import StrictOpenAI
 
@@ -64,13 +67,15 @@ class Served:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: asyncio.Event | None = None
         self.url = ""
+        self.more: tuple[Observer, ...] = ()
+        """Who is told of its calls, too."""
 
     @property
     def base_url(self) -> str:
         return f"{self.url}/v1"
 
     def start(self) -> None:
-        gateway, self.router = build(self.config)
+        gateway, self.router = build(self.config, more=self.more)
         sock = listen(Address(port=0))
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         begun = threading.Event()
@@ -95,6 +100,17 @@ class Served:
         self._thread.join(20)
         assert not self._thread.is_alive()
         self._loop = None
+
+
+@contextmanager
+def dialled(served: Served) -> Iterator[http.client.HTTPConnection]:
+    """One connection to a gateway, for requests one after the other."""
+    place = urlsplit(served.url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=20)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 @contextmanager
