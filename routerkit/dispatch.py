@@ -97,7 +97,7 @@ def attempts(
     for i, target in enumerate(targets):
         if window and target.context_tokens is not None and target.context_tokens <= window:
             continue  # a shorter window than the one that just overflowed cannot fit
-        if any(target is asked for asked, _ in failed):
+        if failed and any(target is asked for asked, _ in failed):
             continue  # as the second target of an attempt that was hedged
         if failed and around.repeats is not None:
             around.repeats.failed_over()

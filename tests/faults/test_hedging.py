@@ -12,8 +12,11 @@ import pytest
 
 from routerkit import AllAttemptsFailedError, Chunk, Policy, Pool, ProviderError, Reply, Request, Retry, Router, RouterState, Usage
 from routerkit.hedging import FEWEST_CALLS
+from routerkit.providers.openai_compatible import OpenAICompatible
 from routerkit.testing import Recorder, make_reply, make_target
 from tests.faults.virtual_time import VirtualLoop, run
+from tests.servers.fault import Fault
+from tests.servers.strict_openai import StrictOpenAI
 
 ASK = Request("pool", ({"role": "user", "content": "x" * 40},), timeout_s=60.0)
 
@@ -224,3 +227,26 @@ def test_both_attempts_reserve_and_settle(form: str, usd_per_day: float, hedged:
 
     run(late(), world.loop)
     assert (2, hedged) == (world.a.hits, world.b.hits)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_loser_is_closed_at_once_on_real_connections(is_stream: bool) -> None:
+    """The winner's stream goes on in the caller's task though it began in another; the loser's socket is closed within 100 ms."""
+    with StrictOpenAI() as slow, StrictOpenAI() as quick:
+        providers = {"slow": OpenAICompatible(slow.base_url, slow.api_key), "quick": OpenAICompatible(quick.base_url, quick.api_key)}
+        pool, recorder = Pool("pool", tuple(make_target(name) for name in providers), "fallback"), Recorder()
+        state = RouterState({"pool": pool}, providers, {"fallback": Policy("fallback", "fallback")}, hedged=frozenset({"pool"}))
+        router = Router(state, observers=[recorder])
+
+        async def ask() -> str:
+            if not is_stream:
+                return (await router.acomplete(ASK)).text
+            return "".join([chunk.text async for chunk in router.astream(ASK)])
+
+        for _ in range(FEWEST_CALLS):
+            answer = await ask()
+        slow.script(Fault(hang=True))
+        assert answer == await ask()
+        assert await asyncio.to_thread(slow.wait_until_idle, 0.1)
+        assert ["outrun", None] == [attempt.error_code for attempt in recorder.records[-1].attempts]
+        router.close()
