@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.refusal import bad
+from routerkit.gateway.tool_names import portable_name
 from routerkit.messages import Json
 
 Object = Mapping[str, Json]
@@ -61,7 +62,7 @@ def _message(message: Object) -> Iterator[Object]:
 
 def _assistant(blocks: Sequence[Object]) -> Object:
     calls = [
-        {"id": b.get("id"), "type": "function", "function": {"name": b.get("name"), "arguments": _json(b.get("input") or {})}}
+        {"id": b.get("id"), "type": "function", "function": {"name": _name(b), "arguments": _json(b.get("input") or {})}}
         for b in blocks
         if b.get("type") == "tool_use"
     ]
@@ -130,8 +131,13 @@ def _tools(body: Object) -> dict[str, Json]:
 def _tool(tool: Object) -> Object:
     if not isinstance(tool.get("name"), str) or not tool["name"]:
         raise bad("tools[].name is missing; it must be a text", param="tools")
-    function = {"name": tool.get("name"), "description": tool.get("description") or "", "parameters": tool.get("input_schema") or {}}
+    function = {"name": _name(tool), "description": tool.get("description") or "", "parameters": tool.get("input_schema") or {}}
     return {"type": "function", "function": function, **_mark(tool)}
+
+
+def _name(tool: Object) -> Json:
+    name = tool.get("name")
+    return portable_name(name) if isinstance(name, str) else name
 
 
 def _tool_choice(value: Json, names: Sequence[Json]) -> dict[str, Json]:
@@ -141,7 +147,7 @@ def _tool_choice(value: Json, names: Sequence[Json]) -> dict[str, Json]:
     if kind == "tool":
         if choice.get("name") not in names:
             raise bad(f"tool_choice names {str(choice.get('name'))[:40]!r}, which is no tool that you run", param="tool_choice")
-        return {**found, "tool_choice": {"type": "function", "function": {"name": choice.get("name")}}}
+        return {**found, "tool_choice": {"type": "function", "function": {"name": _name(choice)}}}
     if not isinstance(kind, str) or kind not in _CHOICES:
         raise bad("tool_choice.type must be auto, any, tool or none", param="tool_choice")
     return {**found, "tool_choice": _CHOICES[kind]}

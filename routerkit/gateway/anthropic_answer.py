@@ -12,6 +12,7 @@ from routerkit.gateway.chat import comment
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.refusal import Refusal
+from routerkit.gateway.tool_names import changed_names
 from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
 
 _STOPS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
@@ -24,7 +25,8 @@ def message(reply: Reply, asked: Mapping[str, Json]) -> dict[str, Any]:
         blocks.append({"type": "thinking", "thinking": reply.reasoning, "signature": ""})
     if reply.text or reply.refusal:
         blocks.append({"type": "text", "text": reply.text or reply.refusal})
-    blocks += [{"type": "tool_use", "id": c.id, "name": c.name, "input": _input(c.arguments)} for c in reply.tool_calls]
+    names = _changed_names(asked) if reply.tool_calls else {}
+    blocks += [{"type": "tool_use", "id": c.id, "name": names.get(c.name, c.name), "input": _input(c.arguments)} for c in reply.tool_calls]
     stop = "refusal" if reply.refusal else _stop(reply.finish_reason, has_calls=bool(reply.tool_calls))
     return {**_head(reply.model, f"msg_{reply.record_id}"), "content": blocks, "stop_reason": stop, "usage": _usage(reply.usage)}
 
@@ -34,6 +36,7 @@ class MessageEvents:
 
     def __init__(self, asked: Mapping[str, Json]) -> None:
         self._shows_thinking = _wants_thinking(asked)
+        self._names = _changed_names(asked)
         self._is_open = self._has_begun = self._has_calls = False
         self._index = -1
         self._block: object = None
@@ -73,7 +76,8 @@ class MessageEvents:
 
     def _call(self, call: ToolCallDelta) -> bytes:
         self._has_calls = True
-        out = self._in(call.index, {"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
+        name = self._names.get(call.name or "", call.name)
+        out = self._in(call.index, {"type": "tool_use", "id": call.id, "name": name, "input": {}})
         return out + (self._delta({"type": "input_json_delta", "partial_json": call.arguments}) if call.arguments else b"")
 
     def _in(self, block: object, start: dict[str, Any]) -> bytes:
@@ -99,6 +103,12 @@ def _wants_thinking(asked: Mapping[str, Json]) -> bool:
 def _stop(finish: str, *, has_calls: bool) -> str:
     """Why the answer ended. Many servers say `stop` beside forced tool calls, which Anthropic's clients would then never make."""
     return _STOPS["tool_calls"] if has_calls and finish == "stop" else _STOPS.get(finish, "end_turn")
+
+
+def _changed_names(asked: Mapping[str, Json]) -> Mapping[str, str]:
+    tools = asked.get("tools")
+    names = [tool.get("name") for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
+    return changed_names(name for name in names if isinstance(name, str))
 
 
 def _head(model: str, message_id: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.refusal import Refusal, bad
+from routerkit.gateway.tool_names import portable_name
 from routerkit.messages import Json
 
 Object = Mapping[str, Json]
@@ -32,7 +33,7 @@ class Tool(NamedTuple):
 
 def flat_name(name: Json, namespace: Json) -> str:
     """One name for a tool of a namespace; other providers have none."""
-    return f"{namespace}__{name}" if namespace else str(name or "")
+    return portable_name(f"{namespace}__{name}" if namespace else str(name or ""))
 
 
 def tools_of(body: Object) -> dict[str, Tool]:

@@ -145,6 +145,25 @@ def test_thinking_is_shown_to_those_who_asked_for_it(served, client):
     assert ["text"] == [b.type for b in client.messages.create(**ASK).content]
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_tool_names_that_openai_refuses_go_and_come_back(served, client, is_streamed):
+    names = ["mcp__" + "a" * 90, "mcp__" + "a" * 91, "mcp__docs__find.all"]
+    ask = {**ASK, "tools": [{**TOOL, "name": name} for name in names], "tool_choice": {"type": "tool", "name": names[1]}}
+    if is_streamed:
+        with client.messages.stream(**ask) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = client.messages.create(**ask)
+    call = answer.content[-1]
+    assert names[1] == call.name
+    result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
+    told = [*ASK["messages"], {"role": "assistant", "content": [call.model_dump(exclude_none=True)]}, {"role": "user", "content": [result]}]
+    del ask["tool_choice"]
+    client.messages.create(**{**ask, "messages": told})
+    sent = served.first.bodies[-1]
+    assert sent["tools"][1]["function"]["name"] == sent["messages"][1]["tool_calls"][0]["function"]["name"]
+
+
 def test_models_are_listed_for_both_sdks(served, client):
     assert ["coding", "coding/cheap", "coding/strong"] == [model.id for model in client.models.list()]
     assert "coding" == client.models.retrieve("coding").display_name
