@@ -42,8 +42,11 @@ def cheapest(case: Case) -> Columns:
 
 
 def fastest(case: Case) -> Columns:
-    """Shortest expected latency, live if known, else measured in evals; unknown last, the cheaper one first among equals."""
-    speeds = [0.0 if s is None else _HALF_S / (_HALF_S + s) for s in case.latencies_s()]
+    """Shortest expected latency, live if known, else measured in evals; the cheaper one first among equals.
+
+    What is unknown comes first and so becomes known: last, it would stay unknown while the others slow down.
+    """
+    speeds = [1.0 if s is None else _HALF_S / (_HALF_S + s) for s in case.latencies_s()]
     return (Column("latency", 1.0, speeds), _cost(case, _TIE))
 
 

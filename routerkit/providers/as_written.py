@@ -6,7 +6,7 @@ What makes that wrong (another name for the output limit, a changed conversation
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -55,7 +55,7 @@ def with_body(reply: Reply, parsed: Json, body: bytes) -> Reply:
 
 
 def _is_faithful(parsed: Json, reply: Reply) -> bool:
-    if not isinstance(parsed, dict) or reply.usage.is_estimated or reply.finish_reason not in _FINISHES:
+    if not isinstance(parsed, dict) or not parsed.get("id") or reply.usage.is_estimated or reply.finish_reason not in _FINISHES:
         return False
     choices = parsed.get("choices")
     only = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
@@ -80,6 +80,8 @@ class PassingDecoder(StreamDecoder):
         self._texts: list[str] = []
         self._events: list[bytes] = []
         self._n_noted = 0
+        self._passes: bool | None = None
+        """Whether the first event has the id that clients insist on; if not, all are written anew."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
@@ -96,6 +98,8 @@ class PassingDecoder(StreamDecoder):
                 self._note_texts()
                 super()._read([event], chunks, is_last=is_last)
             else:
+                if self._passes is None:
+                    self._passes = True
                 self._texts.append(text)
                 self._events.append(event)
         self._note_texts()
@@ -118,6 +122,12 @@ class PassingDecoder(StreamDecoder):
         if self._asks_usage or _has_choices(event):
             self._events.append(event)
 
+    def _parsed(self, event: bytes, *, is_last: bool) -> Mapping[str, Json]:
+        parsed = super()._parsed(event, is_last=is_last)
+        if self._passes is None:
+            self._passes = bool(parsed.get("id"))
+        return parsed
+
     def _joined(self, pieces: list[Chunk]) -> Chunk:
         text, calls = "".join(self._texts), tuple([call for piece in pieces for call in piece.tool_calls])
         return Chunk(
@@ -128,7 +138,8 @@ class PassingDecoder(StreamDecoder):
             model=next((piece.model for piece in pieces if piece.model), ""),
             reasoning="".join([piece.reasoning for piece in pieces]),
             refusal="".join([piece.refusal for piece in pieces]),
-            written=WrittenAnswer(_framed(self._events), text, calls),
+            extra={name: value for piece in pieces for name, value in piece.extra.items()},
+            written=WrittenAnswer(_framed(self._events), text, calls) if self._passes else None,
         )
 
 
@@ -152,6 +163,7 @@ class _Choice(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Plain(msgspec.Struct):
+    id: str
     choices: tuple[_Choice]
     error: None = None
     usage: None = None

@@ -61,6 +61,7 @@ class _Choice(Struct):
 class _Answer(Struct):
     choices: tuple[_Choice]
     usage: _Usage
+    id: str = ""
     model: str | None = None
     error: None = None
 
@@ -84,7 +85,7 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
         finish,
         _usage(used),
         answer.model or request.model,
-        written=None if request.written is None else WrittenAnswer(body, text),
+        written=None if request.written is None or not answer.id else WrittenAnswer(body, text),
     )
 
 

@@ -113,7 +113,7 @@ class TestBody:
         assert streamed_to(asked()) is None
 
 
-BODY: Any = {"model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 2}, "vendor": 1}
+BODY: Any = {"id": "1", "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 2}, "vendor": 1}
 
 
 class TestAnswer:
@@ -137,7 +137,7 @@ class TestAnswer:
 
 def event(delta: dict[str, Any] | None, finish: str | None = None, **top: Any) -> bytes:
     choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
-    return b"data: " + json.dumps({"model": "m", "choices": choices, **top}).encode() + b"\n\n"
+    return b"data: " + json.dumps({"id": "1", "model": "m", "choices": choices, **top}).encode() + b"\n\n"
 
 
 CALL = {"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{}"}}
