@@ -10,6 +10,7 @@ from routerkit.catalog import CAPABILITIES, Price, Target
 from routerkit.config.prices import ModelFacts, Wanted, wanted_of
 from routerkit.config.schema import LiteLLMSection, LocalSection, PriceSection, ProviderSection, TargetSection
 from routerkit.errors import ConfigError
+from routerkit.providers.local_models import CATALOG
 
 LOCAL_PRICE: Final = Price(0.0, 0.0, version="local: electricity not counted")
 """What a model on this machine costs."""
@@ -35,7 +36,7 @@ def build_target(name: str, section: TargetSection, provider: ProviderSection, k
     Raises:
         ConfigError: only one of the two prices is given and the map does not know the other.
     """
-    facts = _local_facts(provider) if isinstance(provider, LocalSection) else known or ModelFacts()
+    facts = _local_facts(provider, section.model) if isinstance(provider, LocalSection) else known or ModelFacts()
     return Target(
         name=name,
         provider=section.provider,
@@ -50,8 +51,9 @@ def build_target(name: str, section: TargetSection, provider: ProviderSection, k
     )
 
 
-def _local_facts(provider: LocalSection) -> ModelFacts:
-    return ModelFacts(LOCAL_PRICE, provider.context_tokens)
+def _local_facts(provider: LocalSection, model: str) -> ModelFacts:
+    known = CATALOG.get(provider.model or model)
+    return ModelFacts(LOCAL_PRICE, provider.context_tokens, can=dict.fromkeys(known.cannot, False) if known else {})
 
 
 def _capabilities(section: TargetSection, facts: ModelFacts) -> dict[str, bool]:

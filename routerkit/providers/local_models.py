@@ -19,6 +19,7 @@ _GGUF_MAGIC: Final = b"GGUF"
 _READ_BYTES: Final = 1 << 20
 _HEADER_BYTES: Final = 32 << 20
 """Metadata come before the weights; the longest vocabulary seen needs 7 MB."""
+_MEDIA: Final = ("vision", "pdf", "audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class LocalModel:
     licence: str
     licence_url: str
     about: str
+    cannot: tuple[str, ...] = _MEDIA
+    """Capabilities it is known to lack; of the others nothing is known."""
 
     @property
     def download_bytes(self) -> int:
@@ -86,6 +89,7 @@ CATALOG: Final = {
             licence="Gemma Terms of Use",
             licence_url="https://ai.google.dev/gemma/terms",
             about="Gemma 3 270M, base model: completes text, does not chat",
+            cannot=(*_MEDIA, "tools", "parallel_tools"),
         ),
     )
 }

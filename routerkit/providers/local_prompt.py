@@ -85,10 +85,10 @@ def base_prompt(request: Request) -> BasePrompt:
     question. Each form comes after two solved examples of its kind.
 
     Raises:
-        ProviderError: `invalid_request` if the request needs tools.
+        ProviderError: `no_candidate` if the request needs tools, so that another target takes it.
     """
     if request.tools:
-        raise ProviderError("a local base model cannot call tools; send this request to another target", code="invalid_request")
+        raise ProviderError("a local base model cannot call tools; send this request to another target", code="no_candidate")
     asked = text_of(request.messages[-1].get("content")).strip() if request.messages else ""
     blocks = _CODE.findall(asked)
     if blocks and _is_unfinished(blocks[-1]):

@@ -130,6 +130,16 @@ def test_missing_scorecard_is_said_and_means_unmeasured(file: Path, caplog: pyte
     assert f"{file.parent / 'scorecard.json'}: no scorecard there, so every target counts as unmeasured" in caplog.text
 
 
+def test_base_model_on_this_machine_is_known_to_call_no_tools(file: Path) -> None:
+    text = GOOD + "".join(
+        f'[providers.{n}]\nkind = "local"\nmodel = "{m}"\n[targets.{n}]\nprovider = "{n}"\nmodel = "{m}"\n'
+        for n, m in (("base", "gemma-270m"), ("chat", "smollm2"))
+    )
+    targets = plan(text + '[pools.p]\ntargets = ["base", "chat"]\n', file.parent).pools["p"].targets
+    assert [False, None] == [target.can.get("tools") for target in targets]
+    assert [False, False] == [target.can.get("vision") for target in targets]
+
+
 def test_key_sent_in_clear_to_another_machine_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         build_state(parse(GOOD.replace("127.0.0.1:9", "gpu.example:9").split("[scorecard]")[0]), tmp_path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from routerkit.errors import ProviderError
-from routerkit.messages import text_of
+from routerkit.messages import Reply, Request, text_of
 from routerkit.providers.local_prompt import base_prompt
+from routerkit.testing import ScriptedProvider, make_reply, make_router
 from tests.contracts.provider import ask
 
 CODE = 'def square(n: int) -> int:\n    """Return n squared."""\n'
@@ -57,10 +57,13 @@ def test_question_about_whole_code_is_a_question() -> None:
     assert ("", "") == (prompt.before, prompt.after)
 
 
-def test_tools_are_refused() -> None:
-    with pytest.raises(ProviderError, match="another target") as caught:
-        base_prompt(ask("Hi.", tools=({"type": "function", "function": {"name": "f"}},)))
-    assert "invalid_request" == caught.value.code
+def test_request_with_tools_goes_to_another_target() -> None:
+    class Base(ScriptedProvider):
+        def complete(self, request: Request) -> Reply:
+            return super().complete(base_prompt(request).request)
+
+    router = make_router({"base": Base([make_reply("prose")]), "chat": ScriptedProvider([make_reply("called")])})
+    assert "called" == router.complete(ask("Hi.", model="pool", tools=({"type": "function", "function": {"name": "f"}},))).text
 
 
 def test_question_is_put_after_answered_ones() -> None:
