@@ -43,11 +43,11 @@ def only_run(folder: Path) -> Iterator[None]:
     """Hold a folder for one run; the lock ends with the process, however it ends.
 
     Raises:
-        EvalError: another run holds it: both would pay for the same answers.
+        EvalError: another run holds it: both would pay for the same answers; or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "eval.lock").open("a+")
+        lock = (folder / "eval.lock").open("ab+", buffering=0)
     except OSError as exc:
         raise EvalError(f"{folder}: samples cannot be stored there ({exc.strerror or exc}); correct --data") from exc
     with lock:
@@ -55,9 +55,11 @@ def only_run(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             lock.seek(0)
-            who = lock.read(200).strip() or "another process"
+            who = lock.read(200).decode(errors="replace").strip() or "another process"
             raise EvalError(f"{folder}: an eval run writes here already ({who}); wait for it, or give another --data") from exc
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        lock.flush()
+        try:
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode())
+        except OSError as exc:
+            raise EvalError(f"{folder}: samples cannot be stored there ({exc.strerror or exc}); free the disk, or correct --data") from exc
         yield

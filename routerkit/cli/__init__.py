@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from typing import Final
 
 from routerkit.errors import RouterKitError
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a full disk, a used-up quota and a limit on file sizes answer."""
 
 
 def main() -> None:
@@ -23,3 +28,9 @@ def main() -> None:
         # The reader left (`| head`); closing stderr keeps the interpreter from complaining about unflushed output.
         sys.stderr.close()
         sys.exit(1)
+    except OSError as exc:
+        if exc.errno not in _NO_ROOM:
+            raise
+        where = f"{exc.filename}: " if exc.filename else ""
+        print(f"routerkit: {where}{exc.strerror}; free the disk, then run the same command again", file=sys.stderr)
+        sys.exit(2)

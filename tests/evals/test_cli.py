@@ -10,6 +10,7 @@ import pytest
 
 from routerkit.cli import main
 from tests.evals.making import make_value_task
+from tests.full_disk import largest_file
 
 CONFIG = """
 [providers.sim]
@@ -89,6 +90,14 @@ def test_stored_samples_answer_sql(project: Path, monkeypatch: pytest.MonkeyPatc
     capsys.readouterr()
     assert 0 == routerkit(monkeypatch, "eval", "sql", "SELECT count(*) AS n FROM samples")
     assert {"n": 2} == json.loads(capsys.readouterr().out)
+
+
+def test_full_disk_is_one_line_before_anything_is_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with largest_file(0):
+        assert 2 == routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl")
+    assert "routerkit: data: samples cannot be stored there (File too large); free the disk" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import subprocess
@@ -141,6 +142,14 @@ def test_interrupt_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     code, _, err = run("init")
     assert 130 == code
     assert "Traceback" not in err
+
+
+def test_full_disk_is_one_line_and_code_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "tasks.jsonl.journal")
+
+    monkeypatch.setattr(cli_app, "app", full)  # the command tree itself, because none of its commands fails so at will
+    assert (2, "", "routerkit: tasks.jsonl.journal: No space left on device; free the disk, then run the same command again\n") == run()
 
 
 def test_reader_that_leaves_early_causes_no_noise(tmp_path: Path) -> None:
