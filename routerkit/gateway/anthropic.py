@@ -15,7 +15,19 @@ Object = Mapping[str, Json]
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 _SAME: Final = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream", "service_tier")
 KNOWN: Final = frozenset(
-    {*_SAME, "messages", "system", "tools", "tool_choice", "stop_sequences", "metadata", "thinking", "context_management", "output_config"}
+    {
+        *_SAME,
+        "cache_control",
+        "messages",
+        "system",
+        "tools",
+        "tool_choice",
+        "stop_sequences",
+        "metadata",
+        "thinking",
+        "context_management",
+        "output_config",
+    }
 )
 _UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send may be unhashable
 """Signed by one model and refused by all others; the next target may be another one."""
@@ -33,7 +45,8 @@ def chat_body(body: Object) -> Object:
     if not isinstance(body.get("max_tokens"), int):
         raise bad("max_tokens is missing; it must be a whole number", param="max_tokens")
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
-    found["messages"] = [*_system(body.get("system")), *(m for message in _objects(body, "messages") for m in _message(message))]
+    messages = [*_system(body.get("system")), *(m for message in _objects(body, "messages") for m in _message(message))]
+    found["messages"] = _with_mark(messages, _mark(body))
     found |= _tools(body) | _text_format(body.get("output_config"))
     if body.get("stop_sequences"):
         found["stop"] = body["stop_sequences"]
@@ -109,6 +122,18 @@ def _part(block: Object) -> Object:
         case "document", {"type": "text", "data": text}:
             return {"type": "text", "text": text, **_mark(block)}
     raise bad(f"a content block of type {str(block.get('type'))[:40]!r} cannot be routed; send text, image, tool_use or tool_result")
+
+
+def _with_mark(messages: Sequence[Object], mark: Object) -> list[Object]:
+    """A mark for the whole request is one at its end, wherever that will be next time."""
+    if not mark or not messages:
+        return list(messages)
+    *before, last = messages
+    content = last.get("content")
+    if last.get("role") == "tool" or not content:
+        return [*before, {**last, **mark}]
+    parts = _objects({"content": [{"type": "text", "text": content}] if isinstance(content, str) else content}, "content")
+    return [*before, {**last, "content": [*parts[:-1], {**parts[-1], **mark}]}]
 
 
 def _mark(block: Object) -> Object:

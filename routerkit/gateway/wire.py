@@ -33,6 +33,7 @@ _OWN: Final = frozenset(
 _PASSED: Final = frozenset(
     {
         "audio",
+        "chat_template_kwargs",
         "frequency_penalty",
         "logit_bias",
         "logprobs",
@@ -42,6 +43,7 @@ _PASSED: Final = frozenset(
         "prediction",
         "presence_penalty",
         "prompt_cache_key",
+        "prompt_cache_retention",
         "reasoning",
         "reasoning_effort",
         "repetition_penalty",

@@ -118,6 +118,13 @@ def test_cache_marks_stay_where_the_caller_put_them():
     assert [MARK, {}, MARK, MARK] == [_mark_of(message) for message in chat["messages"]]
 
 
+@pytest.mark.parametrize("content", ["hi", [{"type": "text", "text": "a"}, {"type": "text", "text": "hi"}]])
+def test_mark_of_the_whole_request_is_one_at_its_end(content):
+    messages = chat_body({**ASK, **MARK, "messages": [*ASK["messages"], {"role": "user", "content": content}]})["messages"]
+    assert [{}, MARK] == [_mark_of(message) for message in messages]
+    assert messages[-1]["content"][-1]["text"].endswith("hi")
+
+
 def test_tools_that_anthropic_runs_are_left_out_beside_own_ones(served, client):
     search = {"type": "web_search_20250305", "name": "web_search"}
     client.messages.create(**ASK, tools=[search, TOOL])
