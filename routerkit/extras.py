@@ -1,19 +1,37 @@
-"""What pools send beyond one request per call: how much they may repeat, and when they hedge."""
+"""What pools bound or add beyond one request per call: how much they may repeat, when they hedge, and what goes to strong targets."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from routerkit.catalog import Pool, Target
+from routerkit.ceilings import Ceilings, Tallies
 from routerkit.decision import Decision
 from routerkit.hedging import MOST_INPUT_TOKENS, Paces
+from routerkit.messages import Request
 from routerkit.record import Record
 from routerkit.retry_budget import RetryBudget
+from routerkit.rules import Rule
 
 LateAfter: TypeAlias = Callable[[str], float | None]
 """Seconds after which an answer of the target of that name is late; None = nobody knows."""
+
+
+class Bounds(Protocol):
+    """What configuration says of it."""
+
+    @property
+    def hedged(self) -> Collection[str]:
+        """Pools whose late calls ask a second target as well."""
+        ...
+
+    @property
+    def ceilings(self) -> Ceilings:
+        """Pool → target → largest share of a tenant's requests."""
+        ...
 
 
 class Extras:
@@ -22,27 +40,32 @@ class Extras:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._repeats: dict[str, RetryBudget] = defaultdict(partial(RetryBudget, clock))
         self._paces = Paces()
+        self._tallies = Tallies(clock)
 
     def repeats(self, pool: str) -> RetryBudget:
         """What the pool may repeat."""
         return self._repeats[pool]
 
-    def late_after(self, decision: Decision, hedged: Collection[str], *, is_stream: bool) -> LateAfter | None:
-        """When a call is late; None when it is not to be hedged.
+    def rules(self, request: Request, pool: Pool, state: Bounds, named: Target | None) -> tuple[Rule, ...]:
+        """What bounds say of a request; `named` is the target that it asks for by name."""
+        return self._tallies.rules(request, pool, state.ceilings, named) if state.ceilings else ()
 
-        Args:
-            decision: That of the call.
-            hedged: Pools that ask for it.
-            is_stream: Whether only the first content counts.
+    def begin(self, request: Request, decision: Decision, state: Bounds, *, is_stream: bool) -> LateAfter | None:
+        """A call begins.
+
+        Returns:
+            When it is late, to its first content if it is a stream; None when it is not to be hedged.
         """
+        if state.ceilings:
+            self._tallies.decided(request, decision, state.ceilings)
         # The answers of a cascade are checked one after the other; racing them would pay for the dear one every time.
-        if decision.pool not in hedged or decision.steps or decision.features.input_tokens > MOST_INPUT_TOKENS:
+        if decision.pool not in state.hedged or decision.steps or decision.features.input_tokens > MOST_INPUT_TOKENS:
             return None
         return partial(self._paces.late_after_s, is_stream=is_stream)
 
-    def ended(self, record: Record, hedged: Collection[str]) -> None:
+    def ended(self, record: Record, state: Bounds) -> None:
         """A call has ended."""
-        if record.decision.pool not in hedged:
+        if record.decision.pool not in state.hedged:
             self._repeats[record.decision.pool].ended([attempt.cost_usd for attempt in record.attempts])
             return
         needed_first = sorted(record.attempts, key=lambda attempt: attempt.error_code == "outrun")

@@ -19,7 +19,7 @@ FAILOVER_DRAW: Final = 0.5
 """Going to a target that was not tried yet costs half a repetition. It is counted and never refused: it is what saves the call."""
 
 
-class _Fading:
+class Fading:
     """A sum that forgets: what was added fades with a time constant instead of leaving a window, so that two numbers are all it takes."""
 
     __slots__ = ("_at", "_fade_s", "_sum")
@@ -28,9 +28,11 @@ class _Fading:
         self._fade_s, self._sum, self._at = fade_s, 0.0, 0.0
 
     def add(self, amount: float, now: float) -> None:
+        """Count this in."""
         self._sum, self._at = self.value(now) + amount, now
 
     def value(self, now: float) -> float:
+        """What is left of it."""
         return self._sum * math.exp((self._at - now) / self._fade_s) if self._sum else 0.0
 
 
@@ -39,9 +41,9 @@ class RetryBudget:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._requests, self._extras = _Fading(WINDOW_S), _Fading(WINDOW_S)
-        self._usd, self._extra_usd = _Fading(WINDOW_S), _Fading(WINDOW_S)
-        self._reserve_used = _Fading(RESERVE_S)
+        self._requests, self._extras = Fading(WINDOW_S), Fading(WINDOW_S)
+        self._usd, self._extra_usd = Fading(WINDOW_S), Fading(WINDOW_S)
+        self._reserve_used = Fading(RESERVE_S)
 
     def failed_over(self) -> None:
         """A call goes on with the next target."""

@@ -248,7 +248,8 @@ class Router:
             self._listener.hear(state.predictor, request.messages, facts.kind),
         )
         ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
-        decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules), ticket=ticket)
+        capped = self._extras.rules(request, pool, state, addressed.target)
+        decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules, *capped), ticket=ticket)
         if request.inputs:
             embedding.check(addressed.targets, decision)
         return reading.sign(decision) if reading else decision
@@ -271,7 +272,7 @@ class Router:
         reign = self._reign
         decision = self._decide(request, reign.state)
         purse = self._budgets.purse(request, decision, reign.state)
-        late_after = self._extras.late_after(decision, reign.state.hedged, is_stream=is_stream) if reign.state.hedged else None
+        late_after = self._extras.begin(request, decision, reign.state, is_stream=is_stream)
         around = self._around.of_call(request, purse, self._extras.repeats(decision.pool), decision.features.caller, late_after)
         return Running(Call(request, decision, around, at=decision.at, is_stream=is_stream), reign, self._finish)
 
@@ -292,7 +293,7 @@ class Router:
 
     def _finish(self, call: Call) -> None:
         record = call.record()
-        self._extras.ended(record, self.state.hedged)
+        self._extras.ended(record, self.state)
         self._explore_budget.charge(record)
         self._warmth.remember(record, self.state.pools.get(record.decision.pool))
         notify(self._observers, record)

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from routerkit.catalog import Pool, Target
+from routerkit.ceilings import Ceilings
 from routerkit.classifier import Classifier
 from routerkit.decision import Decision
 from routerkit.experiment import Arm, Experiment, unit_of
@@ -48,6 +49,8 @@ class RouterState:
 
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     """By pool."""
+    ceilings: Ceilings = field(default_factory=dict)
+    """Pool → target → largest share, 0..1, of a tenant's requests."""
     hedged: frozenset[str] = frozenset()
     """Pools whose late calls ask a second target as well."""
 

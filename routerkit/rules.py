@@ -64,7 +64,8 @@ class Rule:
     avoid: tuple[str, ...] = ()
     """These come last."""
     is_firm: bool = False
-    """Whether `only` holds even if that leaves nothing; with `tags` in the condition it does, else it gives way to the rules before it."""
+    """Whether `only` holds even if that leaves nothing; with `tags` in the condition it does, else it gives way to the rules before it.
+    And whether `avoid` holds against every `prefer`."""
 
     @property
     def is_kept(self) -> bool:

@@ -105,7 +105,8 @@ SCORERS: Final[Mapping[str, Scorer]] = {
 
 def rule_column(case: Case, rules: Sequence[Rule]) -> Columns:
     """The term by which `prefer` and `avoid` of matching rules act; none when they say nothing."""
-    preferred = {name for rule in rules for name in rule.prefer}
+    bounded = {name for rule in rules if rule.is_firm for name in rule.avoid}
+    preferred = {name for rule in rules for name in rule.prefer} - bounded
     avoided = {name for rule in rules for name in rule.avoid} - preferred
     if not preferred and not avoided:
         return ()

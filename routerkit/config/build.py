@@ -88,6 +88,7 @@ def plan_state(config: Config, base: Path) -> RouterState:
         predictor=_predictor(config.scorecard, base),
         budgets=config.usd_per_day,
         pool_budgets=config.pool_usd_per_day,
+        ceilings={name: pool.max_share for name, pool in config.pools.items() if pool.max_share},
         hedged=frozenset(name for name, pool in config.pools.items() if pool.hedge),
         revision=_revision(config, targets),
         routes=routes,

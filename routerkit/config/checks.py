@@ -10,7 +10,8 @@ from routerkit.catalog import CAPABILITIES
 from routerkit.config.experiment_checks import experiment_problems
 from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknown_targets, unknown_words
 from routerkit.config.route_checks import route_problems, wish_problems
-from routerkit.config.schema import Config, PolicySection, PoolSection, RuleSection, TargetSection
+from routerkit.config.routing import PoolSection
+from routerkit.config.schema import Config, PolicySection, RuleSection, TargetSection
 from routerkit.config.verifying import verifier_problems
 from routerkit.exploring import WEIGHS_QUALITY
 from routerkit.languages import LANGUAGES
@@ -88,6 +89,7 @@ def _pool_problems(path: KeyPath, pool: PoolSection, config: Config) -> Iterator
         elif target not in config.targets:
             yield Problem((*path, "targets"), unknown("target", target, config.targets, "targets"))
     yield from _repeated((*path, "targets"), pool.targets)
+    yield from unknown_targets((*path, "max_share"), tuple(pool.max_share), pool.targets)
     if pool.policy not in config.policies and pool.policy not in POLICY_KINDS:
         yield Problem((*path, "policy"), f"unknown policy {pool.policy!r}; {nearest(pool.policy, {*config.policies, *POLICY_KINDS})}")
 

@@ -1,4 +1,4 @@
-"""Shape of the sections about what a request is about, and who decides that."""
+"""Shape of the sections about what a request is about, who decides that, and which targets it may reach."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from routerkit.classifier import TIMEOUT_S
-from routerkit.config.section import Names, Section, Share
+from routerkit.config.section import Dollars, Names, Section, Share
 from routerkit.routes import THRESHOLD
 
 
@@ -50,3 +50,17 @@ class RouteSection(Section):
     only: Names = ()
     prefer: Names = ()
     avoid: Names = ()
+
+
+class PoolSection(Section):
+    """Targets a caller addresses by one name."""
+
+    targets: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    policy: str = "cheapest_adequate"
+    usd_per_day: Dollars | None = None
+    """What all calls to the pool together may cost per UTC day."""
+    experiment: ExperimentSection | None = None
+    hedge: bool = False
+    """Whether late calls ask a second target as well."""
+    max_share: Mapping[str, Share] = {}
+    """Target → largest share of a caller's requests."""

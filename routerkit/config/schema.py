@@ -12,7 +12,7 @@ from routerkit.config.cache_section import CacheSection
 from routerkit.config.learning import OnlineSection
 from routerkit.config.ledger_section import LedgerSection
 from routerkit.config.problems import Source
-from routerkit.config.routing import ClassifierSection, ExperimentSection, RouteSection
+from routerkit.config.routing import ClassifierSection, PoolSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
 from routerkit.config.state_section import StateSection
@@ -169,18 +169,6 @@ class TargetSection(Section):
         if is_names or (isinstance(value, dict) and all(isinstance(v, bool) for v in value.values())):
             return value
         raise PydanticCustomError("capabilities", 'should be a list like ["tools", "vision"] or a table like {{ tools = true }}')
-
-
-class PoolSection(Section):
-    """Targets a caller addresses by one name."""
-
-    targets: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    policy: str = "cheapest_adequate"
-    usd_per_day: Dollars | None = None
-    """What all calls to the pool together may cost per UTC day."""
-    experiment: ExperimentSection | None = None
-    hedge: bool = False
-    """Whether late calls ask a second target as well."""
 
 
 class PolicySection(Section):
