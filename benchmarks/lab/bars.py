@@ -26,6 +26,7 @@ from routerkit_evals.lab.fit import fit_predictor
 from routerkit_evals.lab.reading import read_items, read_outcomes
 from routerkit_evals.lab.recorded import Floats, Recorded, record
 from routerkit_evals.lab.score import Bounded
+from routerkit_evals.lab.simulate import sampled
 
 PAIR = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview")
 SETTING = Setting("", None, ("static", "table", "corrected"), None, 0.97, 0, 300, {})
@@ -94,8 +95,7 @@ def labels_of(data: Recorded, benchmark: str, label: str, asked: str) -> None:
     for fit, test in folds(paired(data, benchmark), 2):
         n += len(test)
         for seed in range(10):
-            rows = np.sort(np.random.default_rng(seed).permutation(len(fit))[:300])
-            done = compare(fit.rows(rows), test, replace(setting, seed=seed))
+            done = compare(sampled(fit, 300, seed=seed), test, replace(setting, seed=seed))
             values.append(done.scored[0].metrics["apgr"].value or float("nan"))
     spread = f"{np.mean(values):.3f} (draws {min(values):.3f} to {max(values):.3f})"
     say(f"{label}, 300 labels, 2 folds x 10 draws: APGR", spread, n, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 
@@ -16,6 +17,7 @@ from routerkit_evals.lab.fit import Fitted, fit_predictor
 from routerkit_evals.lab.online import FLAT, thompson
 from routerkit_evals.lab.paths import Forecast, hull_arms, mixing_path, threshold_path, value_path
 from routerkit_evals.lab.recorded import Recorded
+from routerkit_evals.lab.simulate import sampled
 from routerkit_evals.lab.sparse import count_words, rarity, tf_idf
 from routerkit_evals.lab.table import Prior
 from tests.evals.lab_making import make_item, make_recorded, make_worded
@@ -179,6 +181,18 @@ def test_worth_of_nothing_buys_the_cheapest_and_of_everything_the_best() -> None
     assert (0.01, 0.10) == pytest.approx((path.cost[0].mean(), path.cost[-1].mean()))
     mix = mixing_path(test, ("mini", "large"), forecast)
     assert 0.055 == pytest.approx(mix.cost[50].mean())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_are_drawn_from_each_kind_in_proportion(seed: int) -> None:
+    """A tenth of the items is a tenth of each kind, however many there are; and another tenth with another seed."""
+    items = [make_item(i, kind=kind) for i, kind in enumerate(["a"] * 100 + ["b"] * 40 + ["c"] * 10)]
+    fit = make_recorded({"mini": 0.5}, 150, items=items)
+    drawn = sampled(fit, 15, seed=seed)
+    assert {"a": 10, "b": 4, "c": 1} == Counter(item.kind for item in drawn.items)
+    assert 15 == len({item.item_id for item in drawn.items})
+    assert drawn.items != sampled(fit, 15, seed=seed + 100).items
+    assert fit is sampled(fit, None, seed=seed) is sampled(fit, 150, seed=seed)
 
 
 def test_predicted_interval_holds_for_as_few_tasks_as_come(ladder: Recorded) -> None:

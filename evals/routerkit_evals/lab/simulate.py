@@ -12,7 +12,7 @@ from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
 from routerkit_evals.lab.compare import Comparison, Setting, compare
 from routerkit_evals.lab.reading import Outcome, read_items, read_outcomes
-from routerkit_evals.lab.recorded import Recorded, record, several_harnesses
+from routerkit_evals.lab.recorded import Recorded, numbered, record, several_harnesses
 
 _ENOUGH: int = 50
 """Fitted items of the same benchmark from which on the others are left out."""
@@ -33,7 +33,7 @@ class Experiment:
     policies: tuple[str, ...] = ()
     """Names, see `compare.POLICIES`; empty = those that apply."""
     n_labels: int | None = None
-    """Fitted items used; None = all."""
+    """Fitted items used, each kind in proportion; None = all."""
     verifier: Rates | None = None
     floor_share: float = 0.97
     """Quality a cascade must keep, as a share of the best single model's."""
@@ -73,7 +73,7 @@ def simulate(experiment: Experiment, on_step: Callable[[str], None] = lambda _: 
     comparisons = []
     for name in _benchmarks(test, experiment.benchmark, pair):
         on_step(f"{name or 'test'}: fitting and scoring")
-        part = _sampled(_fitting(fit, name, pair), experiment)
+        part = sampled(_fitting(fit, name, pair), experiment.n_labels, seed=experiment.seed)
         comparisons.append(compare(part, test.only(name), _setting(experiment, pair, name)))
     if not comparisons:
         raise EvalError(_nothing(experiment, test))
@@ -100,11 +100,20 @@ def _fitting(fit: Recorded, benchmark: str, pair: tuple[str, str] | None) -> Rec
     return part.rows(np.flatnonzero(~np.isnan(part.score).all(axis=1)))
 
 
-def _sampled(fit: Recorded, experiment: Experiment) -> Recorded:
-    if experiment.n_labels is None or experiment.n_labels >= len(fit):
+def sampled(fit: Recorded, n_labels: int | None, *, seed: int) -> Recorded:
+    """Some of the items, each kind in proportion: systematic sampling, so that no kind is missed that makes up an n-th.
+
+    Args:
+        fit: What there is.
+        n_labels: Items to keep; None = all.
+        seed: Of the draw.
+    """
+    if n_labels is None or n_labels >= len(fit):
         return fit
-    chosen = np.random.default_rng(experiment.seed).permutation(len(fit))[: experiment.n_labels]
-    return fit.rows(np.sort(chosen))
+    rng, kinds = np.random.default_rng(seed), numbered([item.kind for item in fit.items])
+    in_order = np.lexsort((rng.random(len(fit)), rng.permutation(kinds.max() + 1)[kinds]))
+    places = (rng.random() + np.arange(n_labels)) * len(fit) / n_labels
+    return fit.rows(np.sort(in_order[places.astype(np.intp)]))
 
 
 def _named(pair: tuple[str, str], *files: Sequence[Outcome]) -> tuple[str, str]:
