@@ -52,6 +52,8 @@ ErrorCode = Literal[
 ]
 """Why it failed; one code per row of the error taxonomy."""
 
+_MAX_NAME = 100
+"""How much of an unknown name is shown."""
 _KIND_OF_CODE: dict[str, ErrorKind] = {
     "rate_limit": "rate_limit",
     "auth": "auth",
@@ -135,7 +137,8 @@ class UnknownModelError(ProviderError):
     """The request addresses a pool or target that does not exist."""
 
     def __init__(self, model: str, known: Iterable[str]) -> None:
-        super().__init__(f"no pool or target named {model!r}; {nearest(model, known)}", code="not_found")
+        shown = model if len(model) <= _MAX_NAME else f"{model[:_MAX_NAME]}…"
+        super().__init__(f"no pool or target named {shown!r}; {nearest(shown, known)}", code="not_found")
         self.kind = "invalid"
 
 

@@ -119,6 +119,16 @@ def test_wrong_place_is_named(served, method, path, status):
     assert path in parsed["error"]["message"]
 
 
+@pytest.mark.parametrize("model", ["../../etc/passwd", "a%2f..%2fb", "x\r\nset-cookie: a=b", "\u2028", "m" * 10_000, "key:other/coding"])
+def test_i7_odd_model_is_a_404_in_one_line(served, caplog, model):
+    status, body, headers = post(served, with_(model=model))
+    assert (404, None) == (status, headers["set-cookie"])
+    assert "\n" not in body["error"]["message"]
+    assert len(body["error"]["message"]) < 1_000
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+    assert (0, 0) == (served.first.hits, served.second.hits)
+
+
 def test_one_refusal_is_quick(served):
     started = time.perf_counter()
     post(served, with_(api_key="sk-stolen"))
