@@ -22,6 +22,7 @@ from routerkit.providers.paced import Pacer
 from routerkit.providers.simulated import Simulated
 from routerkit.state.interface import Account
 from routerkit.store import find_drift, query, raise_alarms
+from routerkit.testing import FakeClock
 
 DAYS: Final = 14
 KINDS: Final = {"bug_fix": 0.9, "refactor": 1.0, "explain": 1.15, "test_write": 0.8}
@@ -99,7 +100,7 @@ _ERAS: Final = (
 
 def generate_calls(folder: Path, n: int, rng: random.Random) -> Path:
     """Write a configuration with its scorecard, and route `n` calls by it; the configuration's path."""
-    path, clock = _configure(folder), _Clock()
+    path, clock = _configure(folder), FakeClock(0.0)
     state, started = plan_state(read(path), folder), datetime.now(UTC) - timedelta(days=DAYS)
     instants_s = sorted(rng.uniform(0.0, DAYS * 86_400) for _ in range(n))
     with Ledger(folder) as ledger:
@@ -113,7 +114,7 @@ def generate_calls(folder: Path, n: int, rng: random.Random) -> Path:
                 now=lambda: started + timedelta(seconds=clock()),
             )
             for instant_s in during_s:
-                clock.wait_until(instant_s)
+                clock.now_s = max(clock.now_s, instant_s)
                 _call(router, era, rng, session=f"s{int(instant_s / 5_400)}")
     raise_alarms(folder, find_drift(folder, state.scorecard), state.scorecard, now=datetime.now(UTC))
     _book_today(path)
@@ -154,7 +155,7 @@ def _configure(folder: Path) -> Path:
     return path
 
 
-def _providers(era: _Era, clock: _Clock, rng: random.Random) -> dict[str, Provider]:
+def _providers(era: _Era, clock: FakeClock, rng: random.Random) -> dict[str, Provider]:
     """One per target, whose waits pass on our clock."""
 
     def pause(wait_s: float) -> None:
@@ -186,19 +187,3 @@ def _call(router: Router, era: _Era, rng: random.Random, *, session: str) -> Non
     if rng.random() < _REPORTED:
         quality = era.quality.get(reply.target, QUALITY[reply.target])
         router.report(reply.record_id, success=rng.random() < quality * KINDS[kind])
-
-
-class _Clock:
-    """Seconds that only move when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-
-    def wait_until(self, instant_s: float) -> None:
-        self.now_s = max(self.now_s, instant_s)

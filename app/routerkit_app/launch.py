@@ -73,8 +73,8 @@ def _check_password(host: str) -> None:
     )
 
 
-def run(folder: Path, port: int, *, host: str = "127.0.0.1", config: Path | None = None, is_demo: bool) -> int:
-    """Serve until interrupted; the exit code.
+def run(folder: Path, port: int, *, host: str = "127.0.0.1", config: Path, is_demo: bool) -> int:
+    """Serve until interrupted; the exit code. The configuration may be written while the app runs.
 
     Raises:
         AddressError: as `check_address`.
@@ -86,7 +86,7 @@ def run(folder: Path, port: int, *, host: str = "127.0.0.1", config: Path | None
 
             folder = Path(scratch)
             config = generate(folder)
-        shown = {FOLDER: str(folder.resolve()), **({DEMO: "1"} if is_demo else {}), **({CONFIG: str(config.resolve())} if config else {})}
+        shown = {FOLDER: str(folder.resolve()), **({DEMO: "1"} if is_demo else {}), CONFIG: str(config.resolve())}
         return _serve(command(port, host), os.environ | shown)
 
 

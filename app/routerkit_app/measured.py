@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from routerkit.intervals import Z95, wilson
 from routerkit.store import summed_sql, task_results_sql
 from routerkit_app.data import ask
 from routerkit_app.filters import Where
-
-FILL: Final = "routerkit eval run --config routerkit.toml --pool coding --tasks own"
-"""Command that measures."""
 
 
 def by_target(where: Where) -> pd.DataFrame:
@@ -39,6 +34,21 @@ def by_cell(where: Where) -> pd.DataFrame:
     """Targets and kinds, summed as view `cells` is."""
     found = ask(f"SELECT * FROM ({summed_sql('target, kind', where.sql)}) ORDER BY kind, target", where.params)  # noqa: S608  as above
     return with_interval(found)
+
+
+def apart(where: Where) -> pd.DataFrame:
+    """Targets most of whose tasks were not asked of the target with the most: `target`, `n` tasks, `n_common`, and that one as `most`.
+
+    Their shares say as much about the tasks as about them.
+    """
+    return ask(
+        f"""WITH asked AS (SELECT DISTINCT target, task_id FROM results WHERE {where.sql}),
+            most AS (SELECT target FROM asked GROUP BY target ORDER BY count(*) DESC, target LIMIT 1),
+            common AS (SELECT task_id FROM asked WHERE target = (FROM most))
+        SELECT target, count(*) AS n, count(*) FILTER (task_id IN (FROM common)) AS n_common, (FROM most) AS most
+        FROM asked GROUP BY target HAVING n_common < n / 2 ORDER BY target""",  # noqa: S608  as above
+        where.params,
+    )
 
 
 def n_samples() -> int:

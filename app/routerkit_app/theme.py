@@ -13,6 +13,9 @@ PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E0
 GOOD, BAD, FAINT = "#0072B2", "#D55E00", "#999999"
 """Better, worse, and what is only there for comparison; blue and vermilion, because red and green look alike to one man in twelve."""
 
+LEGEND_COLUMNS: Final = 2
+"""Names side by side: more would be cut off on a phone, and in a half of the page."""
+
 LIGHT: Final[Mapping[str, str]] = {
     "primaryColor": "#0072B2",
     "backgroundColor": "#FFFFFF",
@@ -38,4 +41,8 @@ def colour(field: str, names: Sequence[str], *, title: str | None = None) -> alt
     import altair as alt  # loaded here: it takes half a second, and the command line only wants the colours
 
     shades = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
-    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=shades), legend=alt.Legend(orient="top", title=title))
+    return alt.Color(
+        f"{field}:N",
+        scale=alt.Scale(domain=list(names), range=shades),
+        legend=alt.Legend(orient="top", title=title, columns=LEGEND_COLUMNS, labelLimit=150),
+    )

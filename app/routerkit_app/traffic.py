@@ -1,13 +1,8 @@
-"""Whether anything was ever routed, and how to begin."""
+"""Whether anything was ever routed."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from routerkit_app.data import ask
-
-FILL_CALLS: Final = "routerkit serve --config routerkit.toml"
-"""Command that brings calls into the ledger."""
 
 
 def n_calls() -> int:

@@ -18,6 +18,9 @@ from routerkit_app.markdown import plain
 
 _CARD_WIDTH: Final = 128
 """Pixels; six fit beside the sidebar at 1280, two on a phone."""
+_WIDE_CARD: Final = 168
+_CARD_CHARS: Final = 7
+"""Longest value that a card of the usual width does not cut off."""
 
 
 class Card(NamedTuple):
@@ -62,7 +65,8 @@ def cards(numbers: Iterable[Card]) -> None:
     """Numbers side by side, as many as fit."""
     with st.container(horizontal=True, gap="xsmall"):
         for card in numbers:
-            st.metric(plain(card.label), plain(card.value), help=plain(card.says), border=True, width=_CARD_WIDTH)
+            width = _CARD_WIDTH if len(card.value) <= _CARD_CHARS else _WIDE_CARD
+            st.metric(plain(card.label), plain(card.value), help=plain(card.says), border=True, width=width)
 
 
 def table(frame: pd.DataFrame, name: str, more: Mapping[str, ColumnConfig | str | None] | None = None) -> None:
@@ -95,6 +99,17 @@ def take_away(frame: pd.DataFrame, name: str) -> None:
 def count(n: int) -> str:
     """A number that fits on a card: 4,321 or 1.23 million."""
     return f"{n:,}" if n < 1_000_000 else f"{n / 1e6:.2f} M"
+
+
+def warn_of_other_tasks(found: pd.DataFrame) -> None:
+    """Say which targets are not comparable.
+
+    Args:
+        found: As `measured.apart` gives it.
+    """
+    if not found.empty:
+        them = ", ".join(f"{row.target} ({row.n_common:,} of {row.n:,} in common)" for row in found.itertuples())
+        st.warning(f"Not asked the same tasks as {plain(found['most'].iloc[0])}, so not comparable with it: {plain(them)}.")
 
 
 def usd(value: float | None) -> str:

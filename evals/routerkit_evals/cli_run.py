@@ -52,7 +52,7 @@ def run(
     max_usd: Annotated[float | None, typer.Option("--budget-usd", "--max-usd", help="Hard stop for this run's dollars.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(min=0, help="Hard stop for this run's tokens, in and out.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="No new answer is asked for after this time.")] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 4096,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens; at most half of a target's context.")] = 4096,
     workers: Workers = 2,
     solver: Annotated[str, typer.Option(help="How an answer is got: one-shot, two-tries or agent.")] = "one-shot",
     answer_format: Annotated[str, typer.Option(help="Form of answers that are files: whole, search-replace or diff.")] = "whole",

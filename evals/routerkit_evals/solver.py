@@ -88,7 +88,7 @@ class OneShot:
             router: Where requests go.
             pool: Pool of the targets.
             timeout_s: Longest wait for one answer.
-            max_tokens: Longest answer.
+            max_tokens: Longest answer; a target with a small context window gets half of the window, so that a prompt fits, too.
             epoch_key: Body parameter that carries the number of a repetition; recordings call it `sample`.
             answer_format: Form of answers that are files.
 
@@ -114,7 +114,7 @@ class OneShot:
         request = Request(
             model=f"{self._pool}/{target}",
             messages=tuple(messages),
-            max_tokens=self._max_tokens,
+            max_tokens=self._longest(target),
             extra={self._epoch_key: epoch} if epoch or self._epoch_key != "seed" else {},
             kind=task.category,
             agent=AGENT,
@@ -126,6 +126,11 @@ class OneShot:
         except ProviderError as exc:
             return failed(exc)
         return _answered(reply, time.monotonic() - started)
+
+    def _longest(self, target: str) -> int:
+        windows = {t.name: t.context_tokens for t in self._router.state.pools[self._pool].targets}
+        window = windows.get(target)
+        return self._max_tokens if window is None else min(self._max_tokens, window // 2)
 
     def read(self, task: Task, answer: Answer, *, files: Mapping[str, str] | None = None) -> Answer:
         """An answer that consists of edits, as the whole files they come to; edits that do not apply are a format failure.

@@ -28,10 +28,9 @@ def app_command(
     except AddressError as error:
         print(f"routerkit app: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    used = config or (_DEFAULT if _DEFAULT.exists() else None)
-    shown = folder or _folder(used)
+    shown = folder or _folder(config or (_DEFAULT if _DEFAULT.exists() else None))
     print(f"routerkit app on http://{host}:{port} shows {'generated data' if demo else shown} (Ctrl-C stops it)", file=sys.stderr)
-    raise typer.Exit(run(shown, port, host=host, config=used, is_demo=demo))
+    raise typer.Exit(run(shown, port, host=host, config=config or _DEFAULT, is_demo=demo))
 
 
 def _folder(config: Path | None) -> Path:

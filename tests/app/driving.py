@@ -35,3 +35,9 @@ def show(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_demo: b
     assert not shown.exception, shown.exception
     assert not shown.error, shown.error
     return shown
+
+
+def titles(shown) -> list[str]:
+    """What stands over the charts of a page, in order: what is shown, a colon, what to see."""
+    found = [m.value.replace("\\", "").strip("*") for m in shown.markdown if m.value.startswith("**") and ": " in m.value]
+    return [title for title in found if "Params(" not in title and "\n" not in title]

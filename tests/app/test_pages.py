@@ -13,8 +13,9 @@ from routerkit import Request
 from routerkit.ledger import Ledger
 from routerkit.store import CALLS, OUTPUTS, RUNS, SAMPLES, Row, SegmentWriter
 from routerkit.testing import ScriptedProvider, make_reply, make_router
-from tests.app.driving import prepare, show
+from tests.app.driving import prepare, show, titles
 
+streamlit = pytest.importorskip("streamlit", reason="the app extra is not installed")
 pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warnings are Streamlit's and altair's own
 
@@ -74,6 +75,7 @@ def test_page_shows_generated_data_and_says_so(page, generated, monkeypatch):
     assert "Generated data" in shown.warning[0].value
     assert not shown.info
     assert len(shown.dataframe) > 0
+    assert len(shown.get("vega_lite_chart")) <= len(titles(shown))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -106,6 +108,28 @@ def test_calls_without_price_leave_the_spend_unknown(tmp_path, monkeypatch):
     shown = show("overview", tmp_path, monkeypatch)
     assert "unknown" == metrics(shown)["Spent"]
     assert "saved is unknown" in " ".join(c.value for c in shown.caption)
+
+
+def call(record_id: str, **more: object) -> Row:
+    """Row of `calls`, answered just now."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    return {"record_id": record_id, "called_at": now, "status": "ok", "target": "a", "n_attempts": 1, "cost_usd": 0.5, **more}  # type: ignore[return-value]
+
+
+def test_kept_alive_counts_failures_and_no_rejected_answers(tmp_path, monkeypatch):
+    """The second call went on because a check said so, not because anything failed."""
+    failed, fine = {"target": "a", "error_code": "overloaded"}, {"target": "b", "error_code": None}
+    rows = [call("r1", n_attempts=2, attempts=[failed, fine]), call("r2", n_attempts=2, n_steps=2, attempts=[fine, fine]), call("r3")]
+    write(tmp_path, CALLS.name, *rows)
+    assert "1" == metrics(show("overview", tmp_path, monkeypatch))["Kept alive"]
+
+
+def test_repeated_answers_are_counted_with_what_the_first_ones_cost(tmp_path, monkeypatch):
+    write(tmp_path, CALLS.name, call("r1"), *(call(f"r{i}", n_attempts=0, cost_usd=0.0, cached_from="r1") for i in (2, 3)))
+    shown = show("overview", tmp_path, monkeypatch)
+    (card,) = [m for m in shown.metric if m.label == "Repeated"]
+    assert "66.7%" == card.value.replace("\\", "")
+    assert "cost $1" in card.help.replace("\\", "")
 
 
 def test_filter_in_the_address_narrows(generated, monkeypatch):
@@ -145,6 +169,18 @@ def test_compare_shows_the_right_answer_beside_the_wrong_one(tmp_path, monkeypat
     shown = show("compare", tmp_path, monkeypatch)
     assert ["of good", "of poor"] == [c.value for c in shown.code[:2]]
     assert "+33.3%" == metrics(shown)["A less B"]
+
+
+@pytest.mark.parametrize("page", ["models", "kinds"])
+def test_targets_that_were_asked_other_tasks_are_named(page, tmp_path, monkeypatch):
+    """A share of easy tasks beside one of hard tasks says nothing about the targets."""
+    rows = [sample(t, f"t{i}", is_solved=i < 3) for t in ("a", "b") for i in range(4)]
+    write(tmp_path, SAMPLES.name, *rows)
+    assert not show(page, tmp_path, monkeypatch).warning
+    write(tmp_path, SAMPLES.name, *(sample("c", f"easy{i}", is_solved=True) for i in range(3)))
+    streamlit.cache_data.clear()
+    (warning,) = show(page, tmp_path, monkeypatch).warning
+    assert "c (0 of 3 in common)" in warning.value.replace("\\", "")
 
 
 def test_infrastructure_failures_are_in_no_share(tmp_path, monkeypatch):

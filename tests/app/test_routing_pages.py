@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from routerkit.ledger import Ledger
 from routerkit.store import query
 from routerkit.testing import ScriptedProvider, make_reply, make_router
 from routerkit_app.demo_traffic import generate_calls
+from tests.app.driving import titles
 
 streamlit = pytest.importorskip("streamlit", reason="the app extra is not installed")
 streamlit_testing = pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
@@ -34,9 +36,9 @@ def traffic(tmp_path_factory):
 def show(monkeypatch):
     """Runs a page of the app over a folder; `**address` is what stands behind the question mark."""
 
-    def run(page: str, folder: Path, **address: str):
+    def run(page: str, folder: Path, *, config: Path | None = None, **address: str):
         monkeypatch.setenv("ROUTERKIT_APP_FOLDER", str(folder))
-        monkeypatch.setenv("ROUTERKIT_APP_CONFIG", str(folder / "routerkit.toml"))
+        monkeypatch.setenv("ROUTERKIT_APP_CONFIG", str(config or folder / "routerkit.toml"))
         monkeypatch.delenv("ROUTERKIT_APP_DEMO", raising=False)
         at = streamlit_testing.AppTest.from_file(str(MAIN), default_timeout=60)
         for name, value in address.items():
@@ -69,6 +71,7 @@ def test_page_shows_traffic(show, traffic, page):
     shown = show(page, traffic)
     assert not shown.info
     assert not shown.error
+    assert len(shown.get("vega_lite_chart")) <= len(titles(shown)), titles(shown)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -138,6 +141,18 @@ def test_what_was_never_logged_is_refused_and_predicted(show, traffic, tmp_path)
     shown = show("whatif", tmp_path, policy="best")
     assert any("could never have been logged" in w.value for w in shown.warning)
     assert metric(shown, "cost per call").startswith("$")
+
+
+def test_what_if_says_what_it_does_not_look_at(show, traffic, tmp_path):
+    """Learning from reports and experiments move traffic, and this page decides without them."""
+    more = '[online]\n\n[pools.coding.experiment]\nname = "half"\nvariants = { now = "careful", other = "best" }\n'
+    path = tmp_path / "routerkit.toml"
+    path.write_text((traffic / "routerkit.toml").read_text().replace('path = "."', f'path = "{traffic}"') + more)
+    shutil.copy(traffic / "scorecard.json", tmp_path)
+    assert "Not looked at here" not in texts(show("whatif", traffic))
+    (said,) = [c.value for c in show("whatif", traffic, config=path).caption if "Not looked at here" in c.value]
+    assert "[online]" in said
+    assert "experiment of this pool" in said
 
 
 def test_drift_names_the_cell_that_got_worse(show, traffic):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from routerkit import ProviderError, Reply, ToolCall
-from routerkit.testing import ScriptedProvider, make_reply, make_router
+from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from routerkit_evals import EvalError, Grader, Program, Sandbox, Task
 from routerkit_evals.agent_solver import AgentBounds, AgentSolver
 from routerkit_evals.runner import judge
@@ -56,6 +56,15 @@ def test_right_answer_passes_in_each_form(sandbox: Sandbox, form: str, text: str
     answer = solver.solve(TASK, "a", epoch=0)
     assert "pass" == judge(TASK, answer, Grader(sandbox)).verdict
     assert text == (answer.raw or answer.text)
+
+
+@pytest.mark.parametrize(("window", "longest"), [(2_048, 1_024), (400_000, 4_096), (None, 4_096)])
+def test_small_window_keeps_room_for_the_prompt(window: int | None, longest: int) -> None:
+    """Asked for 4,096 tokens, a model with a window of 2,048 would be left out before any task."""
+    provider = ScriptedProvider([make_reply("x")])
+    router = make_router({"a": provider}, targets=[make_target("a", context_tokens=window)])
+    assert make_solver("one-shot", router, "pool").solve(TASK, "a", epoch=0).verdict is None
+    assert longest == provider.requests[0].max_tokens
 
 
 @pytest.mark.parametrize(("finish_reason", "verdict"), [("stop", "format"), ("length", "truncated")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from routerkit_app.charts.marks import INK, Picture, rows_height, titled
+from routerkit_app.charts.marks import INK, Picture, legend_height, rows_height, titled
 from routerkit_app.theme import BAD, GOOD, PALETTE, colour
 
 
@@ -16,7 +16,8 @@ def spend(agents: pd.DataFrame) -> Picture:
         agents: `agent`, `usd`, `words`.
     """
     base = alt.Chart(agents).encode(y=alt.Y("agent:N", sort="-x", title=None, axis=alt.Axis(labelLimit=180)))
-    x = alt.X("usd:Q", title="spent, $", scale=alt.Scale(domain=[0, 1.25 * (agents["usd"].max() or 1.0)], nice=False))
+    most = 1.25 * (agents["usd"].max() or 1.0)
+    x = alt.X("usd:Q", title="spent", scale=alt.Scale(domain=[0, most], nice=False), axis=alt.Axis(format="$~r", tickCount=5))
     bars = base.mark_bar(color=GOOD).encode(x=x, tooltip=["agent", "usd", "calls"])
     words = base.mark_text(align="left", dx=5, color=INK).encode(x=x, text="words:N")
     return titled(bars + words, "Spend by agent: the longest bar is where saving pays", rows_height(len(agents)))
@@ -31,11 +32,11 @@ def spend_by_day(days: pd.DataFrame) -> Picture:
     chart = alt.Chart(days).mark_bar(size=14)
     bars = chart.encode(
         x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d %b", labelOverlap=True)),
-        y=alt.Y("usd:Q", title="spent, $"),
+        y=alt.Y("usd:Q", title="spent", axis=alt.Axis(format="$~r", tickCount=5)),
         color=colour("agent", sorted(set(days["agent"]))),
         tooltip=["day", "agent", "usd"],
     )
-    return titled(bars, "Spend by day and agent: a new colour or a tall day is worth a look", 260)
+    return titled(bars, "Spend by day and agent: a new colour or a tall day is worth a look", 260 + legend_height(days["agent"].nunique()))
 
 
 def successes(agents: pd.DataFrame) -> Picture:

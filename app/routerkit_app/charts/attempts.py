@@ -18,7 +18,7 @@ def time_line(tried: pd.DataFrame) -> Picture:
     y = alt.Y("attempt:N", title=None, sort=None, axis=alt.Axis(labelLimit=220))
     base = alt.Chart(tried).encode(y=y)
     bars = base.mark_bar(height=16, minBandSize=2).encode(
-        x=alt.X("start_s:Q", title="seconds after the call began"),
+        x=alt.X("start_s:Q", title="seconds after the call began", axis=alt.Axis(tickCount=6)),
         x2="end_s:Q",
         color=outcome_colour("outcome", tried["outcome"]),
         tooltip=["attempt", "outcome", alt.Tooltip("start_s", format=".2f"), alt.Tooltip("end_s", format=".2f")],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from routerkit_app.charts.marks import INK, Picture, titled
+from routerkit_app.charts.marks import INK, Picture, legend_height, titled
 from routerkit_app.theme import BAD, GOOD, colour
 
 _SHARE = alt.Axis(format="%", tickCount=5)
@@ -53,4 +53,6 @@ def nights(frame: pd.DataFrame) -> Picture:
         base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(filled=True, size=80, opacity=1).encode(y=y, tooltip=["target", "night", "share", "n"]),
     )
-    return titled(alt.layer(*layers), "Measured at night: a target whose intervals leave each other has changed", 260)
+    return titled(
+        alt.layer(*layers), "Measured at night: a target whose intervals leave each other has changed", 260 + legend_height(len(targets))
+    )

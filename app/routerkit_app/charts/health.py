@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from routerkit_app.charts.marks import INK, Picture, outcome_colour, rows_height, titled
+from routerkit_app.charts.marks import INK, Picture, legend_height, outcome_colour, rows_height, titled
 from routerkit_app.theme import GOOD
 
 
@@ -32,7 +32,7 @@ def failures_by_day(tried: pd.DataFrame) -> Picture:
         color=outcome_colour("outcome", tried["outcome"]),
         tooltip=["day", "outcome", "attempts", alt.Tooltip("share", format=".1%")],
     )
-    return titled(chart, "Failed attempts by day: a tall day was an outage", 240)
+    return titled(chart, "Failed attempts by day: a tall day was an outage", 240 + legend_height(tried["outcome"].nunique()))
 
 
 def latencies(targets: pd.DataFrame) -> Picture:
@@ -42,7 +42,7 @@ def latencies(targets: pd.DataFrame) -> Picture:
         targets: `target`, `p50_s`, `p95_s`, `p99_s`.
     """
     base = alt.Chart(targets).encode(y=alt.Y("target:N", title=None, axis=alt.Axis(labelLimit=180)))
-    x = alt.X("p50_s:Q", title="seconds to the whole answer")
+    x = alt.X("p50_s:Q", title="seconds to the whole answer", axis=alt.Axis(tickCount=6))
     tooltip = ["target", *(alt.Tooltip(name, format=".2f") for name in ("p50_s", "p95_s", "p99_s"))]
     layers = (
         base.mark_rule(color=GOOD, opacity=0.35, strokeWidth=2).encode(x=x, x2="p99_s:Q"),
@@ -71,4 +71,5 @@ def _shares(frame: pd.DataFrame, count: str, colour: alt.Color, title: str) -> P
         color=colour,
         tooltip=["target", "outcome", count],
     )
-    return titled(bars, title, rows_height(frame["target"].nunique(), has_legend=True))
+    height = rows_height(frame["target"].nunique(), has_legend=True) + legend_height(frame["outcome"].nunique())
+    return titled(bars, title, height)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import altair as alt
 
-from routerkit_app.theme import BAD, GOOD, PALETTE
+from routerkit_app.theme import BAD, GOOD, LEGEND_COLUMNS, PALETTE
 
 Picture: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 INK: Final = "#7A7F85"
@@ -19,7 +20,9 @@ def outcome_colour(field: str, values: Iterable[str], *, good: str = "ok") -> al
     """The good outcome in the good colour, whichever others there are."""
     others = sorted(set(values) - {good})
     shades = [GOOD, *(_OTHERS[i % len(_OTHERS)] for i in range(len(others)))]
-    legend = alt.Legend(orient="top", title=None, columns=4, labelLimit=150, values=[v for v in (good, *others) if v in set(values)])
+    legend = alt.Legend(
+        orient="top", title=None, columns=LEGEND_COLUMNS, labelLimit=150, values=[v for v in (good, *others) if v in set(values)]
+    )
     scale = alt.Scale(domain=[good, *others], range=shades)
     return alt.Color(f"{field}:N", scale=scale, legend=legend)
 
@@ -34,10 +37,13 @@ def titled(chart: Picture, title: str, height: int) -> Picture:
 
     Args:
         chart: What is drawn.
-        title: What is shown, a colon, what to see: two lines, as one would be cut off on a phone.
-        height: In pixels, legend and title included.
+        title: What is shown, a colon, what to see.
+        height: In pixels, legend included.
     """
-    shown, _, see = title.partition(": ")
-    heading = alt.Title(shown, subtitle=see, subtitleColor=INK, subtitleFontSize=12)
-    finished: Picture = chart.properties(title=heading, height=height)
+    finished: Picture = chart.properties(title=title, height=height)
     return finished
+
+
+def legend_height(n: int) -> int:
+    """Pixels that a legend of so many names takes beyond its first line."""
+    return 20 * (math.ceil(n / LEGEND_COLUMNS) - 1)

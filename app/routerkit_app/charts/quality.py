@@ -7,7 +7,7 @@ from typing import Final
 import altair as alt
 import pandas as pd
 
-from routerkit_app.charts.marks import Picture
+from routerkit_app.charts.marks import Picture, legend_height
 from routerkit_app.theme import FAINT, colour
 
 _LOG_FROM: Final = 8.0
@@ -26,9 +26,8 @@ def pareto(frame: pd.DataFrame, *, title: str, unit: str, axis_format: str) -> P
         unit: Title of the horizontal axis.
         axis_format: Of its numbers, in d3's language.
     """
-    is_log = frame["x_low"].min() > 0 and frame["x_high"].max() > _LOG_FROM * frame["x_low"].min()
-    scale = alt.Scale(type="log", padding=30) if is_log else alt.Scale(zero=True, padding=30)
-    x = alt.X("x:Q", title=unit, scale=scale, axis=alt.Axis(format=axis_format, grid=False, tickCount=4, labelOverlap=True))
+    scale, note = _scale(frame)
+    x = alt.X("x:Q", title=f"{unit}{note}", scale=scale, axis=alt.Axis(format=axis_format, grid=False, tickCount=4, labelOverlap=True))
     y = alt.Y("share:Q", title="solved", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
     base = alt.Chart(frame).encode(color=colour("target", sorted(frame["target"])))
     line = alt.Chart(frame[frame["is_frontier"]]).mark_line(interpolate="step-after", color=FAINT, strokeDash=[5, 4])
@@ -47,7 +46,17 @@ def pareto(frame: pd.DataFrame, *, title: str, unit: str, axis_format: str) -> P
         base.mark_rule(strokeWidth=1.6, opacity=0.7).encode(x=alt.X("x_low:Q"), x2="x_high:Q", y=y),
         base.mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     )
-    return alt.layer(*layers).properties(title=title, height=380)
+    return alt.layer(*layers).properties(title=title, height=380 + legend_height(len(frame)))
+
+
+def _scale(frame: pd.DataFrame) -> tuple[alt.Scale, str]:
+    """A scale on which cheap and dear targets can both be told apart, and what to call it."""
+    least, most = frame.loc[frame["x"] > 0, "x"].min(), frame["x_high"].max()
+    if not most > _LOG_FROM * least:  # nor where nothing is above zero
+        return alt.Scale(zero=True, padding=30), ""
+    if frame["x_low"].min() > 0:
+        return alt.Scale(type="log", padding=30), " (logarithmic)"
+    return alt.Scale(type="sqrt", zero=True, padding=30), " (scale of square roots)"
 
 
 def heat_map(cells: pd.DataFrame, *, title: str) -> Picture:

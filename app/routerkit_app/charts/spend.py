@@ -7,6 +7,7 @@ from typing import Final, Literal
 import altair as alt
 import pandas as pd
 
+from routerkit_app.charts.marks import legend_height
 from routerkit_app.theme import BAD, FAINT, GOOD, colour
 
 Step = Literal["hour", "day"]
@@ -23,7 +24,9 @@ def spend_over_time(frame: pd.DataFrame, step: Step) -> alt.Chart:
         step: Width of a bar.
     """
     names = sorted(frame["target"].unique())
-    chart: alt.Chart = alt.Chart(frame, title=f"Spend by {step}: which target the money goes to", height=_HEIGHT)
+    chart: alt.Chart = alt.Chart(
+        frame, title=f"Spend by {step}: which target the money goes to", height=_HEIGHT + legend_height(len(names))
+    )
     bars: alt.Chart = chart.mark_bar().encode(
         x=_time(step),
         y=alt.Y("usd:Q", title="US dollars", axis=alt.Axis(format="$~f", tickCount=5)),

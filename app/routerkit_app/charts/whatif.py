@@ -30,7 +30,7 @@ def curve(frame: pd.DataFrame, *, knob: str) -> Picture:
         knob: Name of the slider.
     """
     x = alt.X(
-        "usd:Q", title="predicted dollars per call", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(format="$~g", tickCount=5)
+        "usd:Q", title="predicted dollars per call", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(format="$~r", tickCount=5)
     )
     y = alt.Y("success:Q", title="predicted successes", scale=alt.Scale(zero=False, padding=18), axis=alt.Axis(format=".0%", tickCount=5))
     base = alt.Chart(frame).encode(x=x, y=y)

@@ -15,8 +15,9 @@ from routerkit_app import columns
 from routerkit_app.charts import agents as charts
 from routerkit_app.data import ask
 from routerkit_app.filters import Where, chosen
+from routerkit_app.first_steps import to_call
 from routerkit_app.setup import Setup, setup
-from routerkit_app.traffic import FILL_CALLS, n_calls
+from routerkit_app.traffic import n_calls
 from routerkit_app.view import draw, head, nothing, table, usd
 
 _IN_CHART: Final = 12
@@ -46,7 +47,7 @@ def show() -> None:
     where = chosen().calls()
     found = _by_agent(where)
     if found.empty:
-        nothing("calls", FILL_CALLS, n_elsewhere=n_calls())
+        nothing("calls", to_call(), n_elsewhere=n_calls())
         return
     _unpriced(found)
     draw(charts.spend(_with_words(found.head(_IN_CHART))), key="spend")

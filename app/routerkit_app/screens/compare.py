@@ -12,8 +12,9 @@ from routerkit.store import task_results_sql
 from routerkit_app.charts.pairs import split_tasks
 from routerkit_app.data import ask
 from routerkit_app.filters import Where, chosen
+from routerkit_app.first_steps import to_measure
 from routerkit_app.markdown import plain
-from routerkit_app.measured import FILL, n_samples
+from routerkit_app.measured import n_samples
 from routerkit_app.pairs import Difference, difference
 from routerkit_app.view import Card, cards, draw, head, nothing, table, usd
 
@@ -28,7 +29,7 @@ def show() -> None:
     where = chosen().samples()
     targets = list(ask(f"SELECT target FROM results WHERE {where.sql} GROUP BY 1 ORDER BY count(*) DESC, 1", where.params)["target"])  # noqa: S608  columns are ours
     if len(targets) < 2:
-        nothing("two measured targets", FILL, n_elsewhere=0 if targets else n_samples())
+        nothing("two measured targets", to_measure(), n_elsewhere=0 if targets else n_samples())
         return
     a, b = _choose(targets)
     pairs = _pairs(a, b, where)

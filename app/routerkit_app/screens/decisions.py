@@ -10,8 +10,9 @@ import streamlit as st
 from routerkit_app import columns
 from routerkit_app.data import ask
 from routerkit_app.filters import Where, chosen
+from routerkit_app.first_steps import to_call
 from routerkit_app.one_call import show_call
-from routerkit_app.traffic import FILL_CALLS, n_calls
+from routerkit_app.traffic import n_calls
 from routerkit_app.view import head, nothing
 
 _COLUMNS: Final = """called_at, record_id, pool, kind, agent, session, target, status, error_code, n_attempts, latency_s, cost_usd,
@@ -41,7 +42,7 @@ def show() -> None:
     found = _found(where, wanted.strip(), _SHOWN[only])
     linked = st.query_params.get("record", "")
     if found.empty and not linked:
-        nothing("calls", FILL_CALLS, n_elsewhere=n_calls())
+        nothing("calls", to_call(), n_elsewhere=n_calls())
         return
     if not found.empty:
         _list(found)

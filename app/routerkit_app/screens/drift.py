@@ -16,6 +16,7 @@ from routerkit_app.charts import drift as charts
 from routerkit_app.charts.marks import Picture
 from routerkit_app.data import ask, folder
 from routerkit_app.filters import Filters, chosen
+from routerkit_app.first_steps import to_measure
 from routerkit_app.markdown import plain
 from routerkit_app.setup import scorecard, setup
 from routerkit_app.view import draw, head, nothing, table
@@ -58,10 +59,8 @@ def show() -> None:
     found = _found(str(folder()), card.revision, card)
     nights = ask("SELECT count(DISTINCT started_at::DATE) AS n FROM samples")["n"].iloc[0]
     if not found and not nights:
-        nothing(
-            "outcomes to compare",
-            "router.report(record_id, success=True)   # or: routerkit report RECORD --success; 50 answered calls tell about cost",
-        )
+        nothing("outcomes to compare", to_measure())
+        st.caption("Calls are compared once there are reports (`routerkit report RECORD --success`), or 50 of one target and kind.")
         return
     filters = chosen()
     looked_at = [d for d in found if d.kind in (filters.kind or (d.kind,)) and d.target in (filters.target or (d.target,))]
@@ -80,7 +79,7 @@ def drifts_frame(found: list[Drift]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "state": "ALARM" if d.is_alarm else "as measured",
+                "state": "ALARM" if d.is_alarm else "no alarm",
                 "target": d.target,
                 "kind": d.kind or "unknown",
                 "measure": d.measure,
@@ -116,7 +115,11 @@ def _production(found: list[Drift], card: Scorecard) -> None:
 
 def _days_chart(d: Drift) -> Picture:
     what = {"success": "Reported success", "cost": "Cost against what was expected", "latency": "Seconds"}[d.measure]
-    says = f"alarm: {d.figure(d.now)} since {d.since:%d %b}, was {d.figure(d.normal)}" if d.is_alarm else "as it was measured (dashed)"
+    says = (
+        f"alarm: {d.figure(d.now)} since {d.since:%d %b}, was {d.figure(d.normal)}"
+        if d.is_alarm
+        else f"no alarm, {d.figure(d.now)} over {d.n_now:,}; dashed is what it was measured to be"
+    )
     since = pd.Timestamp(d.since) if d.is_alarm else None
     return charts.days(
         days(d), measure=d.measure, normal=d.normal, since=since, title=f"{what} of {d.target} on {d.kind or 'unknown'}: {says}"

@@ -15,8 +15,9 @@ from routerkit_app import columns
 from routerkit_app.charts import health as charts
 from routerkit_app.data import ask
 from routerkit_app.filters import Where, chosen
+from routerkit_app.first_steps import to_call
 from routerkit_app.setup import Setup, setup
-from routerkit_app.traffic import FILL_CALLS, n_calls
+from routerkit_app.traffic import n_calls
 from routerkit_app.view import draw, head, nothing, table
 
 _DECISIONS: Final = 2_000
@@ -62,7 +63,7 @@ def show() -> None:
     where = chosen().calls()
     attempts = _ask(_TRIED, where)
     if attempts.empty:
-        nothing("attempts", FILL_CALLS, n_elsewhere=n_calls())
+        nothing("attempts", to_call(), n_elsewhere=n_calls())
         return
     _unfit_now(setup())
     tried = by_target(attempts)

@@ -9,10 +9,11 @@ import streamlit as st
 
 from routerkit_app.charts.quality import pareto
 from routerkit_app.filters import chosen
+from routerkit_app.first_steps import to_measure
 from routerkit_app.frontier import with_frontier
 from routerkit_app.markdown import plain
-from routerkit_app.measured import FILL, against_dollars, against_seconds, by_target, n_samples
-from routerkit_app.view import draw, head, nothing, table
+from routerkit_app.measured import against_dollars, against_seconds, apart, by_target, n_samples
+from routerkit_app.view import draw, head, nothing, table, warn_of_other_tasks
 
 _SHOWN: Final = [
     "target",
@@ -34,14 +35,15 @@ def show() -> None:
     head("Models", "Up and left is better. Bars are 95 % intervals: targets whose bars overlap are not told apart.")
     found = by_target(chosen().samples())
     if found.empty:
-        nothing("measurements", FILL, n_elsewhere=n_samples())
+        nothing("measurements", to_measure(), n_elsewhere=n_samples())
         return
+    warn_of_other_tasks(apart(chosen().samples()))
     priced, timed = with_frontier(against_dollars(found)), with_frontier(against_seconds(found))
     left, right = st.columns(2)
     with left:
-        _picture(found, priced, "dollars per task", "$~g", "price")
+        _picture(found, priced, "dollars per task", "$~r", "price")
     with right:
-        _picture(found, timed, "p95 seconds per task", "~g", "latency")
+        _picture(found, timed, "p95 seconds per task", "~r", "latency")
     joined = found.merge(priced[["target", "p_frontier"]], on="target", how="left")
     table(joined[_SHOWN], "models")
 

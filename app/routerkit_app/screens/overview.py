@@ -11,11 +11,12 @@ from routerkit.intervals import wilson
 from routerkit_app.charts.spend import Step, ends_over_time, spend_over_time
 from routerkit_app.data import ask
 from routerkit_app.filters import Filters, Where, chosen
+from routerkit_app.first_steps import to_call
 from routerkit_app.markdown import plain
 from routerkit_app.saving import Saving, saving_against_strongest
+from routerkit_app.traffic import n_calls
 from routerkit_app.view import Card, cards, count, draw, head, nothing, table, usd
 
-_FILL: Final = "routerkit serve --config routerkit.toml   # calls through it are recorded in its [ledger]"
 _HOURLY_UP_TO_DAYS: Final = 2.0
 
 
@@ -26,9 +27,9 @@ def show() -> None:
     where = filters.calls()
     totals = _totals(where)
     if not totals["n"]:
-        nothing("calls", _FILL, n_elsewhere=int(ask("SELECT count(*) AS n FROM calls")["n"].iloc[0]))
+        nothing("calls", to_call(), n_elsewhere=n_calls())
         return
-    _cards(totals, _reported(filters.calls("c.")))
+    _cards(totals, _reported(filters.calls("c.")), _rescued(where))
     _saved(saving_against_strongest(_by_cell(where), ask("SELECT target, share FROM totals")))
     step = _step(filters)
     left, right = st.columns(2)
@@ -39,11 +40,11 @@ def show() -> None:
     table(_by_target(where), "targets")
 
 
-def _cards(totals: pd.Series, reported: pd.Series) -> None:
-    n, n_unpriced, n_reported = int(totals["n"]), int(totals["n_unpriced"]), int(reported["n"])
+def _cards(totals: pd.Series, reported: pd.Series, n_rescued: int) -> None:
+    n, n_unpriced, n_reported, n_repeated = int(totals["n"]), int(totals["n_unpriced"]), int(reported["n"]), int(totals["n_repeated"])
     low, high = wilson(float(reported["n_good"]), n_reported)
     good = f"{reported['n_good'] / n_reported:.1%}" if n_reported else "not reported"
-    numbers = (
+    numbers = [
         Card("Calls", count(n), f"{n:,} calls match the filters."),
         Card(
             "Spent",
@@ -52,9 +53,12 @@ def _cards(totals: pd.Series, reported: pd.Series) -> None:
         ),
         Card("Answered", f"{totals['n_ok'] / n:.1%}", f"{n - int(totals['n_ok']):,} of {n:,} calls failed or were cancelled."),
         Card("Succeeded", good, f"router.report said so of {n_reported:,} calls; 95 % interval {low:.1%} to {high:.1%}."),
-        Card("Kept alive", count(int(totals["n_rescued"])), "Answered although the first attempt failed."),
+        Card("Kept alive", count(n_rescued), "Answered although an attempt failed: by another try, or another target."),
         Card("Cached", f"{totals['cached']:.0%}", "Share of input tokens that the provider had in its cache."),
-    )
+    ]
+    if n_repeated:  # only a configured [cache] repeats answers
+        says = f"{n_repeated:,} of {n:,} calls had the answer of an earlier one repeated, for nothing; making those had cost "
+        numbers.append(Card("Repeated", f"{n_repeated / n:.1%}", says + f"{usd(totals['repeated_usd'])}."))
     cards(numbers)
 
 
@@ -78,11 +82,23 @@ def _step(filters: Filters) -> Step:
 def _totals(where: Where) -> pd.Series:
     return ask(
         f"""SELECT count(*) AS n, coalesce(sum(cost_usd), 0) AS usd, count(*) FILTER (cost_usd IS NULL) AS n_unpriced,
-            count(*) FILTER (status = 'ok') AS n_ok, count(*) FILTER (status = 'ok' AND n_attempts > 1) AS n_rescued,
-            coalesce(sum(cached_input_tokens) / nullif(sum(input_tokens), 0), 0) AS cached
+            count(*) FILTER (status = 'ok') AS n_ok, count(cached_from) AS n_repeated,
+            coalesce(sum(cached_input_tokens) / nullif(sum(input_tokens), 0), 0) AS cached,
+            (SELECT sum(first.cost_usd) FROM (SELECT cached_from FROM calls WHERE cached_from IS NOT NULL AND {where.sql}) AS again
+                JOIN calls AS first ON first.record_id = again.cached_from) AS repeated_usd
         FROM calls WHERE {where.sql}""",  # noqa: S608  columns are ours, values are bound
-        where.params,
+        where.params * 2,
     ).iloc[0]
+
+
+def _rescued(where: Where) -> int:
+    """Answered calls with a failed attempt; a cascade whose check rejected an answer was in no danger."""
+    found = ask(
+        f"""SELECT count(*) AS n FROM calls WHERE status = 'ok' AND n_attempts > 1 AND {where.sql}
+            AND len(list_filter(attempts->>'$[*].error_code', lambda code: code IS NOT NULL)) > 0""",  # noqa: S608  as above
+        where.params,
+    )
+    return int(found["n"].iloc[0])
 
 
 def _reported(where: Where) -> pd.Series:

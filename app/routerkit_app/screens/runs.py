@@ -9,8 +9,9 @@ import streamlit as st
 
 from routerkit_app.data import FRESH_S, ask
 from routerkit_app.filters import Where, chosen
+from routerkit_app.first_steps import to_measure
 from routerkit_app.markdown import plain
-from routerkit_app.measured import FILL, n_samples
+from routerkit_app.measured import n_samples
 from routerkit_app.scorecards import what_changed
 from routerkit_app.view import head, nothing, table, usd
 
@@ -26,7 +27,7 @@ def show() -> None:
     where = chosen().samples()
     found = _runs(where)
     if found.empty:
-        nothing("runs", FILL, n_elsewhere=n_samples())
+        nothing("runs", to_measure(), n_elsewhere=n_samples())
         return
     _progress()
     table(found, "runs")

@@ -18,10 +18,11 @@ from routerkit_app.charts import whatif as charts
 from routerkit_app.data import folder
 from routerkit_app.estimates import SHOWN_MOVES, Headline, dollars, estimates_frame, headline, moves_frame, refusals, share
 from routerkit_app.filters import Filters, chosen
+from routerkit_app.first_steps import to_call, to_configure
 from routerkit_app.knobs import as_toml, knobs_of, of_kind
 from routerkit_app.markdown import plain
-from routerkit_app.setup import setup
-from routerkit_app.traffic import FILL_CALLS, n_calls
+from routerkit_app.setup import Setup, setup
+from routerkit_app.traffic import n_calls
 from routerkit_app.view import draw, head, nothing, table
 
 _SAMPLE: Final = 5_000
@@ -35,19 +36,20 @@ def show() -> None:
     head("What if", "The calls that were logged, decided again by other settings. Nothing is called, and nothing is changed.")
     found = setup()
     if found is None:
-        st.info("No configuration is known here, so there is nothing to turn. This starts the app with one:")
-        st.code("routerkit app --config routerkit.toml", language="sh")
+        st.info("No configuration is known here, so there is nothing to turn. This writes one; then load this page again:")
+        st.code(to_configure(), language="sh")
         return
     left, right = st.columns(2)
     pool = found.state.pools[left.selectbox("Pool", list(found.state.pools), key="of", bind="query-params")]
     filters = chosen()
     logged = only(_logged(str(folder()), pool.name, filters.days), filters)
     if not logged.calls:
-        nothing("calls through this pool", FILL_CALLS, n_elsewhere=n_calls())
+        nothing("calls through this pool", to_call(), n_elsewhere=n_calls())
         return
     policy = _turned(right, found.state, pool)
     _show(_replayed(found.state, pool, policy, logged))
     _say_sample(logged)
+    _say_left_out(found, pool)
     _curve(found.state, pool, policy, logged)
     st.subheader("To do so")
     st.caption("Write this into a copy of the configuration; `routerkit replay --policy new.toml` says the same as this page.")
@@ -124,6 +126,18 @@ def _figure(column: DeltaGenerator, label: str, found: Headline, better: Literal
 def _say_sample(logged: LoggedCalls) -> None:
     left_out = "".join(f", {n:,} left out ({plain(why)})" for why, n in logged.left_out.items())
     st.caption(f"{len(logged.calls):,} of {logged.n_stored:,} calls, drawn by a hash of their ids{left_out}.")
+
+
+def _say_left_out(found: Setup, pool: Pool) -> None:
+    """What this configuration's router looks at, too, and what deciding again here does not."""
+    facts = {
+        "what reports have taught since the scorecard (`[online]`)": found.config.online is not None,
+        "the text predictor, as prompts are not stored": found.state.predictor is not None,
+        "the experiment of this pool, as every call is decided by the policy chosen here": pool.name in found.state.experiments,
+    }
+    left_out = [fact for fact, is_used in facts.items() if is_used]
+    if left_out:
+        st.caption(f"Not looked at here: {'; '.join(left_out)}.")
 
 
 def _curve(state: RouterState, pool: Pool, policy: Policy, logged: LoggedCalls) -> None:
