@@ -102,10 +102,11 @@ def _result(block: Object) -> Json:
 
 
 def _plain(parts: Sequence[Object]) -> Json:
-    """Text alone where that says it all, because some servers take nothing else."""
-    if all(part.keys() == {"type", "text"} for part in parts):
-        return "\n".join(str(part["text"]) for part in parts)
-    return list(parts)
+    """One text where that says it all, because some servers take nothing else; the same one with and without a cache mark at its end."""
+    if any(part["type"] != "text" for part in parts) or any("cache_control" in part for part in parts[:-1]):
+        return list(parts)
+    text = "\n".join(str(part["text"]) for part in parts)
+    return [{"type": "text", "text": text, **_mark(parts[-1])}] if parts and _mark(parts[-1]) else text
 
 
 def _part(block: Object) -> Object:

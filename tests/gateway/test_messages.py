@@ -118,6 +118,16 @@ def test_cache_marks_stay_where_the_caller_put_them():
     assert [MARK, {}, MARK, MARK] == [_mark_of(message) for message in chat["messages"]]
 
 
+def test_turn_reads_the_same_once_its_mark_has_moved_on(served, client):
+    """A provider's prompt cache compares what it gets byte by byte: another shape is another beginning."""
+    note, question = {"type": "text", "text": "today is Friday"}, {"type": "text", "text": "weather?"}
+    later = [{"role": "assistant", "content": "where?"}, {"role": "user", "content": [{"type": "text", "text": "here", **MARK}]}]
+    client.messages.create(**{**ASK, "messages": [{"role": "user", "content": [note, {**question, **MARK}]}]})
+    client.messages.create(**{**ASK, "messages": [{"role": "user", "content": [note, question]}, *later]})
+    first, second = ([_text(m) for m in body["messages"]] for body in served.first.bodies)
+    assert first == second[:1] == [["today is Friday\nweather?"]]
+
+
 @pytest.mark.parametrize("content", ["hi", [{"type": "text", "text": "a"}, {"type": "text", "text": "hi"}]])
 def test_mark_of_the_whole_request_is_one_at_its_end(content):
     messages = chat_body({**ASK, **MARK, "messages": [*ASK["messages"], {"role": "user", "content": content}]})["messages"]
@@ -185,3 +195,9 @@ def _mark_of(message: dict) -> dict:
     """Mark of a message or of its last part."""
     parts = message["content"] if isinstance(message["content"], list) else []
     return {name: value for name, value in {**message, **(parts[-1] if parts else {})}.items() if name in MARK}
+
+
+def _text(message: dict) -> list[str]:
+    """Texts of a message, one for each part."""
+    content = message["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content]
