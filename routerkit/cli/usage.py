@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -35,7 +37,8 @@ def usage(
     if as_json:
         print(json.dumps([_facts(spend, group) for spend in found], indent=2))
     elif found:
-        print_table((group, *_HEAD), [_row(spend) for spend in found])
+        names = _key_names(place) if group == "key" else {}
+        print_table((group, *_HEAD), [_row(spend, names) for spend in found])
         _print_remarks(found)
     else:
         print(f"no calls in {place}{' since then' if since else ' yet'}")
@@ -49,9 +52,18 @@ def _facts(spend: Spend, by: UsageBy) -> dict[str, object]:
     return facts | {"usd_per_success": spend.usd_per_success if has_cost else None}
 
 
-def _row(spend: Spend) -> list[str]:
+def _key_names(place: Path) -> Mapping[str, str]:
+    """What the gateway's keys are called, by id."""
+    from routerkit.gateway.keys import KeyStore  # the gateway's own libraries are needed only here
+
+    path = place / "keys.sqlite"
+    return {key.id: f"{key.id} {key.name}" for key in KeyStore(path).all()} if path.exists() else {}
+
+
+def _row(spend: Spend, names: Mapping[str, str]) -> list[str]:
+    name = spend.name or "(none)"
     return [
-        cell(spend.name or "(none)"),
+        cell(names.get(name, name)),
         f"{spend.n_calls:,}",
         f"{spend.n_answered:,}",
         f"{spend.n_cached:,}",

@@ -10,6 +10,7 @@ import pytest
 from routerkit import ProviderError
 from routerkit.cli.usage import usage
 from routerkit.errors import ConfigError
+from routerkit.gateway.keys import KeyStore, Scope
 from routerkit.ledger import Ledger
 from routerkit.store.usage import USAGE_BY, read_spend
 from routerkit.testing import ScriptedProvider, make_reply, make_request, make_router, make_target
@@ -58,6 +59,17 @@ def test_table_shows_unknown_cost_as_unknown(folder):
     assert "$2.00" in shown
     assert "unknown" in shown
     assert "calls of unknown cost: 1" in shown
+
+
+def test_keys_are_shown_with_their_names(tmp_path):
+    key, _ = KeyStore(tmp_path / "keys.sqlite").create("nightly build", Scope())
+    with Ledger(tmp_path) as ledger:
+        router = make_router({"a": ScriptedProvider([DOLLAR, DOLLAR])}, targets=[make_target("a")], observers=[ledger])
+        for asked_by in (key.id, "deadbeef"):
+            router.complete(replace(make_request("hello"), key=asked_by))
+    shown = run(usage, "--by", "key", "--folder", tmp_path)[1]
+    assert f"{key.id} nightly build" in shown
+    assert "deadbeef " in shown
 
 
 def test_json_has_one_object_per_group(folder):
