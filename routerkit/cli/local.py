@@ -16,7 +16,13 @@ from routerkit.errors import ConfigError
 from routerkit.providers.local_models import CATALOG, HubFile, LocalModel, default_folder, parse, state
 from routerkit.providers.local_pull import pull
 
-local_app = typer.Typer(help="Small models that run on this machine's CPU.", no_args_is_help=True)
+local_app = typer.Typer(
+    help="Small models that run on this machine's CPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 _PLAIN_EVERY_S = 5.0
 

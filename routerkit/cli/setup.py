@@ -25,19 +25,19 @@ DEFAULT_PATH: Final = Path("routerkit.toml")
 
 
 def init(
-    path: Annotated[Path, typer.Option(help="File to write; never overwritten.")] = DEFAULT_PATH,
+    path: Annotated[Path, typer.Option("--config", "-c", "--path", help="File to write; never overwritten.")] = DEFAULT_PATH,
     origin: Annotated[Path | None, typer.Option("--from", help="Configuration of LiteLLM (YAML) or Portkey (JSON) to take over.")] = None,
 ) -> None:
     """Write a first configuration from the keys and servers found here, or from that of another router."""
     if path.exists():
-        raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --path")
+        raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --config")
     text, told = _found_here() if origin is None else _taken_over(origin)
     try:
         # "x" and not "w": somebody may have created it meanwhile.
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --path") from exc
+        raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --config") from exc
     for line in told:
         print(line)
     print(f"wrote {path}; next: routerkit check --config {path}" if path != DEFAULT_PATH else f"wrote {path}; next: routerkit check")

@@ -231,6 +231,19 @@ def test_check_with_a_missing_key_is_a_configuration_problem(run: Run, tmp_path:
     assert "routerkit.toml:4: providers.here.api_key: file:key: cannot read" in err
 
 
+def test_help_of_every_command_looks_alike(run: Run) -> None:
+    for name in LAZY:
+        code, out, err = run(name, "--help")
+        assert (0, True, "") == (code, out.startswith("Usage: ") and "completion" not in out, err), name
+
+
+def test_init_takes_the_file_by_the_option_that_all_others_have(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "served_models", no_server)
+    code, out, _ = run("init", "--config", "mine.toml")
+    assert (0, True) == (code, (tmp_path / "mine.toml").exists())
+    assert "next: routerkit check --config mine.toml" in out
+
+
 def test_init_writes_what_can_be_loaded_and_never_overwrites(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "served_models", no_server)
     for variable in (*KEYS.values(), "OPENAI_BASE_URL"):
