@@ -77,6 +77,7 @@ def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key h
     rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.")] = None,
     tpm: Annotated[int | None, typer.Option(min=1, help="Tokens per minute, prompt and answer.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests under way at the same time.")] = None,
+    same_per_minute: Annotated[int | None, typer.Option(min=1, help="How often the very same chat request may come.")] = None,
     priority: Annotated[
         Priority | None, typer.Option(help="Most that its requests may matter where places are scarce; default: what they say.")
     ] = None,
@@ -93,6 +94,7 @@ def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key h
         tokens_per_minute=tpm,
         at_once=concurrency,
         usd_per_day=usd_per_day,
+        same_per_minute=same_per_minute,
         priority=priority,
         expires_at=None if days is None else time.time() + days * 86_400,
     )
@@ -145,6 +147,7 @@ def _limits(scope: Scope) -> Iterator[str]:
         (scope.requests_per_minute, "{:,} requests a minute"),
         (scope.tokens_per_minute, "{:,} tokens a minute"),
         (scope.at_once, "{} at once"),
+        (scope.same_per_minute, "the same {} times a minute"),
         (scope.priority, "{} at most"),
     )
     yield from (words.format(amount) for amount, words in amounts if amount is not None)

@@ -159,7 +159,7 @@ class Gateway:
         if self._gate is None or key is None:
             await self._converse(exchange, spoken, asked, request)
             return
-        admitted = self._gate.admit(key, request)
+        admitted = self._gate.admit(key, request, data)
         with admitted.passage:
             await self._converse(exchange, spoken, asked, admitted.request)
 

@@ -18,6 +18,7 @@ from routerkit.errors import ConfigError
 from routerkit.fair_queue import PRIORITIES, Priority
 from routerkit.gateway.exchange import Exchange
 from routerkit.gateway.refusal import Refusal
+from routerkit.gateway.repeats import Repeats
 from routerkit.gateway.turnstile import Turnstile
 from routerkit.messages import Allowance, Request
 from routerkit.state.interface import Pace
@@ -43,6 +44,8 @@ class Scope:
     tokens_per_minute: int | None = None
     at_once: int | None = None
     """Requests under way at the same time."""
+    same_per_minute: int | None = None
+    """How often the very same chat request may come."""
     usd_per_day: float | None = None
     expires_at: float | None = None
     """Unix time."""
@@ -143,7 +146,7 @@ class Gate:
     ) -> None:
         self._path, self._clock, self._now = path, clock, now
         self._store: KeyStore | None = None
-        self._turnstile = turnstile or Turnstile()
+        self._turnstile, self._repeats = turnstile or Turnstile(), Repeats(clock)
         self._known: Mapping[str, Key] = {}
         self._read_at = float("-inf")
 
@@ -163,15 +166,16 @@ class Gate:
             raise Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
         return key
 
-    def admit(self, key: Key, request: Request) -> Admission:
+    def admit(self, key: Key, request: Request, body: bytes = b"") -> Admission:
         """The request as the key's scope allows it, booked on the key.
 
         Args:
             key: That of the caller, checked.
             request: Fresh, because it is the one that is booked.
+            body: What it was read from, if its repetition is to be noticed.
 
         Raises:
-            Refusal: the pool or the agent is not the key's.
+            Refusal: the pool or the agent is not the key's, or it came too often.
         """
         scope = key.scope
         if not scope.allows(request.model):
@@ -181,6 +185,8 @@ class Gate:
             if agent is not None and len(scope.agents) > 1:
                 raise _not_allowed("call as", agent, scope.agents, "agent_not_allowed")
             agent = next(iter(scope.agents))
+        if scope.same_per_minute is not None and body:
+            self._repeats.check(key.id, body, scope.same_per_minute)
         priority = request.priority if scope.priority is None else max(request.priority, scope.priority, key=PRIORITIES.index)
         pays = () if scope.usd_per_day is None else (Allowance(f"key:{key.id}", scope.usd_per_day),)
         for name, value in (("agent", agent), ("key", key.id), ("allowances", pays), ("priority", priority)):

@@ -12,12 +12,13 @@ import pytest
 from routerkit.cli import main
 from routerkit.gateway.keys import Gate, KeyStore, Scope
 from routerkit.gateway.refusal import Refusal
+from routerkit.gateway.repeats import MOST_BODIES, Repeats
 from routerkit.gateway.server import keys_path
 from routerkit.gateway.turnstile import USUAL_ANSWER_TOKENS, Turnstile
 from routerkit.messages import Usage
 from routerkit.state.interface import Pace
 from routerkit.state.sqlite import SqliteStore
-from routerkit.testing import Recorder, ScriptedProvider, make_reply, make_request, make_router
+from routerkit.testing import FakeClock, Recorder, ScriptedProvider, make_reply, make_request, make_router
 from tests.gateway.test_keys import BODY, bearer
 from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
@@ -76,6 +77,34 @@ def test_requests_of_a_key_matter_no_more_than_it_may(tmp_path):
     gate, asked = Gate(store), {p: replace(make_request(), priority=p) for p in ("interactive", "batch")}
     assert ["batch", "batch"] == [gate.admit(night, replace(request)).request.priority for request in asked.values()]
     assert list(asked) == [gate.admit(people, replace(request)).request.priority for request in asked.values()]
+
+
+def test_program_in_a_loop_is_refused(keyed):
+    """LLM10: the very same request is answered so often a minute and no more; other requests, and other keys, are."""
+    _, looping = keyed.store.create("loop", Scope(same_per_minute=3))
+    _, free = keyed.store.create("free", Scope())
+    keyed.start()
+    assert [200, 200, 200, 429] == [post(keyed, BODY, bearer(looping))[0] for _ in range(4)]
+    status, error, headers = post(keyed, BODY, bearer(looping))
+    assert (429, "repeated_request", "false") == (status, error["error"]["code"], headers["x-should-retry"])
+    assert 1 <= int(headers["retry-after"]) <= 21
+    other = json.dumps({**json.loads(BODY), "max_tokens": 7}).encode()
+    assert [200, 200] == [post(keyed, body, bearer(key))[0] for body, key in ((other, looping), (BODY, free))]
+    assert 5 == keyed.first.hits
+
+
+def test_bodies_are_forgotten_in_time_and_before_they_fill_the_memory():
+    clock = FakeClock()
+    repeats = Repeats(clock)
+    for _ in range(2):
+        repeats.check("k", b"same", 2)
+    with pytest.raises(Refusal, match="the very same request more than 2 times within a minute"):
+        repeats.check("k", b"same", 2)
+    clock.now_s += 31
+    repeats.check("k", b"same", 2)
+    for n in range(MOST_BODIES + 5):
+        repeats.check("k", b"%d" % n, 2)
+    assert MOST_BODIES == len(repeats._seen)
 
 
 def test_full_target_refuses_at_once_what_it_could_not_serve_in_time(make_served):
@@ -195,6 +224,8 @@ def test_create_and_list_speak_of_limits(keyed, monkeypatch, capsys):
         "90000",
         "--concurrency",
         "4",
+        "--same-per-minute",
+        "9",
         "--priority",
         "batch",
         "--agents",
@@ -205,6 +236,7 @@ def test_create_and_list_speak_of_limits(keyed, monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             main()
         assert 0 == ended.value.code
-    words = "ci  all pools, as planner or coder, $5 a day, 60 requests a minute, 90,000 tokens a minute, 4 at once, batch at most"
+    paces = "60 requests a minute, 90,000 tokens a minute, 4 at once, the same 9 times a minute"
+    words = f"ci  all pools, as planner or coder, $5 a day, {paces}, batch at most"
     assert words in capsys.readouterr().out
     keyed.start()
