@@ -44,6 +44,7 @@ def demo(
         _confirm_spend(pool, tasks, is_sure=yes)
         _say(1, f"measure {len(pool.targets)} targets on {len(tasks)} tasks; model-written code runs in a sandbox")
         result = _measure(router, tasks, folder, max_tokens=_LOCAL_MAX_TOKENS if is_local else _HOSTED_MAX_TOKENS)
+    _end_if_interrupted(result)
     _show(result)
     _publish(result, folder)
     _say(4, "route new requests through langchain_routerkit.ChatRouter")
@@ -80,6 +81,12 @@ def _measure(router: Router, tasks: Sequence[Task], folder: Path, *, max_tokens:
         return run_suite(
             router, "coding", tasks, folder=folder / "data", on_progress=show, options=Options(max_tokens=max_tokens, timeout_s=_ANSWER_S)
         )
+
+
+def _end_if_interrupted(result: RunResult) -> None:
+    if result.status == "interrupted":
+        print(f"interrupted with {len(result.rows)} of {result.n_planned} samples stored; the same command goes on", file=sys.stderr)
+        raise typer.Exit(130)
 
 
 def _show(result: RunResult) -> None:

@@ -50,3 +50,31 @@ def test_demo_goes_on_without_a_provider_and_says_why(shown: str) -> None:
     assert "127.0.0.1:9: cannot connect" in shown
     assert "answered by here after" in shown
     assert ".venv/bin/routerkit ledger --config" in shown
+
+
+INTERRUPTED = """
+import signal
+from routerkit.testing import ScriptedProvider, make_reply
+
+class Interrupted(ScriptedProvider):
+    def __init__(self, **settings):
+        super().__init__([])
+
+    def complete(self, request):
+        signal.raise_signal(signal.SIGINT)
+        return make_reply("no code")
+"""
+
+
+def test_interrupted_demo_ends_and_publishes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED)
+    (tmp_path / "routerkit.toml").write_text(CONFIG.replace('kind = "simulated"', 'kind = "interrupted:Interrupted"'))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["routerkit", "demo", "--folder", str(tmp_path), "--limit", "3"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert 130 == caught.value.code
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (tmp_path / "scorecard.json").exists()
