@@ -88,6 +88,18 @@ class Notice:
     why: str
 
 
+class Owed(Protocol):
+    """What one process owes on its leases: spent or set aside, and not yet booked. Outlives it."""
+
+    def note(self, account: Account, micros: int) -> None:
+        """Keep it, before it is spent."""
+        ...
+
+    def forget(self, account: Account) -> None:
+        """The account has no lease any more."""
+        ...
+
+
 class StateStore(Protocol):
     """Keeps state. Thread-safe; every method is one atomic step and raises `StateError` when it cannot be reached."""
 
@@ -113,12 +125,23 @@ class StateStore(Protocol):
         """Turn `spent` of a lease into spending, take `back` back, renew the rest; None if the lease has lapsed, so is spent already."""
         ...
 
+    def owed(self, holder: str) -> Owed | None:
+        """Where a holder keeps what it owes, so that it is known when it dies; None = nowhere, and a lease it leaves is spent in full.
+
+        Raises:
+            StateError: it cannot be made.
+        """
+        ...
+
     def standing(self, account: Account, holder: str) -> Standing:
         """How the account stands."""
         ...
 
     def lapse(self, now: float) -> int:
-        """Count leases that ran out before `now` as spent, because their holders died; returns the micro-dollars."""
+        """End leases that ran out before `now`, because their holders died; returns the micro-dollars that count as spent.
+
+        That is what the holder owed, where it is known, else the whole lease.
+        """
         ...
 
     def accounts(self, day: str) -> tuple[AccountLine, ...]:

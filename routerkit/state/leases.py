@@ -1,7 +1,8 @@
 """Money lent to this process, so that a reservation costs microseconds and the store is asked only now and then.
 
 Each process borrows a little ahead of what it reserves, and every second says what it spent and returns what it does not need. A process
-that dies takes its lease with it: `LEASE_S` later all of it counts as spent, because nobody knows how much was. Why: docs/adr/0005.
+that dies takes its lease with it: `LEASE_S` later what it owed counts as spent, and all of the lease where nobody knows how much that was.
+Why: docs/adr/0005.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from routerkit.errors import StateError
-from routerkit.state.interface import Account, Standing, StateStore
+from routerkit.state.interface import Account, Owed, Standing, StateStore
 
 _log: Final = logging.getLogger(__name__)
 
@@ -46,6 +47,10 @@ class _Purse:
     reserved: int = 0
     spent: int = 0
     """Settled, but not yet booked."""
+    booking: int = 0
+    """Part of what was spent that is being booked right now."""
+    until: float = 0.0
+    """Unix time from which the store may take the lease for that of a dead process."""
     others: int = 0
     """Spent by anybody, or lent to others, when the store was last seen."""
     share: int = 0
@@ -61,6 +66,10 @@ class _Purse:
     @property
     def idle(self) -> int:
         return self.leased - self.reserved - self.spent
+
+    @property
+    def owed(self) -> int:
+        return self.reserved + self.spent + self.booking
 
     @property
     def left(self) -> int:
@@ -93,6 +102,7 @@ class Leases:
         self._store, self._clock, self._now = store, clock, now
         self._lock = threading.Lock()
         self._holder = _holder()
+        self._owed: Owed | None = None
         self._purses: dict[Account, _Purse] = {}
         self._n_holders = 0
         """How many shared an account when the store was last seen; 0 = never seen."""
@@ -108,10 +118,12 @@ class Leases:
         while True:
             with self._lock:
                 purses = [self._purse(claim, day) for claim in claims]
-                short = [p for p in purses if p.idle < micros]
-                if not short:
-                    return _take(purses, micros)
-            if problem := self._borrow(short[0], micros):
+                late = next((p for p in purses if self._owed and p.leased and self._now() >= p.until), None)
+                short = next((p for p in purses if p.idle < micros), None)
+                if late is None and short is None:
+                    return self._take(purses, micros)
+            problem = self._renew(late) if late else self._borrow(short, micros) if short else None
+            if problem:
                 return problem
 
     def settle(self, hold: Hold, micros: int) -> None:
@@ -121,6 +133,7 @@ class Leases:
                 if age == purse.age:
                     purse.reserved -= hold.micros
                     purse.spent += micros
+                    self._note(purse)
 
     def charge(self, claims: Sequence[Claim], micros: int, day: str) -> None:
         """Count what was spent without having been set aside, also beyond the limit."""
@@ -128,6 +141,7 @@ class Leases:
             for purse in [self._purse(claim, day) for claim in claims]:
                 purse.spent += micros
                 purse.is_busy = True
+                self._note(purse)
 
     def left(self, claim: Claim, day: str) -> int:
         """What an account may still spend today, in micro-dollars, as last seen; negative when overspent."""
@@ -154,7 +168,7 @@ class Leases:
 
     def after_fork(self) -> None:
         """A forked child owes nothing: the leases are its parent's."""
-        self._lock, self._purses, self._holder = threading.Lock(), {}, _holder()
+        self._lock, self._purses, self._holder, self._owed = threading.Lock(), {}, _holder(), None
 
     def _purse(self, claim: Claim, day: str) -> _Purse:
         account = Account(claim.name, day)
@@ -170,21 +184,40 @@ class Leases:
         over = [a for a, p in self._purses.items() if a.day < day and not (p.leased or p.reserved or p.spent)]
         for account in over:
             del self._purses[account]
+            if self._owed:
+                self._owed.forget(account)
+
+    def _take(self, purses: Sequence[_Purse], micros: int) -> Hold:
+        for purse in purses:
+            purse.reserved += micros
+            purse.is_busy = True
+            self._note(purse)
+        return Hold(tuple([(purse, purse.age) for purse in purses]), micros)
+
+    def _note(self, purse: _Purse) -> None:
+        if self._owed:
+            self._owed.note(purse.account, purse.owed)
+
+    def _renew(self, purse: _Purse) -> Shortage | None:
+        """Ask before spending from a lease that others may have ended: what it owed was counted then, and nothing may be added."""
+        self._book(purse, keep=purse.limit // _AHEAD_SHARE)
+        is_renewed = not purse.leased or self._now() < purse.until
+        return None if is_renewed else Shortage(purse.account.name, purse.left, "its lease could not be renewed")
 
     def _borrow(self, purse: _Purse, micros: int) -> Shortage | None:
         with self._lock:
             need = micros - purse.idle
         if need <= 0:
             return None  # another thread has settled meanwhile
-        ahead = min(_AHEAD_CALLS * micros, purse.limit // _AHEAD_SHARE)
+        ahead, until = min(_AHEAD_CALLS * micros, purse.limit // _AHEAD_SHARE), self._now() + LEASE_S
         try:
-            grant = self._store.draw(
-                purse.account, ask=need + ahead, least=need, limit=purse.limit, holder=self._holder, until=self._now() + LEASE_S
-            )
+            self._owed = self._owed or self._store.owed(self._holder)
+            grant = self._store.draw(purse.account, ask=need + ahead, least=need, limit=purse.limit, holder=self._holder, until=until)
         except StateError as exc:
             return self._go_alone(purse, micros, exc)
         with self._lock:
-            purse.leased += grant.micros
+            purse.leased, purse.until = purse.leased + grant.micros, until
+            self._note(purse)
             self._saw(purse, grant.standing)
             return None if grant.micros or purse.idle >= micros else Shortage(purse.account.name, purse.left)
 
@@ -235,15 +268,20 @@ class Leases:
                 return
             before = purse.leased
             purse.leased, purse.spent = max(0, purse.leased - spent - back), 0
+            purse.booking += spent
+        until = self._now() + LEASE_S
         try:
-            standing = self._store.book(purse.account, spent=spent, back=back, holder=self._holder, until=self._now() + LEASE_S)
+            standing = self._store.book(purse.account, spent=spent, back=back, holder=self._holder, until=until)
         except StateError:
             self._was_away()
             with self._lock:
+                purse.booking -= spent
                 purse.leased, purse.spent = purse.leased + min(before, spent + back), purse.spent + spent
             return
         with self._lock:
+            purse.booking, purse.until = purse.booking - spent, until
             self._booked(purse, standing)
+            self._note(purse)
 
     def _booked(self, purse: _Purse, standing: Standing | None) -> None:
         if standing is None:
@@ -253,13 +291,6 @@ class Leases:
             return
         purse.leased, purse.unbacked = max(0, purse.leased - purse.unbacked), 0
         self._saw(purse, standing)
-
-
-def _take(purses: Sequence[_Purse], micros: int) -> Hold:
-    for purse in purses:
-        purse.reserved += micros
-        purse.is_busy = True
-    return Hold(tuple([(purse, purse.age) for purse in purses]), micros)
 
 
 def _holder() -> str:

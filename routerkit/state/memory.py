@@ -73,6 +73,9 @@ class MemoryStore(StateStore):
             lease.micros, lease.until = max(0, lease.micros - spent - back), until
             return money.standing(holder)
 
+    def owed(self, holder: str) -> None:
+        """As `StateStore.owed`: nowhere, because it ends with the process."""
+
     def standing(self, account: Account, holder: str) -> Standing:
         """As `StateStore.standing`."""
         with self._lock:

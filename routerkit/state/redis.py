@@ -69,6 +69,9 @@ class RedisStore(StateStore):
         found = self._run(lua.BOOK, [_key(account)], spent, back, holder, until - self._now(), KEPT_S)
         return Standing(*found) if found else None
 
+    def owed(self, holder: str) -> None:
+        """As `StateStore.owed`: nowhere, because its readers may be on other machines."""
+
     def standing(self, account: Account, holder: str) -> Standing:
         """As `StateStore.standing`."""
         return Standing(*self._run(lua.STANDING, [_key(account)], holder))

@@ -14,6 +14,7 @@ from routerkit.errors import ConfigError, StateError
 from routerkit.state.bucket import level, wait_s
 from routerkit.state.interface import Account, AccountLine, Entry, Grant, Notice, Pace, Standing, StateStore, TooFast
 from routerkit.state.memory import costs
+from routerkit.state.owed import OwedFile, owed
 from routerkit.wal import open_shared
 
 BUSY_S: Final = 0.25
@@ -77,6 +78,14 @@ class SqliteStore(StateStore):
             _lend(db, account, holder, -ended, until)
             return _standing(db, account, holder)
 
+    def owed(self, holder: str) -> OwedFile:
+        """As `StateStore.owed`."""
+        try:
+            return OwedFile(self._owed_by(holder))
+        except OSError as exc:
+            self._trouble = f"{self._owed_by(holder)}: {exc}"
+            raise StateError(self._trouble) from exc
+
     def standing(self, account: Account, holder: str) -> Standing:
         """As `StateStore.standing`."""
         with self._read() as db:
@@ -85,14 +94,24 @@ class SqliteStore(StateStore):
     def lapse(self, now: float) -> int:
         """As `StateStore.lapse`. Forgets what is older than `KEPT_DAYS`, too."""
         with self._step() as db:
-            dead = db.execute("DELETE FROM leases WHERE until < ? RETURNING account, day, micros", (now,)).fetchall()
-            for account, day, micros in dead:
-                db.execute(
-                    "UPDATE budgets SET spent = spent + ?, leased = leased - ? WHERE account = ? AND day = ?",
-                    (micros, micros, account, day),
-                )
+            dead = db.execute("DELETE FROM leases WHERE until < ? RETURNING account, day, holder, micros", (now,)).fetchall()
+            lost = [self._lost(Account(account, day), holder, micros) for account, day, holder, micros in dead]
+            db.executemany(
+                "UPDATE budgets SET spent = spent + ?, leased = leased - ? WHERE account = ? AND day = ?",
+                [(spent, micros, account, day) for spent, (account, day, _, micros) in zip(lost, dead, strict=True)],
+            )
             db.execute("DELETE FROM budgets WHERE leased = 0 AND day < date(?, 'unixepoch', ?)", (now, f"-{KEPT_DAYS} days"))
-            return sum(micros for _, _, micros in dead)
+            ended = {row[2] for row in dead} - {row[0] for row in db.execute("SELECT holder FROM leases")}
+        for holder in ended:
+            self._owed_by(holder).unlink(missing_ok=True)
+        return sum(lost)
+
+    def _lost(self, account: Account, holder: str, micros: int) -> int:
+        known = owed(self._owed_by(holder), account)
+        return micros if known is None else known
+
+    def _owed_by(self, holder: str) -> Path:
+        return self._path.with_name(f"{self._path.name}-owed") / holder
 
     def accounts(self, day: str) -> tuple[AccountLine, ...]:
         """As `StateStore.accounts`."""

@@ -1,4 +1,7 @@
-"""One worker of a race, run as a process of its own: `racing.py URL CALLS LIMIT_USD` prints what it spent, in micro-dollars."""
+"""One worker of a race, run as a process of its own: `racing.py URL CALLS LIMIT` prints what it has spent so far, in micro-dollars.
+
+A line per call, and at the end one with the number of calls that were let in at the pace of 30 a minute.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from routerkit.state.sqlite import SqliteStore
 
 
 def main(url: str, n_calls: int, limit: int) -> None:
-    """Reserve, spend part of it, settle; count the calls that were let in at the pace of 30 a minute, too."""
+    """Reserve, spend part of it, settle."""
     store = RedisStore(url) if url.startswith("redis:") else SqliteStore(Path(url.removeprefix("sqlite:")))
     leases, dice = Leases(store), random.Random()
     spent = admitted = 0
@@ -23,6 +26,8 @@ def main(url: str, n_calls: int, limit: int) -> None:
             cost = dice.randrange(hold.micros + 1)
             leases.settle(hold, cost)
             spent += cost
+            sys.stdout.write(f"{spent}\n")
+            sys.stdout.flush()
         admitted += store.enter(Entry("key:racer", f"{dice.random()}", 1, 60.0), Pace(requests_per_minute=30)) is None
         if number % 50 == 0:
             leases.tick()
