@@ -6,8 +6,10 @@ nothing; a path that leads out of a task's folder is never written.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -15,7 +17,9 @@ from typing import Final
 from routerkit.config.load import parse
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.gateway.anthropic_answer import MESSAGES
+from routerkit.gateway.connection import Connection
 from routerkit.gateway.exchange import encode, parsed
+from routerkit.gateway.http_exchange import HttpExchange
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal
@@ -58,6 +62,63 @@ def http(data: bytes) -> None:
             exchange.feed(data[i : i + 7])
         exchange.feed_eof()
         assert len(exchange.take()) <= 100_000
+
+
+def request(data: bytes) -> None:
+    """Whatever a caller sends gets no answer, or one that blames nobody but the caller; the first is the same however the bytes arrive."""
+    first = asyncio.run(_answered([data]))
+    assert first == asyncio.run(_answered([data[i : i + 7] for i in range(0, len(data), 7)]))
+    assert first == b"" or re.fullmatch(rb"HTTP/1\.1 [124]\d\d [A-Za-z -]+", first)
+
+
+async def _answered(pieces: list[bytes]) -> bytes:
+    """First line of the first answer, after the permission to send a body, which is only given to those who wait for it."""
+    caller = _Caller()
+    connection = Connection(_count_body, lambda _: None)
+    connection.connection_made(caller)
+    for piece in pieces:
+        if not caller.is_closed:
+            connection.data_received(piece)
+        await asyncio.sleep(0)
+    for _ in range(5):  # an answer takes a step or two of the loop
+        await asyncio.sleep(0)
+    connection.connection_lost(None)
+    return caller.read.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n")[0]
+
+
+async def _count_body(exchange: HttpExchange) -> None:
+    try:
+        await exchange.answer(200, b"%d" % len(await exchange.body(_LIMITS)))
+    except Refusal as refused:
+        await exchange.answer(refused.status, encode(refused.body()), refused.headers())
+
+
+class _Caller(asyncio.Transport):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.is_closed = b"", False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.read += data
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    abort = close
+
+    def write_eof(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
 
 
 def body(data: bytes) -> None:
@@ -146,5 +207,5 @@ def edits(data: bytes) -> None:
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
-    target.__name__: target for target in (sse, http, body, reply, config, wait, failure, scorecard, predictor, answer, edits)
+    target.__name__: target for target in (sse, http, request, body, reply, config, wait, failure, scorecard, predictor, answer, edits)
 }
