@@ -107,8 +107,8 @@ def newest(where: Where, n: int) -> Where:
 
     A question of its own: sorting rows with their JSON would read the JSON of all of them, gigabytes of a large store.
     """
-    sql = f"SELECT min(called_at) AS oldest FROM (SELECT called_at FROM calls WHERE {where.sql} ORDER BY called_at DESC LIMIT {n})"  # noqa: S608
-    oldest = ask(sql, where.params)["oldest"].iloc[0]
+    sql = f"SELECT min(called_at) AS oldest FROM (SELECT called_at FROM calls WHERE {where.sql} ORDER BY called_at DESC LIMIT ?)"  # noqa: S608
+    oldest = ask(sql, (*where.params, n))["oldest"].iloc[0]
     return where if pd.isna(oldest) else Where(f"{where.sql} AND called_at >= ?", (*where.params, oldest.to_pydatetime()))
 
 
