@@ -150,6 +150,8 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
     if not files or not all(f.is_file() for f in files):
         raise TaskError(f"{path}: no task file there; give a .jsonl file or a folder of them")
     tasks = tuple(task for file in files for task in _read(file))
+    if not tasks:
+        raise TaskError(f"{path}: no task in it; give a .jsonl file with one per line")
     seen: set[str] = set()
     for task in tasks:
         if task.id in seen:
@@ -159,7 +161,13 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
 
 
 def _read(file: Path) -> Iterator[Task]:
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as exc:
+        raise TaskError(f"{file}: cannot be read ({exc.strerror or exc})") from exc
+    except UnicodeDecodeError as exc:
+        raise TaskError(f"{file}: not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines would also split at what JSON texts may hold
         if line.strip():
             yield parse_task(line, where=f"{file.name}:{number}")
 

@@ -25,6 +25,13 @@ ROWS = (
 )
 
 
+def test_json_lines_end_at_newlines_only(tmp_path: Path) -> None:
+    """Prompts may hold Unicode's own line separators as they are."""
+    item = {"benchmark": "b", "item_id": "1", "category": "bug_fix", "prompt": "one\u2028line"}
+    (tmp_path / "i.jsonl").write_text(json.dumps(item, ensure_ascii=False) + "\n", "utf-8")
+    assert "one\u2028line" in repr(read_items([tmp_path / "i.jsonl"])).replace("\\u2028", "\u2028")
+
+
 def test_csv_json_lines_and_parquet_read_the_same(tmp_path: Path) -> None:
     from pyarrow import Table
     from pyarrow.parquet import write_table

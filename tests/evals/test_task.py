@@ -74,6 +74,19 @@ def test_missing_file_and_empty_folder_are_errors(tmp_path: Path) -> None:
             load_tasks(path)
 
 
+@pytest.mark.parametrize(("content", "message"), [(b"{}\n\xff\n", r"t\.jsonl: not UTF-8 text \(byte 3\)"), (b"\n", "no task in it")])
+def test_file_of_no_text_or_no_task_is_an_error(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "t.jsonl").write_bytes(content)
+    with pytest.raises(TaskError, match=message):
+        load_tasks(tmp_path / "t.jsonl")
+
+
+def test_line_ends_at_a_newline_only(tmp_path: Path) -> None:
+    """JSON texts may hold Unicode's own line separators as they are."""
+    (tmp_path / "t.jsonl").write_text(json.dumps({**GOOD, "prompt": "one\u2028line"}, ensure_ascii=False) + "\n", "utf-8")
+    assert ["one\u2028line"] == [task.prompt for task in load_tasks(tmp_path)]
+
+
 def test_version_changes_with_what_is_asked_and_not_with_provenance() -> None:
     base = parse_task(line(), where="x").version
     assert base == parse_task(line(published="2026-01", source="elsewhere"), where="x").version

@@ -111,7 +111,7 @@ def _rows(path: Path) -> Iterable[Row]:
         text = _read_text(path)
         if name.endswith(".csv"):
             return list(csv.DictReader(text.splitlines(keepends=True)))
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
     except (OSError, ValueError, UnicodeDecodeError, csv.Error) as exc:
         raise EvalError(f"{path}: cannot be read as Parquet, CSV or JSON lines ({exc})") from exc
 
