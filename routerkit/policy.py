@@ -16,7 +16,7 @@ from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exp
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
-from routerkit.pickers import Pick, pick
+from routerkit.pickers import pick
 from routerkit.planning import Plan
 from routerkit.posterior import Estimate
 from routerkit.rules import Applied, Rule, matching, reconciled
@@ -73,56 +73,59 @@ class Policy:
         # Weights are what people wrote down; a target that has drifted keeps its share.
         drifted = drift_column(case) if self.kind != "weighted" else ()
         columns = pinned + ruled + drifted + (step_column(case, plan) if plan else ()) + SCORERS[self.kind](case)
-        sums = totals(columns)
-        names, places = case.panel.names, case.panel.alphabetical
-        if drops:
-            places = tuple([i for i in places if i not in drops])
-        ranking = sorted(places, key=sums.__getitem__, reverse=True)
-        explored = NO_EXPLORATION
-        if self.settings.explore_share and not pinned:
-            explored = exploration(case, self.kind, ranking, sums, is_planned=plan is not None and bool(plan.steps))
-        picker = "weighted" if self.kind == "weighted" else "best"
-        seed = ticket.seed if (picker == "weighted" or explored.share) and not pinned else None
-        ranked = tuple([names[i] for i in ranking])
-        best = ranked[0] if ranked else ""
-        order, propensity = Pick(ranked, 1.0)
-        if seed is not None:
-            totalled = [(-sums[i], names[i]) for i in ranking]
-            order, propensity = pick(totalled, picker=picker, explore_share=explored.share, seed=seed, spread=explored.spread)
-        is_exploring = picker == "best" and bool(order) and order[0] != best
+        drawn = self._draw(case, columns, drops, ticket, is_pinned=bool(pinned), is_planned=plan is not None and bool(plan.steps))
         return Decision(
             id=ticket.id,
             at=ticket.at,
             pool=pool.name,
             policy=self.name,
             features=features,
-            rows=lambda: _candidates(case, columns, drops, ranking, explored),
-            ranked=order,
-            propensity=propensity,
-            seed=seed,
-            picker=picker,
-            explore_share=explored.share,
-            is_exploring=is_exploring,
+            rows=lambda: _candidates(case, columns, drops, drawn.ranking, drawn.explored),
+            ranked=drawn.order,
+            propensity=drawn.propensity,
+            seed=drawn.seed,
+            picker=drawn.picker,
+            explore_share=drawn.explored.share,
+            is_exploring=drawn.is_exploring,
             config_revision=ticket.config_revision,
             scorecard_revision=snapshot.scorecard.cited,
             rule=", ".join([r.name for r in applied]) or None,
             notes=notes
             + complaints
             + snapshot.scorecard.notes(ticket.at)
-            + self._warning(case, order, plan, best=best)
-            + _pin_note(features.pin, order)
+            + self._warning(case, drawn, plan)
+            + _pin_note(features.pin, drawn.order)
             + ((f"the table alone: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
-            + explored.notes(best if is_exploring else ""),
-            steps=steps_taken(plan, order) if plan else (),
+            + drawn.explored.notes(drawn.best if drawn.is_exploring else ""),
+            steps=steps_taken(plan, drawn.order) if plan else (),
             arm=ticket.arm,
         )
 
-    def _warning(self, case: Case, order: Sequence[str], plan: Plan | None, *, best: str) -> tuple[str, ...]:
-        if not order:
+    def _draw(
+        self, case: Case, columns: Columns, drops: Mapping[int, Drop], ticket: Ticket, *, is_pinned: bool, is_planned: bool
+    ) -> _Drawn:
+        """Rank the kept targets, and draw where the policy randomises."""
+        sums, names, places = totals(columns), case.panel.names, case.panel.alphabetical
+        if drops:
+            places = tuple([i for i in places if i not in drops])
+        ranking = sorted(places, key=sums.__getitem__, reverse=True)
+        explored = NO_EXPLORATION
+        if self.settings.explore_share and not is_pinned:
+            explored = exploration(case, self.kind, ranking, sums, is_planned=is_planned)
+        picker = "weighted" if self.kind == "weighted" else "best"
+        if is_pinned or not (picker == "weighted" or explored.share):
+            order = tuple([names[i] for i in ranking])
+            return _Drawn(ranking, explored, picker, None, order, 1.0, order[0] if order else "")
+        totalled = [(-sums[i], names[i]) for i in ranking]
+        order, propensity = pick(totalled, picker=picker, explore_share=explored.share, seed=ticket.seed, spread=explored.spread)
+        return _Drawn(ranking, explored, picker, ticket.seed, order, propensity, names[ranking[0]] if ranking else "")
+
+    def _warning(self, case: Case, drawn: _Drawn, plan: Plan | None) -> tuple[str, ...]:
+        if not drawn.order:
             return ()
-        taken = steps_taken(plan, order) if plan else ()
+        taken = steps_taken(plan, drawn.order) if plan else ()
         noted = cascade_notes(plan, taken) if plan else ()
-        return noted if len(taken) > 1 else noted + self._doubt(case, best)
+        return noted if len(taken) > 1 else noted + self._doubt(case, drawn.best)
 
     def _doubt(self, case: Case, best: str) -> tuple[str, ...]:
         if self.kind not in {"cheapest_adequate", "cascade"}:
@@ -131,6 +134,27 @@ class Policy:
             return ()
         floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
+
+
+class _Drawn(NamedTuple):
+    """A ranking, and what was picked of it."""
+
+    ranking: Sequence[int]
+    """Places of the kept targets in the pool, best first."""
+    explored: Exploration
+    picker: str
+    seed: int | None
+    """None = the first of the ranking was taken."""
+    order: tuple[str, ...]
+    """Names, the pick first."""
+    propensity: float
+    best: str
+    """Name of the best; empty without any."""
+
+    @property
+    def is_exploring(self) -> bool:
+        """Whether an exploring draw put another target than the best one first."""
+        return self.picker == "best" and bool(self.order) and self.order[0] != self.best
 
 
 def _applied(rules: Sequence[Rule], features: Features, pool: Pool) -> Applied:
