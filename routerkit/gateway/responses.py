@@ -36,8 +36,6 @@ KNOWN: Final = frozenset(
         "tool_choice",
     }
 )
-_IGNORED_ITEMS: Final = ("reasoning", "item_reference")  # no set: what callers send may be unhashable
-"""Encrypted by one provider for itself."""
 _CALLS: Final = ("function_call", "custom_tool_call")
 _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 
@@ -68,7 +66,7 @@ def _messages(value: Json) -> Iterator[Object]:
         return
     calls: list[Json] = []
     for item in objects(value, "input"):
-        if item.get("type") in _IGNORED_ITEMS:
+        if _is_reasoning(item):
             continue
         if item.get("type") in _CALLS:
             calls.append(_call(item))
@@ -79,6 +77,19 @@ def _messages(value: Json) -> Iterator[Object]:
         yield _message(item)
     if calls:
         yield {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def _is_reasoning(item: Object) -> bool:
+    """Whether it is reasoning, or refers to some: encrypted by one provider for itself.
+
+    Raises:
+        Refusal: it refers to something else, without which the conversation would be another.
+    """
+    if item.get("type") != "item_reference":
+        return item.get("type") == "reasoning"
+    if not str(item.get("id")).startswith("rs_"):
+        raise bad("nothing is stored here; send the item itself instead of an item_reference (AI SDK: store: false)", param="input")
+    return True
 
 
 def _call(item: Object) -> Object:

@@ -70,6 +70,15 @@ def test_stored_conversations_are_refused_in_one_line(served, client):
     assert 0 == served.first.hits
 
 
+def test_items_by_reference_are_refused_because_nothing_is_stored_but_reasoning_is_passed_over(served, client):
+    asked = [{"role": "user", "content": "one"}, {"type": "item_reference", "id": "rs_1"}, {"role": "user", "content": "two"}]
+    client.responses.create(model="coding", input=asked)
+    assert ["one", "two"] == [message["content"] for message in served.first.bodies[0]["messages"]]
+    with pytest.raises(openai.BadRequestError, match="send the item itself"):
+        client.responses.create(model="coding", input=[asked[0], {"type": "item_reference", "id": "msg_1"}, asked[2]])
+    assert 1 == served.first.hits
+
+
 def test_structured_output_is_carried_over(served, client):
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
     wanted = {"type": "json_schema", "name": "N", "schema": schema, "strict": True}
