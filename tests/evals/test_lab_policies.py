@@ -12,6 +12,7 @@ import pytest
 from routerkit.cascade import Rates
 from routerkit.predictor import word_vector
 from routerkit_evals.lab.cascade import Planner, attributed, candidates, expect, plan
+from routerkit_evals.lab.compare import Setting, compare
 from routerkit_evals.lab.corrected import apply_predictor
 from routerkit_evals.lab.fit import Fitted, fit_predictor
 from routerkit_evals.lab.online import FLAT, thompson
@@ -193,6 +194,24 @@ def test_labels_are_drawn_from_each_kind_in_proportion(seed: int) -> None:
     assert 15 == len({item.item_id for item in drawn.items})
     assert drawn.items != sampled(fit, 15, seed=seed + 100).items
     assert fit is sampled(fit, None, seed=seed) is sampled(fit, 150, seed=seed)
+
+
+def test_cascade_is_scored_where_all_its_steps_are_known() -> None:
+    """A step off the hull may have unknown outcomes on test items; they are left out and counted, not taken for failures."""
+    rates, costs = {"mini": 0.6, "middle": 0.5, "large": 0.95}, {"large": 1.0, "middle": 0.02, "mini": 0.01}
+    fit, test = (
+        replace(part, cost_usd=np.tile([costs[arm] for arm in part.arms], (len(part), 1)))
+        for part in (make_recorded(rates, 200, seed=seed) for seed in (1, 2))
+    )
+    score = test.score.copy()
+    score[:5, test.arm("middle")] = np.nan
+    setting = Setting("made", None, ("static", "cascade"), STRONG_CHECK, 0.9, 0, 20, {})
+    whole, holed = (compare(fit, part, setting).scored[1] for part in (test, replace(test, score=score)))
+    assert "middle" in holed.extra["plan"]["steps"]
+    known = expect(test.rows(np.arange(5, 200)), holed.extra["plan"]["steps"], STRONG_CHECK)
+    assert known.quality.mean() == pytest.approx(holed.metrics["quality"].value)
+    assert all(bound is not None for bound in holed.metrics["aiq_gain_over_static"])
+    assert ("5 test items are left out" in holed.note, "left out" in whole.note) == (True, False)
 
 
 def test_predicted_interval_holds_for_as_few_tasks_as_come(ladder: Recorded) -> None:

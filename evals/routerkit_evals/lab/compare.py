@@ -27,7 +27,7 @@ from routerkit_evals.lab.paths import (
     value_path,
 )
 from routerkit_evals.lab.pooled import text_expectations
-from routerkit_evals.lab.recorded import Floats, Recorded
+from routerkit_evals.lab.recorded import Recorded
 from routerkit_evals.lab.score import Bounded, Scene, Scored, areas, make_weights, score
 from routerkit_evals.lab.table import Prior, Table, fit_table, harness_weights
 
@@ -102,10 +102,7 @@ def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
     best = setting.pair[1] if setting.pair else _best(test)
     test = _complete(test, arms, best)
     stage = _Stage(fit, test, arms, best, _forecast(static, test, arms), _forecast(table, test, arms), setting)
-    scene = Scene(
-        single(test, arms[0]), single(test, best), single(test, arms[0]), make_weights(test.clusters, setting.n_resamples, setting.seed)
-    )
-    scored = tuple(_in_calls(s) if not is_cost_known else s for s in _scored(stage, scene))
+    scored = tuple(_in_calls(s) if not is_cost_known else s for s in _scored(stage))
     n_clusters = len(set(test.clusters.tolist()))
     return Comparison(setting.benchmark, len(fit), len(test), n_clusters, arms, best, is_cost_known, scored, cost_notes)
 
@@ -167,7 +164,13 @@ def _forecast(table: Table, test: Recorded, arms: Sequence[str]) -> Forecast:
     return Forecast(table.predict_quality(test.items)[:, places], table.predict_cost(test.items)[:, places])
 
 
-def _scored(stage: _Stage, scene: Scene) -> list[Scored]:
+def _scene(stage: _Stage, test: Recorded) -> Scene:
+    weak, best = single(test, stage.arms[0]), single(test, stage.best)
+    return Scene(weak, best, weak, make_weights(test.clusters, stage.setting.n_resamples, stage.setting.seed))
+
+
+def _scored(stage: _Stage) -> list[Scored]:
+    scene = _scene(stage, stage.test)
     static = mixing_path(stage.test, stage.arms, stage.static)
     table = _routed(stage, stage.table)
     wanted = stage.setting.policies or _DEFAULT + (("cascade",) if stage.setting.verifier else ())
@@ -177,7 +180,7 @@ def _scored(stage: _Stage, scene: Scene) -> list[Scored]:
         if name.startswith("thompson"):
             out.append(_learned(name, stage, scene))
         elif name == "cascade":
-            out.append(_cascaded(stage, scene, bases))
+            out.append(_cascaded(stage, {"static": static, "table": table}))
         else:
             out.append(score(name, _path(name, stage, static, table), scene, **bases))
     return out
@@ -224,7 +227,8 @@ def _corrected(stage: _Stage) -> Path:
     return replace(_routed(stage, forecast), note=note)
 
 
-def _cascaded(stage: _Stage, scene: Scene, bases: Mapping[str, Floats]) -> Scored:
+def _cascaded(stage: _Stage, others: Mapping[str, Path]) -> Scored:
+    """Scored where the outcomes of all its steps are known, which need not be among the arms of the comparison; so are the others here."""
     verifier = stage.setting.verifier or _DEFAULT_RATES
     path, plan = cascade_path(stage.fit, stage.test, verifier, floor_share=stage.setting.floor_share, seed=stage.setting.seed)
     done = expect(stage.test, plan.steps, verifier)
@@ -241,7 +245,12 @@ def _cascaded(stage: _Stage, scene: Scene, bases: Mapping[str, Floats]) -> Score
     steps = " → ".join(plan.steps)
     predicted = f"predicted {format_usd(plan.cost_usd)} [{format_usd(plan.cost_low_usd)}, {format_usd(plan.cost_high_usd)}]"
     note = f"{plan.refusal or steps}; {predicted}, realised {format_usd(realised['cost_usd'])}"
-    scored = score("cascade", replace(path, note=note), scene, **bases)
+    kept = np.flatnonzero(~np.isnan(path.quality).any(axis=0))
+    if n_unknown := len(stage.test) - len(kept):
+        note += f"; {n_unknown} test items are left out, for the outcome of a step is unknown"
+    scene = _scene(stage, stage.test.rows(kept))
+    bases = {name: areas(other.items(kept), scene) for name, other in others.items()}
+    scored = score("cascade", replace(path.items(kept), note=note), scene, **bases)
     return replace(scored, extra=extra)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from routerkit_evals.lab.metrics import TARGET_SHARE, hull
-from routerkit_evals.lab.recorded import Floats, Recorded
+from routerkit_evals.lab.recorded import Floats, Ints, Recorded
 
 _POINTS: Final = 101
 
@@ -25,6 +25,10 @@ class Path:
     """The point chosen before seeing outcomes: least predicted cost with 95 % of the best predicted quality."""
     note: str = ""
     """What the policy itself had to say: gates, guards, refusals."""
+
+    def items(self, chosen: Ints) -> Path:
+        """The same points on some of the items."""
+        return replace(self, quality=self.quality[:, chosen], cost=self.cost[:, chosen])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
