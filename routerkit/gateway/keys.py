@@ -209,7 +209,7 @@ def _sent(exchange: Exchange) -> str:
     """The key that came with a request; empty without one."""
     headers = exchange.headers
     if "authorization" in exchange.repeated or "x-api-key" in exchange.repeated or ("authorization" in headers and "x-api-key" in headers):
-        raise Refusal(400, "more than one key was sent; send one", code="ambiguous_api_key")
+        raise Refusal(400, "more than one key was sent; send one, as authorization or as x-api-key", code="ambiguous_api_key")
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     return headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
 
