@@ -18,6 +18,25 @@ StreamDecoder._end = lenient
 """
 """Takes every stream that ends for complete, as other clients do."""
 
+KEEPING = """
+from routerkit import scorers
+known = scorers.fastest
+def keeping(case):
+    latency, cost = known(case)
+    return (latency._replace(values=[0.0 if s is None else v for s, v in zip(case.latencies_s(), latency.values)]), cost)
+scorers.SCORERS["fastest"] = keeping
+"""
+"""Puts targets of unknown latency last, as seems natural."""
+PASSING = """
+from routerkit.providers.as_written import PassingDecoder
+parsed = PassingDecoder._parsed
+def passing(self, event, *, is_last):
+    self._passes = True
+    return parsed(self, event, is_last=is_last)
+PassingDecoder._parsed = passing
+"""
+"""Passes every stream on as it was written."""
+
 CASES = {
     "places of a full target (U33)": (
         "from routerkit.lanes import Lanes; Lanes.refused = lambda self, target: False",
@@ -38,6 +57,19 @@ CASES = {
     "one answer per request (bytes after the answer)": (
         "from routerkit.providers.http1 import Exchange; Exchange.on_message_begin = lambda self: None",
         "tests/faults/test_bytes.py::test_odd_but_honest_answer_is_understood[complete-bytes after the answer]",
+    ),
+    "what a killed process owed (X3)": (
+        "from routerkit.state import sqlite; sqlite.owed = lambda path, account: None",
+        "tests/state/test_processes.py::test_killed_workers_lease_is_spent_a_minute_later[sqlite]",
+    ),
+    "unknown latencies first (U32)": (
+        KEEPING,
+        "tests/faults/test_rows.py::test_u32_target_that_becomes_ten_times_slower_loses_its_traffic",
+    ),
+    "ids of answers (U31)": (PASSING, "tests/faults/test_rows.py::test_u31_answer_without_an_id_gets_one[gateway chat stream]"),
+    "litellm's answers read first (U22)": (
+        "from routerkit.providers import litellm_body; litellm_body.bound = lambda response: None",
+        "tests/faults/test_bytes_litellm.py::test_odd_answer_is_the_right_text_or_a_failure_that_fails_over[byte order mark-astream]",
     ),
     "truncated streams (U17)": (
         LENIENT,

@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
             self._fail(exc)
             return
         if exchange.has_body and not exchange.is_complete:
-            self._heard()
+            self._move(self._watch.heard)
         if exchange.n_waiting >= _MAX_WAITING:
             self._is_paused = True
             self._transport.pause_reading()
@@ -135,6 +135,10 @@ class Connection(asyncio.Protocol):
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def ending(self) -> None:
+        """Expect no more than an end mark."""
+        self._move(self._watch.ending)
+
     async def settle(self) -> None:
         """Wait a moment for the end mark of an answer that is already whole, so that the connection can be used again."""
         if self.exchange.is_complete or self._failure is not None:
@@ -178,9 +182,9 @@ class Connection(asyncio.Protocol):
         if self._failure is not None:
             raise self._failure
 
-    def _heard(self) -> None:
+    def _move(self, change: Callable[[], None]) -> None:
         due = self._watch.due()
-        self._watch.heard()
+        change()
         # The timer looks at the clock again when it fires, so it must move only when the time is up sooner.
         if self._timer is not None and self._watch.due() < due:
             self._timer.cancel()

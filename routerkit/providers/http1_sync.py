@@ -94,6 +94,10 @@ class Connection:
             pieces.append(data)
         return b"".join(pieces)
 
+    def ending(self) -> None:
+        """Expect no more than an end mark."""
+        self._watch.ending()
+
     def settle(self) -> None:
         """Wait a moment for the end mark of an answer that is already whole, so that the connection can be used again."""
         if self.exchange.is_complete:

@@ -117,6 +117,8 @@ class OpenAICompatible:
                     chunks = decoder.feed(data)
                 if not watch.has_begun:
                     _look_for_content(watch, chunks)
+                if decoder.is_ending:
+                    connection.ending()
                 yield from chunks
             connection.settle()
         finally:
@@ -139,6 +141,8 @@ class OpenAICompatible:
                     chunks = decoder.feed(data)
                 if not watch.has_begun:
                     _look_for_content(watch, chunks)
+                if decoder.is_ending:
+                    connection.ending()
                 for chunk in chunks:
                     yield chunk
             await connection.settle()

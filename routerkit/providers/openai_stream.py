@@ -41,6 +41,11 @@ class StreamDecoder:
             chunks.append(self._end(is_marked=False))
         return chunks
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing but usage and the end mark can follow."""
+        return bool(self._finish)
+
     def broken(self, failure: ProviderError) -> list[Chunk]:
         """What a failure of the connection means: nothing once the answer is known to be complete.
 

@@ -6,8 +6,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from routerkit.errors import ConfigError, ProviderError
+
+END_MARK_S: Final = 2.0
+"""Longest silence after a stream's finish reason; usage and end mark follow it at once, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ class Watch:
     def heard(self) -> None:
         """Something of the body arrived, be it only a sign of life."""
         self._enter("between chunks", self._between_s)
+
+    def ending(self) -> None:
+        """All was said but the end mark, for which nobody should wait long."""
+        self._between_s = min(self._between_s, END_MARK_S)
+        self._enter("end mark", self._between_s)
 
     def _enter(self, tier: str, limit_s: float) -> None:
         self._tier, self._tier_s, self._tier_at = tier, limit_s, self._clock() + limit_s

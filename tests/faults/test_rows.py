@@ -20,6 +20,7 @@ import pytest
 from langchain_routerkit import ChatRouter
 from routerkit import Policy, Pool, ProviderError, Router, RouterState, Target
 from routerkit.catalog import Price
+from routerkit.providers import timers
 from routerkit.providers.openai_compatible import OpenAICompatible
 from routerkit.rules import Rule, When
 from routerkit.testing import FakeClock, Recorder, ScriptedProvider, make_reply, make_request, make_router, make_target
@@ -64,6 +65,18 @@ def test_u28_answer_of_8_mb_and_event_of_5_mb_are_delivered_in_three_times_their
     finally:
         tracemalloc.stop()
     assert peak < (3 + 1) * len(text) + MB
+
+
+def test_u18_stream_that_is_left_open_after_its_finish_reason_ends_soon(
+    stream_call: Call, provider: OpenAICompatible, openai_server: StrictOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an end mark nor the end of the connection: all was said, so nobody waits for the timer of silences."""
+    monkeypatch.setattr(timers, "END_MARK_S", 0.2)
+    openai_server.script(Fault(raw=chunked(event({"content": "all of it"}), END, end=b""), raw_end="stall"))
+    began = time.monotonic()
+    assert "all of it" == stream_call(provider, ask("Hi.")).text
+    assert time.monotonic() - began < 3.0
+    assert openai_server.wait_until_idle()
 
 
 def test_u31_answer_of_another_model_is_priced_by_its_target(call: Call, provider: OpenAICompatible, openai_server: StrictOpenAI) -> None:
@@ -178,6 +191,7 @@ def test_t1_wall_clock_that_jumps_moves_neither_limits_nor_deadlines(jump: timed
 STOPPED: Final = """
 import sys, time
 from routerkit import Policy, Pool, Request, Router, RouterState, Target
+from routerkit.providers import timers
 from routerkit.providers.openai_compatible import OpenAICompatible
 base_url, key = sys.argv[1:]
 pool = Pool("pool", (Target("t", "p", "m"),), "fallback")
