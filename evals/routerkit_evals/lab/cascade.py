@@ -44,7 +44,7 @@ class Plan:
     refusal: str
     """Why there is no cascade; empty when there is one."""
     quality: float
-    """Predicted, 0..1."""
+    """Predicted, 0..1, corrected for having been chosen because it looked good enough."""
     quality_low: float
     """Bound that the prediction exceeds in nine of ten resamples."""
     cost_usd: float
@@ -57,6 +57,13 @@ class Plan:
     """P(right | accepted) of the first step; the share of right answers of a single step."""
     floor: float
     """Quality that was asked for."""
+
+
+class _Optimism(NamedTuple):
+    """What a chosen plan truly achieves and costs, as shares of what it seems to."""
+
+    quality: float
+    cost: float
 
 
 class _Choice(NamedTuple):
@@ -96,13 +103,13 @@ class Planner:
         chosen = self._choose(everything, weights, floor_share)
         steps, cost = self._sequences[chosen.place], self._cost[chosen.place]
         optimism, n_next = self._optimism(floor_share), n_next or len(self._part)
-        low, high = np.quantile(_next_means(cost, weights[1:], n_next, self._seed), [0.025, 0.975]) * optimism
+        low, high = np.quantile(_next_means(cost, weights[1:], n_next, self._seed), [0.025, 0.975]) * optimism.cost
         return Plan(
             steps,
             _refusal(self._part, self._rates, chosen.floor) if len(steps) == 1 else "",
-            quality=float(chosen.quality[0]),
-            quality_low=float(np.quantile(chosen.quality[1:], 1.0 - _CONFIDENCE)),
-            cost_usd=float(cost.mean()) * optimism,
+            quality=float(chosen.quality[0]) * optimism.quality,
+            quality_low=float(np.quantile(chosen.quality[1:], 1.0 - _CONFIDENCE)) * optimism.quality,
+            cost_usd=float(cost.mean()) * optimism.cost,
             cost_low_usd=float(low),
             cost_high_usd=float(high),
             n_next=n_next,
@@ -130,8 +137,8 @@ class Planner:
                 return _Choice(int(place), quality, right, float(floors[0]))
         raise AssertionError("the best arm alone always reaches a share of itself")
 
-    def _optimism(self, floor_share: float) -> float:
-        """By how much a chosen plan looks cheaper on the items it was chosen on than it is.
+    def _optimism(self, floor_share: float) -> _Optimism:
+        """By how much a chosen plan is dearer and worse than it looks on the items it was chosen on.
 
         Source: Efron, How biased is the apparent error rate of a prediction rule?, 1986: planning on resamples, priced on all items.
         """
@@ -140,8 +147,9 @@ class Planner:
         for _ in range(_REPLANS):
             rows = np.sort(rng.integers(0, len(self._part), len(self._part)))
             place = self._choose(rows, make_weights(self._part.clusters[rows], _RESAMPLES, self._seed), floor_share).place
-            ratios.append(self._cost[place].mean() / self._cost[place, rows].mean())
-        return float(np.mean(ratios))
+            ratios.append([whole[place].mean() / whole[place, rows].mean() for whole in (self._quality, self._cost)])
+        quality, cost = np.mean(ratios, axis=0).tolist()
+        return _Optimism(quality, cost)
 
 
 def expect(recorded: Recorded, steps: Sequence[str], rates: Rates) -> Expected:
