@@ -52,7 +52,8 @@ def combined(values: Sequence[Bounded]) -> str:
     mean = float(np.mean([v.value for v in known]))
     errors = [(v.high - v.low) / 3.92 for v in known if v.low is not None and v.high is not None]
     half = 1.96 * float(np.sqrt(np.sum(np.square(errors)))) / max(len(errors), 1)
-    return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]"
+    missing = f", unknown in {len(values) - len(known)} of {len(values)} folds" if len(known) < len(values) else ""
+    return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]{missing}"
 
 
 def say(bar: str, text: str, n: int, asked: str) -> None:
