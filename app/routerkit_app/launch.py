@@ -46,7 +46,7 @@ def command(port: int, host: str = "127.0.0.1") -> list[str]:
     """Command line of the app's server. Flags and not a file, because Streamlit looks for files in the working directory."""
     flags = {**_FLAGS, "server.address": host, "server.port": str(port)}
     main = str(Path(__file__).with_name("main.py"))
-    return [sys.executable, "-m", "streamlit", "run", main, *(f"--{name}={value}" for name, value in flags.items())]
+    return [sys.executable, "-m", "routerkit_app.server", "run", main, *(f"--{name}={value}" for name, value in flags.items())]
 
 
 def check_address(host: str, port: int) -> None:

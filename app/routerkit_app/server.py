@@ -1,0 +1,20 @@
+"""The app's server process: loads what pages are made of before it listens, so that no visitor waits seconds for imports."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+# Not our own pages: Streamlit warns of what they cache when no server runs yet.
+_SLOW: Final = ("altair", "duckdb", "pandas", "pyarrow", "routerkit.config", "routerkit.store", "streamlit")
+
+
+def main() -> None:
+    """Streamlit's own command line."""
+    for name in _SLOW:
+        import_module(name)
+    import_module("streamlit.web.cli").main(prog_name="streamlit")
+
+
+if __name__ == "__main__":
+    main()
