@@ -1,6 +1,6 @@
 """Takes one mechanism away at a time and shows that the test of its row then fails.
 
-python benchmarks/reliability/without.py
+python benchmarks/reliability/without.py [PART OF A NAME]
 """
 
 from __future__ import annotations
@@ -36,6 +36,18 @@ def passing(self, event, *, is_last):
 PassingDecoder._parsed = passing
 """
 """Passes every stream on as it was written."""
+RAISING = """
+from routerkit import drivers, pursuit
+from routerkit.errors import ProviderError
+def raising(exc):
+    if isinstance(exc, ProviderError):
+        return exc
+    raise exc
+drivers.as_provider_error = pursuit.as_provider_error = raising
+"""
+"""Lets through what a provider's bug raises."""
+SHEDDING = "tests/faults/test_shedding.py::"
+HEDGING = "tests/faults/test_hedging.py::"
 
 CASES = {
     "places of a full target (U33)": (
@@ -53,6 +65,62 @@ CASES = {
     "slow start (U10)": (
         "from routerkit import health; health.SLOW_START_S = 0.0",
         "tests/faults/test_load.py::test_u10_target_that_is_back_is_loaded_step_by_step",
+    ),
+    "probe freed by a caller that leaves": (
+        "from routerkit.health import HealthBoard; HealthBoard.abandoned = lambda self, target, began_at: None",
+        "tests/unit/test_router_endings.py::test_abandoned_probe_lets_the_next_call_probe[complete-KeyboardInterrupt]",
+    ),
+    "typed bugs of foreign providers (X4)": (
+        RAISING,
+        "tests/unit/test_router_endings.py::test_bug_in_a_provider_costs_an_attempt_not_the_call[complete-True]",
+    ),
+    "first token means content (U13)": (
+        "from routerkit.providers.timers import Watch; Watch.due = lambda self: min(self._tier_at, self.total_at)",
+        "tests/unit/test_http1.py::TestWatch::test_the_earlier_of_stage_and_total_counts_and_is_named",
+    ),
+    "configured places (A10)": (
+        "from routerkit.lanes import Lanes; Lanes.has_room = lambda self, target, at_once=None: True",
+        SHEDDING + "test_no_more_calls_at_once_than_configured",
+    ),
+    "criticality (A10)": (
+        "from routerkit.surroundings import Surroundings; Surroundings.priority = property(lambda self: 'agent')",
+        SHEDDING + "test_interactive_requests_pass_those_nobody_waits_for",
+    ),
+    "turns of tenants (A10)": (
+        "from routerkit.surroundings import Surroundings; Surroundings.tenant = property(lambda self: '')",
+        SHEDDING + "test_tenants_take_turns",
+    ),
+    "bounded queue (A10)": (
+        "from routerkit.lanes import Lanes; Lanes.queue = lambda self, target, *who: self._waiting[target].join(*who[:2])",
+        SHEDDING + "test_full_queue_turns_away_what_matters_least_at_once",
+    ),
+    "hedging (A8)": (
+        "from routerkit.hedging import Paces; Paces.late_after_s = lambda self, target, is_stream: None",
+        HEDGING + "test_late_call_is_answered_by_the_second_target_and_both_are_paid_for[astream]",
+    ),
+    "cost of the loser (A8)": (
+        "from routerkit.call import Call; Call.outrun = lambda self, by: setattr(self, '_open', None)",
+        HEDGING + "test_late_call_is_answered_by_the_second_target_and_both_are_paid_for[acomplete]",
+    ),
+    "bounds of hedging (A8)": (
+        "from routerkit.retry_budget import RetryBudget; RetryBudget.may_hedge = lambda self: True",
+        HEDGING + "test_hedges_are_bounded_when_everything_is_late[acomplete]",
+    ),
+    "last words of the drain (X1)": (
+        "from routerkit.gateway.connection import Connection; Connection.end = lambda self: None",
+        "tests/gateway/test_shutdown.py::test_whole_answer_open_at_the_end_is_refused",
+    ),
+    "loops that nobody repeats (K2)": (
+        "from routerkit.providers import openai_errors; openai_errors._OF_STATUS.pop(508)",
+        "tests/gateway/test_loops.py::test_gateway_that_is_its_own_upstream_is_refused_with_508[False]",
+    ),
+    "ceiling of the strong share (LLM10)": (
+        "from routerkit.ceilings import Tallies; Tallies.rules = lambda *told: ()",
+        "tests/faults/test_steering.py::test_requests_that_all_look_hard_stay_below_the_ceiling",
+    ),
+    "programs in a loop (LLM10)": (
+        "from routerkit.gateway.repeats import Repeats; Repeats.check = lambda *told: None",
+        "tests/gateway/test_key_limits.py::test_program_in_a_loop_is_refused",
     ),
     "one answer per request (bytes after the answer)": (
         "from routerkit.providers.http1 import Exchange; Exchange.on_message_begin = lambda self: None",
@@ -87,12 +155,15 @@ def fails_without(patch: str, test: str) -> bool:
     return codes == [0, 1]
 
 
-def main() -> None:
-    found = {name: fails_without(*case) for name, case in CASES.items()}
-    for name, is_guarded in found.items():
-        print("fails without" if is_guarded else "NOT GUARDED  ", name)
-    sys.exit(not all(found.values()))
+def main(wanted: str = "") -> None:
+    unguarded = 0
+    for name, case in CASES.items():
+        if wanted in name:
+            is_guarded = fails_without(*case)
+            unguarded += not is_guarded
+            print("fails without" if is_guarded else "NOT GUARDED  ", name, flush=True)
+    sys.exit(unguarded > 0)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])
