@@ -1,6 +1,6 @@
 """Real data for the app, and pictures of every page on them.
 
-    python benchmarks/app_real.py FOLDER --runs RUNS.jsonl.gz [--out docs/screenshots]
+    python benchmarks/app_real.py FOLDER --runs RUNS.jsonl.gz [--out pictures]
 
 RUNS holds recorded answers as `routerkit eval replay-runs` reads them. They are graded in the sandbox in two nights, and a scorecard is
 published after each; two small models that run here are measured on tasks of the demo. Then the recorded prompts are routed by what was
@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("docs/screenshots"))
+    parser.add_argument("--out", type=Path, default=Path("pictures"), help="four views of each page")
     given = parser.parse_args()
     config = given.folder / "routerkit.toml"
     if not config.exists():
