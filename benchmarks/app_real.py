@@ -109,6 +109,7 @@ def main() -> None:
     config = given.folder / "routerkit.toml"
     if not config.exists():
         fill(given.folder, config, read_runs(given.runs))
+    given.out.mkdir(parents=True, exist_ok=True)
     keep = {"ROUTERKIT_SCREENSHOTS": str(given.out.resolve()), "ROUTERKIT_SCREENSHOTS_OF": str(config.resolve())}
     tests = [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/app/test_browser.py", "-k", "foreign"]
     subprocess.run(tests, env=os.environ | keep, check=True)
