@@ -164,11 +164,11 @@ class ProviderFaultContract(Contract):
 
     def test_signs_of_life_do_not_lengthen_the_wait_for_content(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
         server.script(Fault(keep_alive_s=0.02))
-        self._is_given_up_early(call, provider, server)
+        assert self._is_given_up_early(call, provider, server)
 
     def test_blank_pieces_do_not_lengthen_the_wait_for_content(self, stream_call: Call, provider: Provider, server: StrictOpenAI) -> None:
         server.script(Fault(text=" " * 500, trickle_s=0.0002))
-        self._is_given_up_early(stream_call, provider, server)
+        assert self._is_given_up_early(stream_call, provider, server)
 
     def _is_given_up_early(self, call: Call, provider: Provider, server: StrictOpenAI) -> bool:
         began = time.monotonic()
