@@ -26,6 +26,8 @@ class Saving:
     """Priced calls compared."""
     n_strongest: int
     """Priced calls of the strongest behind its price per token."""
+    quality: float | None = None
+    """Share of the tasks that the strongest solved when it was measured; None = unmeasured."""
 
 
 def saving_against_strongest(cells: pd.DataFrame, measured: pd.DataFrame) -> Saving | None:
@@ -50,4 +52,7 @@ def saving_against_strongest(cells: pd.DataFrame, measured: pd.DataFrame) -> Sav
     would, spent = float((cells["tokens"] * rate).sum()), float(cells["usd"].sum())
     if would <= 0:
         return None
-    return Saving(str(strongest), why, would - spent, (would - spent) / would, int(cells["n"].sum()), int(by_target["n"][strongest]))
+    quality = float(known[strongest]) if is_measured else None
+    return Saving(
+        str(strongest), why, would - spent, (would - spent) / would, int(cells["n"].sum()), int(by_target["n"][strongest]), quality
+    )

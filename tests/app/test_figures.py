@@ -16,7 +16,7 @@ def test_saving_prices_each_call_as_the_strongest_would():
     cells = pd.DataFrame({"target": ["small", "large"], "kind": "", "n": [50, 50], "usd": [0.2, 1.0], "tokens": [200.0, 100.0]})
     found = saving_against_strongest(cells, pd.DataFrame({"target": ["small", "large"], "share": [0.5, 0.9]}))
     assert found is not None
-    assert ("large", pytest.approx(1.8), pytest.approx(1.8 / 3.0)) == (found.strongest, found.usd, found.share)
+    assert ("large", pytest.approx(1.8), pytest.approx(1.8 / 3.0), 0.9) == (found.strongest, found.usd, found.share, found.quality)
 
 
 def test_saving_uses_the_price_of_the_kind_where_there_are_enough_calls():

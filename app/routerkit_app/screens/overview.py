@@ -29,8 +29,9 @@ def show() -> None:
     if not totals["n"]:
         nothing("calls", to_call(), n_elsewhere=n_calls())
         return
-    _cards(totals, _reported(filters.calls("c.")), _rescued(where))
-    _saved(saving_against_strongest(_by_cell(where), ask("SELECT target, share FROM totals")))
+    reported = _reported(filters.calls("c."))
+    _cards(totals, reported, _rescued(where))
+    _saved(saving_against_strongest(_by_cell(where), ask("SELECT target, share FROM totals")), reported)
     step = _step(filters)
     left, right = st.columns(2)
     with left:
@@ -62,7 +63,7 @@ def _cards(totals: pd.Series, reported: pd.Series, n_rescued: int) -> None:
     cards(numbers)
 
 
-def _saved(saving: Saving | None) -> None:
+def _saved(saving: Saving | None, reported: pd.Series) -> None:
     if saving is None:
         st.caption("What routing saved is unknown: that takes priced calls to at least two targets.")
         return
@@ -71,8 +72,16 @@ def _saved(saving: Saving | None) -> None:
     st.markdown(f"Against always **{name}**, routing **{plain(much)}**.")
     st.caption(
         f"Assumes that each of {saving.n:,} priced calls would have been as long, at what {name} took per token for calls of its kind "
-        f"({saving.n_strongest:,} calls). {name} is the strongest by {saving.why}."
+        f"({saving.n_strongest:,} calls). {name} is the strongest by {saving.why}. {_given_up(saving, name, reported)}"
     )
+
+
+def _given_up(saving: Saving, name: str, reported: pd.Series) -> str:
+    """What stands beside the saving: it may have been bought with success."""
+    if saving.quality is None or not reported["n"]:
+        return "Whether it was paid for with success is unknown."
+    here = f"{reported['n_good'] / reported['n']:.0%} of {reported['n']:,} reported calls here"
+    return f"Success: {here}; {name} solved {saving.quality:.0%} of the tasks it was measured on."
 
 
 def _step(filters: Filters) -> Step:
