@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c '
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check static format bench fuzz soak mutants newest lake lock clean help
+.PHONY: demo test check static format bench fuzz soak browser mutants newest lake lock clean help
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,9 @@ bench: $(READY) ## ratios against peers, one run
 
 fuzz: $(READY) ## five seconds of strange bytes for every reader of foreign ones; what breaks one is kept as crash-...
 	@for t in $$(ls tests/fuzz/corpus); do echo "== $$t"; $(BIN)/python tests/fuzz/run.py $$t -max_total_time=5 -verbosity=0 $(ARGS) || exit 1; done
+
+browser: $(READY) ## every control of the app in a real browser (two minutes, needs Chromium)
+	@$(BIN)/python -m pytest -q -m browser tests/app/test_browser.py $(ARGS)
 
 soak: $(READY) ## 100,000 calls through a gateway, and what it holds afterwards (some minutes)
 	@$(BIN)/python -m pytest -q -m soak tests/faults/test_soak.py $(ARGS)

@@ -30,6 +30,8 @@ import streamlit as st
 from routerkit_app.data import ask
 from routerkit_app.filters import Filters
 from routerkit_app.screens import agents, decisions, health
+from routerkit_app.server import give_way
+give_way()
 where = Filters().calls()
 while True:
     st.cache_data.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Final
 
@@ -9,8 +10,14 @@ from typing import Final
 _SLOW: Final = ("altair", "duckdb", "pandas", "pyarrow", "routerkit.config", "routerkit.store", "streamlit")
 
 
+def give_way() -> None:
+    """Leave the processor to whoever wants it: who looks may wait, who routes may not."""
+    os.nice(10)
+
+
 def main() -> None:
     """Streamlit's own command line."""
+    give_way()
     for name in _SLOW:
         import_module(name)
     import_module("streamlit.web.cli").main(prog_name="streamlit")

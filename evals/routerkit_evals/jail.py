@@ -202,10 +202,13 @@ def kill_all(pid: int, host_pid_ns: str) -> None:
 
 
 def reap() -> None:
-    """Collect orphans; where we are process 1 nobody else does, and each would count against the limit on processes."""
+    """Collect orphans; where we are process 1 nobody else does, and each would count against the limit on processes.
+
+    All of them were killed. Waiting for their end keeps the next run from seeing one that is still on its way out.
+    """
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            os.waitpid(-1, 0)
     except ChildProcessError:
         return
 

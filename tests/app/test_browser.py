@@ -202,6 +202,7 @@ CONTROLS = {
 }
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
 def test_controls_work(app, browser, name):
     """Each leaves a page without an exception, and what was chosen in the address."""
