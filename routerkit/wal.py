@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 _OPENING_S: Final = 5.0
-"""Longest wait for the others while a file is opened; 64 workers that begin together on 2 cores took 1."""
+"""Longest wait for the others while a file is opened."""
 
 
 def open_shared(path: Path, schema: str, *, busy_s: float) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Whole answers that hold a text and its usage and nothing else, as most do: read in one step, in a tenth of the usual time.
+"""Whole answers that hold a text and its usage and nothing else, as most do: read in one step, with a seventh of the usual instructions.
 
 Any other (tool calls, reasoning, log probabilities, citations, counts that make no sense) is left to `openai_format`, which says the same
 of these.
