@@ -191,7 +191,7 @@ class Reply:
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str = "stop"
-    """`stop`, `length`, `tool_calls` or `content_filter`."""
+    """`stop`, `length`, `tool_calls`, `content_filter`, a server's own word, or `unknown` where it said none and nobody knows."""
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     """Model that answered, as the provider names it."""

@@ -13,9 +13,11 @@ from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.tool_names import changed_names
-from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
+from routerkit.messages import Chunk, Json, Reply, Request, ToolCallDelta, Usage
+from routerkit.sizes import measure
 
 _STOPS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+_REFUSED: Final[Mapping[str, Json]] = {"stop_reason": "refusal", "stop_sequence": None}
 
 
 def message(reply: Reply, asked: Mapping[str, Json]) -> dict[str, Any]:
@@ -27,25 +29,26 @@ def message(reply: Reply, asked: Mapping[str, Json]) -> dict[str, Any]:
         blocks.append({"type": "text", "text": reply.text or reply.refusal})
     names = _changed_names(asked) if reply.tool_calls else {}
     blocks += [{"type": "tool_use", "id": c.id, "name": names.get(c.name, c.name), "input": _input(c.arguments)} for c in reply.tool_calls]
-    stop = "refusal" if reply.refusal else _stop(reply.finish_reason, has_calls=bool(reply.tool_calls))
-    return {**_head(reply.model, f"msg_{reply.record_id}"), "content": blocks, "stop_reason": stop, "usage": _usage(reply.usage)}
+    ending = _REFUSED if reply.refusal else _ending(reply, asked, has_calls=bool(reply.tool_calls))
+    return {**_head(reply.model, f"msg_{reply.record_id}"), "content": blocks, **ending, "usage": _usage(reply.usage)}
 
 
 class MessageEvents:
     """Writes chunks as Anthropic's events: blocks that open, grow and close, one after another."""
 
-    def __init__(self, asked: Mapping[str, Json]) -> None:
+    def __init__(self, asked: Mapping[str, Json], request: Request) -> None:
+        self._asked, self._request = asked, request
         self._shows_thinking = _wants_thinking(asked)
         self._names = _changed_names(asked)
-        self._is_open = self._has_begun = self._has_calls = False
+        self._is_open = self._has_begun = self._has_calls = self._has_refused = False
         self._index = -1
         self._block: object = None
         """What the open block holds: `thinking`, `text`, or the index of a tool call."""
-        self._finish, self._usage, self._last = "stop", Usage(), Chunk()
+        self._final, self._usage, self._last = Chunk(finish_reason="stop"), Usage(), Chunk()
 
     def of(self, chunk: Chunk) -> bytes:
         """Events of a chunk."""
-        self._finish = chunk.finish_reason or self._finish
+        self._final = chunk if chunk.finish_reason else self._final
         self._usage = chunk.usage or self._usage
         if chunk.record_id:
             self._last = chunk
@@ -53,6 +56,7 @@ class MessageEvents:
         if chunk.reasoning and self._shows_thinking:
             out += self._in("thinking", {"type": "thinking", "thinking": "", "signature": ""})
             out += self._delta({"type": "thinking_delta", "thinking": chunk.reasoning})
+        self._has_refused = self._has_refused or bool(chunk.refusal)
         if said := chunk.text or chunk.refusal:
             out += self._in("text", {"type": "text", "text": ""}) + self._delta({"type": "text_delta", "text": said})
         for call in chunk.tool_calls:
@@ -60,8 +64,8 @@ class MessageEvents:
         return out
 
     def end(self) -> bytes:
-        """Stop reason, usage, the record, the end mark."""
-        delta = {"stop_reason": _stop(self._finish, has_calls=self._has_calls), "stop_sequence": None}
+        """Stop reason, usage (of the prompt, too, which `message_start` could only estimate), the record, the end mark."""
+        delta = _REFUSED if self._has_refused else _ending(self._final, self._asked, has_calls=self._has_calls)
         ended = _event("message_delta", {"delta": delta, "usage": _usage(self._usage)})
         return self._close() + ended + comment(self._last) + _event("message_stop", {})
 
@@ -71,7 +75,9 @@ class MessageEvents:
 
     def _begin(self, model: str) -> bytes:
         self._has_begun = True
-        empty = {**_head(model, f"msg_{os.urandom(12).hex()}"), "content": [], "stop_reason": None, "usage": _usage(Usage())}
+        ending = {"stop_reason": None, "stop_sequence": None}
+        expected = _usage(Usage(measure(self._request).tokens))
+        empty = {**_head(model, f"msg_{os.urandom(12).hex()}"), "content": [], **ending, "usage": expected}
         return _event("message_start", {"message": empty})
 
     def _call(self, call: ToolCallDelta) -> bytes:
@@ -100,9 +106,20 @@ def _wants_thinking(asked: Mapping[str, Json]) -> bool:
     return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
 
 
-def _stop(finish: str, *, has_calls: bool) -> str:
+def _ending(last: Reply | Chunk, asked: Mapping[str, Json], *, has_calls: bool) -> Mapping[str, Json]:
     """Why the answer ended. Many servers say `stop` beside forced tool calls, which Anthropic's clients would then never make."""
-    return _STOPS["tool_calls"] if has_calls and finish == "stop" else _STOPS.get(finish, "end_turn")
+    reason, stopped_by = _STOPS.get(last.finish_reason or "", "end_turn"), last.extra.get("stop_sequence")
+    if reason != "end_turn":
+        return {"stop_reason": reason, "stop_sequence": None}
+    if has_calls:
+        return {"stop_reason": "tool_use", "stop_sequence": None}
+    given = asked.get("stop_sequences")
+    stops = given if isinstance(given, list) else []
+    if stopped_by == "" and stops:
+        return {"stop_reason": "stop_sequence", "stop_sequence": stops[0] if len(stops) == 1 else None}
+    if stopped_by in stops:  # and not some other word for an ordinary end
+        return {"stop_reason": "stop_sequence", "stop_sequence": stopped_by}
+    return {"stop_reason": "end_turn", "stop_sequence": None}
 
 
 def _changed_names(asked: Mapping[str, Json]) -> Mapping[str, str]:
@@ -112,7 +129,7 @@ def _changed_names(asked: Mapping[str, Json]) -> Mapping[str, str]:
 
 
 def _head(model: str, message_id: str) -> dict[str, Any]:
-    return {"id": message_id, "type": "message", "role": "assistant", "model": model, "stop_sequence": None}
+    return {"id": message_id, "type": "message", "role": "assistant", "model": model}
 
 
 def _usage(used: Usage) -> dict[str, Any]:

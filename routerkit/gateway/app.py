@@ -165,7 +165,7 @@ class Gateway:
 
     async def _converse(self, exchange: Exchange, spoken: Format, asked: Mapping[str, Json], request: Request) -> None:
         if is_streamed(asked):
-            await self._stream(exchange, request, spoken.events(asked))
+            await self._stream(exchange, request, spoken.events(asked, request))
         else:
             await exchange.until_gone(chat.whole(self._router, request, exchange, lambda reply: spoken.answer(reply, asked)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from routerkit.gateway.refusal import Refusal
-from routerkit.messages import Chunk, Json, Reply
+from routerkit.messages import Chunk, Json, Reply, Request
 
 
 class Events(Protocol):
@@ -34,5 +34,5 @@ class Format:
     """The body as one of `/v1/chat/completions`; raises Refusal."""
     answer: Callable[[Reply, Mapping[str, Json]], dict[str, Any]]
     """Body of a whole answer, given the caller's body."""
-    events: Callable[[Mapping[str, Json]], Events]
-    """Writer for a streamed answer, given the caller's body."""
+    events: Callable[[Mapping[str, Json], Request], Events]
+    """Writer for a streamed answer, given the caller's body and what was read from it."""

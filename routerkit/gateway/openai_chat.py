@@ -11,8 +11,9 @@ from routerkit.gateway.chat import comment
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.refusal import Refusal
-from routerkit.messages import Chunk, Json, Reply, ToolCallDelta, Usage
+from routerkit.messages import Chunk, Json, Reply, Request, ToolCallDelta, Usage
 
+_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
 _DONE: Final = b"data: [DONE]\n\n"
 
 
@@ -31,7 +32,7 @@ def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
         "object": "chat.completion",
         "created": int(time.time()),
         "model": reply.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}],
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply.finish_reason)}],
         "usage": _usage(reply.usage),
     }
 
@@ -39,7 +40,7 @@ def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
 class ChatEvents:
     """Writes chunks as events. The finish reason waits for the end, so that no client takes a cut answer for a whole one."""
 
-    def __init__(self, body: Mapping[str, Json]) -> None:
+    def __init__(self, body: Mapping[str, Json], _: Request) -> None:
         options = body.get("stream_options")
         self._with_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._head: dict[str, Any] = {}
@@ -75,7 +76,7 @@ class ChatEvents:
             return comment(self._last) + _DONE
         self._head["model"] = self._last.model or self._head["model"]
         usage = _event({**self._head, "choices": [], "usage": _usage(self._usage)}) if self._with_usage else b""
-        return self._choice({}, self._finish) + usage + comment(self._last) + _DONE
+        return self._choice({}, _finish(self._finish)) + usage + comment(self._last) + _DONE
 
     def broken(self, refused: Refusal) -> bytes:
         """An error event; the missing end mark tells everybody else."""
@@ -83,6 +84,11 @@ class ChatEvents:
 
     def _choice(self, added: dict[str, Any], finish: str | None) -> bytes:
         return _event({**self._head, "choices": [{"index": 0, "delta": added, "logprobs": None, "finish_reason": finish}]})
+
+
+def _finish(reason: str) -> str:
+    """Why an answer ended, in a word of the format: clients may take no other."""
+    return reason if reason in _FINISHES else "stop"
 
 
 def _itself(body: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -12,13 +12,13 @@ from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.response_tools import Object, tools_of
 from routerkit.gateway.responses import chat_body
 from routerkit.gateway.responses_answer import Item, body_of, call, finished, message, response, thought
-from routerkit.messages import Chunk, ToolCallDelta, Usage
+from routerkit.messages import Chunk, Request, ToolCallDelta, Usage
 
 
 class ResponseEvents:
     """Writes chunks as this format's numbered events; an item closes when the next one opens."""
 
-    def __init__(self, asked: Object) -> None:
+    def __init__(self, asked: Object, _: Request) -> None:
         self._id, self._model = f"resp_{os.urandom(12).hex()}", ""
         self._tools = tools_of(asked)
         self._number = 0

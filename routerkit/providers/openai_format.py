@@ -138,7 +138,7 @@ def reply(parsed: Json, request: Request) -> Reply:
         raise malformed("its choice has no message")
     calls = _tool_calls(message)
     text, refusal, reasoning = text_of(message.get("content")), _string(message.get("refusal")), _reasoning(message)
-    finish = finish_reason(choice) or ("tool_calls" if calls else "stop")
+    finish = finish_reason(choice) or ("tool_calls" if calls else "unknown")
     if finish == "tool_calls" and not calls:
         finish = "stop"  # or an agent waits for calls that nobody makes
     check_not_empty(text, finish, has_other=bool(calls or refusal))
@@ -163,14 +163,15 @@ def chunk(parsed: Object) -> Chunk:
         return Chunk(model=model, usage=used)
     delta = choice.get("delta")
     if not isinstance(delta, dict):
-        return Chunk(finish_reason=finish_reason(choice), usage=used, model=model)
+        return Chunk(finish_reason=finish_reason(choice), usage=used, model=model, extra=_extra({}, choice))
     content = delta.get("content")
-    if len(delta) == 1 and isinstance(content, str) and not choice.get("logprobs"):  # nearly every event: half the work
-        return Chunk(text=content, finish_reason=finish_reason(choice), usage=used, model=model)
+    finish = finish_reason(choice)
+    if len(delta) == 1 and isinstance(content, str) and finish is None and not choice.get("logprobs"):  # nearly every event: half the work
+        return Chunk(text=content, usage=used, model=model)
     return Chunk(
         text=content if isinstance(content, str) else text_of(content),
         tool_calls=tuple(_tool_delta(c, n) for n, c in enumerate(_objects(delta.get("tool_calls")))),
-        finish_reason=finish_reason(choice),
+        finish_reason=finish,
         usage=used,
         model=model,
         reasoning=_reasoning(delta),
@@ -256,7 +257,20 @@ def _extra(message: Object, choice: Object) -> dict[str, Json]:
         extra["content"] = message["content"]
     if choice.get("logprobs") is not None:
         extra["logprobs"] = choice["logprobs"]
+    if (stopped_by := _stopped_by(choice)) is not None:
+        extra["stop_sequence"] = stopped_by
     return extra
+
+
+def _stopped_by(choice: Object) -> str | None:
+    """The stop sequence that ended the answer, as vLLM (`stop_reason`) and SGLang (`matched_stop`) tell.
+
+    Empty where a server says only that one did (TGI); None where nothing is said of it, or a token did it.
+    """
+    for name in ("stop_reason", "matched_stop"):
+        if isinstance(said := choice.get(name), str):
+            return said
+    return "" if choice.get("finish_reason") == "stop_sequence" else None
 
 
 def _first_choice(parsed: Object) -> Object | None:

@@ -56,6 +56,9 @@ class _Choice(Struct):
     finish_reason: Literal["stop", "length"]
     index: Literal[0] = 0
     logprobs: None = None
+    # The token that ended it, at vLLM and SGLang; a text would be a stop sequence.
+    stop_reason: int | None = None
+    matched_stop: int | None = None
 
 
 class _Answer(Struct):

@@ -97,7 +97,7 @@ def answer(spoken: Format, value: Any) -> object:
     request = request_of(body, {}, LIMITS)
     if spoken is CHAT:
         request = keep_written(request, body, data)
-    spoken.events(asked)
+    spoken.events(asked, request)
     is_streamed(body)
     sent = normalise(request, TARGET).request
     openai_format.payload(sent)

@@ -140,7 +140,7 @@ def reply(data: bytes) -> None:
         for spoken in (CHAT, MESSAGES, RESPONSES):
             encode(spoken.answer(found, {}))
     with suppress(ProviderError):
-        decoder, written = StreamDecoder(request, openai_errors.Upstream("api.example")), MESSAGES.events({})
+        decoder, written = StreamDecoder(request, openai_errors.Upstream("api.example")), MESSAGES.events({}, request)
         for chunk in (*decoder.feed(data), *decoder.feed(b"")):
             written.of(chunk)
 

@@ -123,3 +123,17 @@ def test_feedback_reaches_the_ledger(served, client):
     assert {"record_id": record, "success": True} == client.post(
         "/feedback", body={"record_id": record, "success": True}, cast_to=dict[str, object]
     )
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_ending_that_the_format_has_no_word_for_is_stop_to_the_caller_and_what_it_is_in_the_books(served, is_streamed):
+    """Some servers leave the reason out of whole answers; whether such an answer is complete nobody knows."""
+    served.first.script(Fault(text="one two", choice={"finish_reason": "eos_token" if is_streamed else None}))
+    ask = {"model": "coding", "messages": MESSAGES, "metadata": {"session": "s"}}  # hints keep it from passing as it is written
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        answer = client.chat.completions.create(**ask, stream=is_streamed)
+        choice = list(answer)[-1].choices[0] if is_streamed else answer.choices[0]
+    assert "stop" == choice.finish_reason
+    served.stop()
+    rows = [json.loads(line) for path in (served.config.parent / "data").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert ["eos_token" if is_streamed else "unknown"] == [row["finish_reason"] for row in rows]

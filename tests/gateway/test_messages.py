@@ -201,3 +201,48 @@ def _text(message: dict) -> list[str]:
     """Texts of a message, one for each part."""
     content = message["content"]
     return [content] if isinstance(content, str) else [part["text"] for part in content]
+
+
+def test_stream_begins_with_an_estimate_of_its_prompt_and_ends_with_the_count(served, client):
+    counted = {"prompt_tokens": 700, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 500}}
+    served.first.script(Fault(text="hello", usage=counted))
+    with client.messages.stream(**{**ASK, "messages": [{"role": "user", "content": "x" * 2_000}]}) as stream:
+        started = next(iter(stream)).message.usage
+        assert (501, 0) == (started.input_tokens, started.output_tokens)
+        final = stream.get_final_message().usage
+    assert (200, 500, 3) == (final.input_tokens, final.cache_read_input_tokens, final.output_tokens)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(
+    ("told", "stops", "expected"),
+    [
+        ({"stop_reason": "END"}, ["END", "x"], ("stop_sequence", "END")),  # vLLM
+        ({"matched_stop": "END"}, ["END", "x"], ("stop_sequence", "END")),  # SGLang
+        ({"finish_reason": "stop_sequence"}, ["END"], ("stop_sequence", "END")),  # TGI
+        ({"finish_reason": "stop_sequence"}, ["END", "x"], ("stop_sequence", None)),
+        ({"stop_reason": None}, ["END"], ("end_turn", None)),
+        ({"matched_stop": 151645}, ["END"], ("end_turn", None)),  # a token
+        ({"stop_reason": "end_turn"}, ["END"], ("end_turn", None)),  # another word for an ordinary end
+        ({"finish_reason": "length", "stop_reason": "END"}, ["END"], ("max_tokens", None)),
+    ],
+)
+def test_stop_sequence_that_a_server_tells_is_the_reason(served, client, told, stops, expected, is_streamed):
+    served.first.script(Fault(text="one two", choice=told))
+    if is_streamed:
+        with client.messages.stream(**ASK, stop_sequences=stops) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = client.messages.create(**ASK, stop_sequences=stops)
+    assert expected == (answer.stop_reason, answer.stop_sequence)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_refusal_is_told_in_its_text_and_as_the_reason(served, client, is_streamed):
+    served.first.script(Fault(refusal="I will not."))
+    if is_streamed:
+        with client.messages.stream(**ASK) as stream:
+            answer = stream.get_final_message()
+    else:
+        answer = client.messages.create(**ASK)
+    assert ("refusal", "I will not.") == (answer.stop_reason, answer.content[0].text)

@@ -25,6 +25,8 @@ class Fault:
     usage: Mapping[str, Any] | Literal["missing"] | None = None
     message: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of the message (whole) or of its first delta (stream)."""
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the choice (whole) or of the one that ends the stream."""
     no_choices: bool = False
     no_ids: bool = False
     """Tool calls come without ids."""

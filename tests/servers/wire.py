@@ -20,7 +20,7 @@ def whole(answer: Answer, fault: Fault, model: str, n: int) -> dict[str, Any]:
     if answer.tool_calls:
         message["tool_calls"] = [_call(c, fault, n, i) for i, c in enumerate(answer.tool_calls)]
     message |= fault.message
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish_reason, **fault.choice}
     body = {**_top(n, model, "chat.completion"), "choices": [] if fault.no_choices else [choice]}
     return body if fault.usage == "missing" else {**body, "usage": answer.usage}
 
@@ -34,9 +34,11 @@ def events(answer: Answer, fault: Fault, model: str, n: int, *, with_usage: bool
     for i, call in enumerate(answer.tool_calls):
         deltas += [({"tool_calls": [delta]}, None) for delta in _call_deltas(call, fault, n, i)]
     deltas.append(({}, answer.finish_reason))
+    ending = {answer.finish_reason: fault.choice}
+    head = {"index": 0, "logprobs": None}
     top = _top(n, model, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
     bodies = [
-        {**top, "choices": [] if fault.no_choices else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+        {**top, "choices": [] if fault.no_choices else [{**head, "delta": delta, "finish_reason": finish, **ending.get(finish, {})}]}
         for delta, finish in deltas
     ]
     if with_usage and fault.usage != "missing":

@@ -119,7 +119,7 @@ class TestReply:
             ("MAX_TOKENS", "length"),
             ("tool_calls", "stop"),
             ("new_word", "new_word"),
-            (None, "stop"),
+            (None, "unknown"),
         ],
     )
     def test_finish_reasons_are_put_in_openais_words(self, raw: str | None, word: str) -> None:
