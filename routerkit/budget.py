@@ -13,7 +13,7 @@ from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
 from routerkit.messages import Request
-from routerkit.state.interface import StateStore
+from routerkit.state.interface import Facts, StateStore
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
 
@@ -60,31 +60,59 @@ class Budgets:
         claims = _claims(request, pool, limits)
         if not claims:
             return None
-        day = self._day()
+        day = _day(self._now())
         tightest, claim = min([(self.leases.left(claim, day), claim) for claim in claims])
         return Left(tightest / MICROS_PER_USD, whose(claim.name))
 
     def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
         """Money for one call; None when no budget applies."""
         claims = _claims(request, decision.pool, limits)
-        return Purse(self.leases, claims, decision.features, self._day) if claims else None
+        return Purse(self.leases, claims, decision.features, self._now, Subject(request, decision)) if claims else None
 
-    def _day(self) -> str:
-        return self._now().date().isoformat()
+
+class Subject(NamedTuple):
+    """What a call is about, for its row should its process die."""
+
+    request: Request
+    decision: Decision
+
+    def facts(self, target: Target | None, features: Features, at: datetime) -> Facts:
+        """Of an attempt that begins now, or (None) of a check."""
+        request, decision = self
+        return Facts(
+            decision.id,
+            decision.at.isoformat(),
+            at.isoformat(),
+            "" if target is None else target.name,
+            "" if target is None else target.model,
+            str(features.input_tokens),
+            decision.pool,
+            request.agent or "",
+            request.key or "",
+            decision.features.kind or "",
+            decision.policy,
+            request.session or "",
+        )
 
 
 class Purse:
-    """The money of one call: at most one attempt at a time has some set aside."""
+    """The money of one call: at most one attempt at a time has some set aside. It is spent once the call is recorded."""
 
-    __slots__ = ("_claims", "_day", "_features", "_hold", "_leases")
+    __slots__ = ("_claims", "_features", "_hold", "_holds", "_leases", "_now", "_subject")
 
-    def __init__(self, leases: Leases, claims: Sequence[Claim], features: Features, day: Callable[[], str]) -> None:
-        self._leases, self._claims, self._features, self._day = leases, claims, features, day
+    def __init__(
+        self, leases: Leases, claims: Sequence[Claim], features: Features, now: Callable[[], datetime], subject: Subject | None = None
+    ) -> None:
+        self._leases, self._claims, self._features, self._now, self._subject = leases, claims, features, now, subject
         self._hold: Hold | None = None
+        self._holds: list[Hold] = []
+        """Of all attempts of the call, also of those that are over."""
 
     def another(self) -> Purse:
-        """The same accounts, for an attempt at the same time."""
-        return Purse(self._leases, self._claims, self._features, self._day)
+        """The same accounts, for an attempt at the same time; closed with this one."""
+        twin = Purse(self._leases, self._claims, self._features, self._now, self._subject)
+        twin._holds = self._holds
+        return twin
 
     def reserve(self, target: Target, features: Features | None = None) -> ProviderError | None:
         """Set aside what an attempt on this target may cost at worst; the error says whose money does not suffice.
@@ -93,32 +121,51 @@ class Purse:
             target: Where it goes.
             features: Of what is sent; None = of the call's request.
         """
-        usd = worst_usd(target, features or self._features)
+        features = features or self._features
+        usd = worst_usd(target, features)
         if usd is None:
             text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
             return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
         if not usd:
             return None  # a model on this machine costs nothing, and answers also when the day's money is gone
-        found = self._leases.reserve(self._claims, micros(usd), self._day())
+        at, subject = self._now(), self._subject
+        facts = subject and (lambda: subject.facts(target, features, at))
+        found = self._leases.reserve(self._claims, micros(usd), _day(at), facts)
         if isinstance(found, Shortage):
             return _refused(target, usd, found)
         self._hold = found
+        self._holds.append(found)
         return None
 
     def expect(self, features: Features) -> None:
         """The next attempts send something else than the call's request: evidence was added, or a judge is asked."""
         self._features = features
 
+    def release(self) -> None:
+        """The attempt was never begun. Without one nothing happens."""
+        hold, self._hold = self._hold, None
+        if hold is not None:
+            self._holds.remove(hold)
+            self._leases.settle(hold, 0)
+
     def settle(self, cost_usd: float | None) -> None:
         """The attempt is over and cost so much; None = unknown, which counts as the worst. Without an attempt nothing happens."""
         hold, self._hold = self._hold, None
-        if hold is not None:
-            self._leases.settle(hold, hold.micros if cost_usd is None else micros(cost_usd))
+        if hold is not None and cost_usd is not None:
+            self._leases.amend(hold, micros(cost_usd))
 
     def charge(self, cost_usd: float | None) -> None:
         """Something else than an attempt cost so much, e.g. a check. Unknown cannot be counted; the record says that it is unknown."""
         if cost_usd:
-            self._leases.charge(self._claims, micros(cost_usd), self._day())
+            at, subject = self._now(), self._subject
+            facts = subject and (lambda: subject.facts(None, self._features, at))
+            self._holds.append(self._leases.charge(self._claims, micros(cost_usd), _day(at), facts))
+
+    def close(self) -> None:
+        """The call is recorded: what it set aside is spent."""
+        for hold in self._holds:
+            self._leases.settle(hold)
+        self._holds.clear()
 
 
 def micros(usd: float) -> int:
@@ -160,6 +207,10 @@ def worst_usd(target: Target, features: Features) -> float | None:
     elif target.context_tokens is not None and target.context_tokens < longest:
         longest = target.context_tokens
     return (features.input_tokens_bound * _dearest_input(price) + longest * price.output) / 1e6
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()
 
 
 def _claims(request: Request, pool: str, limits: Limits) -> tuple[Claim, ...]:

@@ -230,7 +230,7 @@ class Call:
         if self._open is not None:
             self.outrun(None)
         elif self.purse is not None:
-            self.purse.settle(0.0)  # set aside for an attempt that never began
+            self.purse.release()  # set aside for an attempt that never began
         last = self.answered
         return Record(
             id=self.decision.id,

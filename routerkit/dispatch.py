@@ -184,7 +184,7 @@ def _try(
         return refused
     if not around.health.starting(target.name) and are_others_waiting:
         if around.purse is not None:
-            around.purse.settle(0.0)
+            around.purse.release()
         text = f"target {target.name!r} is recovering and takes few calls yet; others are free"
         return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
     error = yield Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)

@@ -88,7 +88,7 @@ class Inquiry(NamedTuple):
         if self.health.starting(self.classifier.name):
             return None
         if purse is not None:
-            purse.settle(0.0)
+            purse.release()
         return "another call is finding out whether it has recovered"
 
     def _answered(self, reply: Reply) -> Heard:

@@ -61,7 +61,7 @@ def _second(hedge: Hedge, twin: Call) -> Open | None:
     if around.health.starting(target.name):
         return Open(target, left_s, None)
     if twin.purse is not None:
-        twin.purse.settle(0.0)
+        twin.purse.release()
     return None
 
 

@@ -28,8 +28,12 @@ class Running(Generic[S]):
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
         if isinstance(exc, Exception):
             self._call.crashed(exc)
-        self._finish(self._call)
-        self._reign.leave()
+        try:
+            self._finish(self._call)
+        finally:
+            if self._call.purse is not None:
+                self._call.purse.close()  # not before there is a row: a process killed in between leaves what that needs
+            self._reign.leave()
 
 
 def break_off(call: Call, exc: Exception) -> NoReturn:

@@ -59,7 +59,7 @@ _VERDICTS: Final = {True: "accepted", False: "rejected", None: "could not look"}
 
 def _attempt(number: int, stored: Mapping[str, Any]) -> dict[str, object]:
     usage = stored.get("usage") or {}
-    start_s, took_s = float(stored["offset_s"]), float(stored["latency_s"])
+    start_s, took_s = float(stored["offset_s"]), float(stored["latency_s"] or 0.0)  # unknown of a lost call
     outcome = _outcome(stored)
     return {
         "attempt": f"{number} {stored['target']}",

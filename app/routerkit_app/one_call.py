@@ -65,16 +65,21 @@ def _where_from(row: pd.Series) -> str:
 def _figures(row: pd.Series) -> None:
     outcome, cost, took, attempts = st.columns(4)
     outcome.metric(
-        "ended", str(row["status"]) if pd.isna(row["error_code"]) else str(row["error_code"]), help="ok, cancelled, or the error."
+        "ended",
+        str(row["status"]) if pd.isna(row["error_code"]) else str(row["error_code"]),
+        help="ok, cancelled, lost with its process, or the error.",
     )
     cost.metric(
         "cost", usd(row["cost_usd"]), help=f"All attempts together; {usd(row['expected_usd'])} was expected of the target that answered."
     )
-    took.metric("took", f"{row['latency_s']:.2f} s")
+    took.metric("took", "unknown" if pd.isna(row["latency_s"]) else f"{row['latency_s']:.2f} s")
     attempts.metric("attempts", int(row["n_attempts"]))
 
 
 def _decision(row: pd.Series) -> Decision | None:
+    if pd.isna(row["decision"]):
+        st.info("Its process ended before the call did: only what was tried is known.")
+        return None
     try:
         return Decision.from_dict(json.loads(str(row["decision"])))
     except ValueError:

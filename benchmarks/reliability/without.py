@@ -127,8 +127,16 @@ CASES = {
         "tests/faults/test_bytes.py::test_odd_but_honest_answer_is_understood[complete-bytes after the answer]",
     ),
     "what a killed process owed (X3)": (
-        "from routerkit.state import sqlite; sqlite.owed = lambda path, account: None",
+        "from routerkit.state.estate import Estate; Estate.owed = lambda self, account, n_booked: None",
         "tests/state/test_processes.py::test_killed_workers_lease_is_spent_a_minute_later[sqlite]",
+    ),
+    "rows of killed calls (X3)": (
+        "from routerkit.state.estate import Estate; Estate.lost = lambda self, holder: None",
+        "tests/state/test_killed.py::test_call_of_a_dead_process_gets_its_row_once",
+    ),
+    "marks between two notes (X3)": (
+        "from routerkit.state.owed import OwedFile as F; note = F.note; F.note = lambda *a, **k: note(*a, **{**k, 'last': 0})",
+        "tests/state/test_killed.py::test_books_are_those_of_the_rows_wherever_a_process_is_killed",
     ),
     "unknown latencies first (U32)": (
         KEEPING,

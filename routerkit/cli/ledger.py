@@ -81,9 +81,10 @@ def show(
         raise StoreError(f"{what} with {record_id!r} in {place}; `routerkit ledger --json` lists the ids")
     call = found.as_dicts()[0]
     print(f"{call['record_id']}  {_time(call['called_at'])}  {_outcome(call)}")
-    _print_explanation(str(call["decision"]))
+    if call["decision"] is not None:
+        _print_explanation(str(call["decision"]))
     for attempt in json.loads(str(call["attempts"])):
-        print(f"  tried {attempt['target']} at {attempt['offset_s']:.2f} s for {attempt['latency_s']:.2f} s: {_ending(attempt)}")
+        print(f"  tried {attempt['target']} at {attempt['offset_s']:.2f} s for {_seconds(attempt['latency_s'])}: {_ending(attempt)}")
     reports = query(place, "SELECT reported_at, success, evidence FROM reports WHERE record_id = ? ORDER BY 1", [call["record_id"]])
     for at, success, evidence in reports.rows:
         print(f"  reported {_time(at)}: {'worked' if success else 'failed'} {remark(str(evidence or ''))}".rstrip())
@@ -235,7 +236,7 @@ def _print_calls(rows: Rows) -> None:
             cell(c["n_attempts"]),
             f"{cell(c['input_tokens'])}/{cell(c['output_tokens'])}",
             format_usd(_number(c["cost_usd"])),
-            f"{_number(c['latency_s']) or 0:.2f} s",
+            _seconds(c["latency_s"]),
             cell(c["error_code"] or c["status"]) if c["status"] == "error" else cell(c["status"]),
         ]
         for c in rows.as_dicts()
@@ -263,13 +264,17 @@ def _print_explanation(decision: str) -> None:
 
 
 def _outcome(call: dict[str, object]) -> str:
-    return (
-        f"{call['status']} on {call['target'] or 'no target'}, {format_usd(_number(call['cost_usd']))}, {_number(call['latency_s']):.2f} s"
-    )
+    usd = format_usd(_number(call["cost_usd"]))
+    return f"{call['status']} on {call['target'] or 'no target'}, {usd}, {_seconds(call['latency_s'])}"
 
 
 def _ending(attempt: dict[str, object]) -> str:
     return f"{attempt['error_code']}: {attempt['error']}" if attempt["error"] else "ok"
+
+
+def _seconds(value: object) -> str:
+    seconds = _number(value)
+    return "unknown" if seconds is None else f"{seconds:.2f} s"
 
 
 def _time(value: object) -> str:

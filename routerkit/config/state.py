@@ -25,7 +25,9 @@ def build_store(config: Config, base: Path) -> StateStore | None:
     if url is None:
         return None
     try:
-        return open_store(resolve(url, base).reveal() if is_reference(url) else url, base)
+        return open_store(
+            resolve(url, base).reveal() if is_reference(url) else url, base, ledger=config.ledger.path if config.ledger else None
+        )
     except ConfigError as exc:
         raise config.source.error([Problem(("state", "url"), str(exc))]) from exc
 
@@ -39,8 +41,13 @@ def state_url(config: Config, base: Path) -> str | None:
     return f"sqlite:{folder}/state.sqlite" if config.budgets or config.pool_usd_per_day or has_keys else None
 
 
-def open_store(url: str, base: Path) -> StateStore:
+def open_store(url: str, base: Path, *, ledger: str | None = None) -> StateStore:
     """Open a store.
+
+    Args:
+        url: As in `[state]`.
+        base: Folder that relative paths start from.
+        ledger: Folder of the ledger that this process writes.
 
     Raises:
         ConfigError: it cannot be opened, or a package for it is not installed.
@@ -48,8 +55,10 @@ def open_store(url: str, base: Path) -> StateStore:
     if url.startswith("sqlite:"):
         # sqlite3 takes 5 ms, which only those who have something to keep should wait for.
         from routerkit.state.sqlite import SqliteStore
+        from routerkit.store import record_lost
 
-        return SqliteStore(base / Path(url.removeprefix("sqlite:")).expanduser())
+        folder = None if ledger is None else base / Path(ledger).expanduser()
+        return SqliteStore(base / Path(url.removeprefix("sqlite:")).expanduser(), ledger=folder, bury=record_lost)
     try:
         # An optional extra.
         from routerkit.state.redis import RedisStore

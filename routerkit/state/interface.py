@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
@@ -88,15 +89,96 @@ class Notice:
     why: str
 
 
+class Facts(NamedTuple):
+    """Of an attempt, as its process notes them before anything is sent. Texts; empty = unknown or none."""
+
+    record_id: str
+    called_at: str
+    """ISO 8601 with its offset; also the next."""
+    began_at: str
+    target: str
+    model: str
+    input_tokens: str
+    pool: str
+    agent: str
+    key: str
+    kind: str
+    policy: str
+    session: str
+
+    def pack(self) -> bytes:
+        """Bytes that `unpack` reads; what comes last is cut first, should they be too many."""
+        return "\0".join(self).encode("utf-8", "surrogatepass")
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Facts:
+        """The facts again, as far as they were kept."""
+        texts = packed.decode("utf-8", "replace").split("\0")
+        return cls(*(texts + [""] * len(cls._fields))[: len(cls._fields)])
+
+
+class Tried(NamedTuple):
+    """An attempt of a call that never ended."""
+
+    facts: Facts
+    micros: int
+    """What it cost or, while it was under way, may cost at most; micro-dollars."""
+
+
+class Lost(NamedTuple):
+    """Attempts of calls that a process had under way when it died."""
+
+    ledger: Path
+    """Folder of the ledger that it wrote."""
+    holder: str
+    """The process; no other ever has that name."""
+    tried: tuple[Tried, ...]
+
+
 class Owed(Protocol):
     """What one process owes on its leases: spent or set aside, and not yet booked. Outlives it."""
 
-    def note(self, account: Account, micros: int) -> None:
-        """Keep it, before it is spent."""
+    def note(self, account: Account, micros: int, *, booking: int = 0, number: int = 0, last: int = 0) -> None:
+        """Keep what finished attempts have spent and is not booked.
+
+        Args:
+            account: Whose money.
+            micros: What was spent, what is being booked included.
+            booking: What is being booked right now.
+            number: Of that booking.
+            last: Number of the last attempt that is part of `micros`; whether it has ended is known from here on.
+        """
         ...
 
     def forget(self, account: Account) -> None:
-        """The account has no lease any more."""
+        """The account has no lease any more, or another one than before."""
+        ...
+
+    def begin(self, number: int, accounts: Sequence[Account], micros: int, facts: Facts | None) -> int:
+        """Keep that an attempt is under way and what it may cost, before it is sent; returns what to name it by from now on.
+
+        Args:
+            number: Of the attempt, from 1; never given twice.
+            accounts: Who pays.
+            micros: What each of them may pay at most.
+            facts: What it is; None = nobody will ask.
+        """
+        ...
+
+    def amend(self, slot: int, micros: int) -> None:
+        """An attempt cost so much; its call goes on."""
+        ...
+
+    def end(self, slot: int) -> None:
+        """An attempt's call has ended and was recorded, and its money is part of what was noted for the accounts."""
+        ...
+
+    def leave(self) -> None:
+        """This is a forked child: the notes are its parent's."""
+        ...
+
+    def remove(self) -> None:
+        """Nothing is owed any more."""
         ...
 
 
@@ -121,8 +203,11 @@ class StateStore(Protocol):
         """
         ...
 
-    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float) -> Standing | None:
-        """Turn `spent` of a lease into spending, take `back` back, renew the rest; None if the lease has lapsed, so is spent already."""
+    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float, number: int = 0) -> Standing | None:
+        """Turn `spent` of a lease into spending, take `back` back, renew the rest; None if the lease has lapsed, so is spent already.
+
+        `number` counts the holder's bookings: by it an heir knows whether the last one was made.
+        """
         ...
 
     def owed(self, holder: str) -> Owed | None:
@@ -138,9 +223,9 @@ class StateStore(Protocol):
         ...
 
     def lapse(self, now: float) -> int:
-        """End leases that ran out before `now`, because their holders died; returns the micro-dollars that count as spent.
+        """End leases whose holders died or that ran out before `now`; returns the micro-dollars that count as spent.
 
-        That is what the holder owed, where it is known, else the whole lease.
+        That is what the holder owed, where it is known, else the whole lease. Calls that it had under way get their row.
         """
         ...
 

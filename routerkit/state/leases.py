@@ -7,16 +7,19 @@ Why: docs/adr/0005.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from routerkit.errors import StateError
-from routerkit.state.interface import Account, Owed, Standing, StateStore
+from routerkit.state.interface import Account, Facts, Owed, Standing, StateStore
+from routerkit.state.loan import Claim, Hold, Loan, Shortage
+
+__all__ = ["Claim", "Hold", "Leases", "Shortage"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -25,74 +28,10 @@ LEASE_S: Final = 60.0
 TICK_S: Final = 1.0
 FRESH_S: Final = 1.0
 """What others did is looked up again after so long."""
+MakeFacts: TypeAlias = Callable[[], Facts]
 _AHEAD_CALLS: Final = 100
 _AHEAD_SHARE: Final = 100
 """Borrowed ahead: a hundred reservations, but never more than a hundredth of the day's limit; as much may be lost in a crash."""
-
-
-class Claim(NamedTuple):
-    """An account that must pay, and what it may pay a day, in micro-dollars."""
-
-    name: str
-    limit: int
-
-
-@dataclass(slots=True, eq=False)
-class _Purse:
-    """One account on one day, as far as this process has to do with it. All in micro-dollars."""
-
-    account: Account
-    limit: int
-    leased: int = 0
-    reserved: int = 0
-    spent: int = 0
-    """Settled, but not yet booked."""
-    booking: int = 0
-    """Part of what was spent that is being booked right now."""
-    until: float = 0.0
-    """Unix time from which the store may take the lease for that of a dead process."""
-    others: int = 0
-    """Spent by anybody, or lent to others, when the store was last seen."""
-    share: int = 0
-    """What this process may spend if the store goes away."""
-    unbacked: int = 0
-    """Part of `leased` that it took by itself since the store went away."""
-    age: int = 0
-    """How often the lease has lapsed; a hold from before that is counted as spent already."""
-    seen_at: float = float("-inf")
-    is_busy: bool = False
-    """Whether anything happened since the last tick."""
-
-    @property
-    def idle(self) -> int:
-        return self.leased - self.reserved - self.spent
-
-    @property
-    def owed(self) -> int:
-        return self.reserved + self.spent + self.booking
-
-    @property
-    def left(self) -> int:
-        return self.limit - self.others - self.reserved - self.spent
-
-
-class Hold(NamedTuple):
-    """Money set aside for one attempt, on all its accounts."""
-
-    parts: tuple[tuple[_Purse, int], ...]
-    """Accounts, each with the age of its lease."""
-    micros: int
-
-
-class Shortage(NamedTuple):
-    """Why nothing was set aside."""
-
-    name: str
-    """Account that cannot pay."""
-    left: int
-    """What it has left, in micro-dollars."""
-    trouble: str | None = None
-    """Set when it may have enough, but the store could not be asked."""
 
 
 class Leases:
@@ -101,9 +40,12 @@ class Leases:
     def __init__(self, store: StateStore, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self._store, self._clock, self._now = store, clock, now
         self._lock = threading.Lock()
+        self._bookings = threading.Lock()
+        """Held while something is booked: of two at once nobody could tell which was made."""
         self._holder = _holder()
         self._owed: Owed | None = None
-        self._purses: dict[Account, _Purse] = {}
+        self._numbers = itertools.count(1)
+        self._loans: dict[Account, Loan] = {}
         self._n_holders = 0
         """How many shared an account when the store was last seen; 0 = never seen."""
         self._lapse_from = 0.0
@@ -113,113 +55,145 @@ class Leases:
         """Where the money is kept."""
         return self._store
 
-    def reserve(self, claims: Sequence[Claim], micros: int, day: str) -> Hold | Shortage:
-        """Set money aside on all accounts, or on none."""
+    def reserve(self, claims: Sequence[Claim], micros: int, day: str, facts: MakeFacts | None = None) -> Hold | Shortage:
+        """Set money aside on all accounts, or on none.
+
+        Args:
+            claims: Who pays.
+            micros: What the attempt may cost at most.
+            day: UTC day on which it begins.
+            facts: Of the attempt, for its row should this process die; asked for where there is a place to note them.
+        """
         while True:
             with self._lock:
-                purses = [self._purse(claim, day) for claim in claims]
-                late = next((p for p in purses if self._owed and p.leased and self._now() >= p.until), None)
-                short = next((p for p in purses if p.idle < micros), None)
+                loans = [self._loan(claim, day) for claim in claims]
+                late = next((p for p in loans if self._owed and p.leased and self._now() >= p.until), None)
+                short = next((p for p in loans if p.idle < micros), None)
                 if late is None and short is None:
-                    return self._take(purses, micros)
+                    return self._take(loans, micros, facts)
             problem = self._renew(late) if late else self._borrow(short, micros) if short else None
             if problem:
                 return problem
 
-    def settle(self, hold: Hold, micros: int) -> None:
-        """Replace what was set aside by what was spent."""
+    def amend(self, hold: Hold, micros: int) -> None:
+        """The attempt cost so much; its call goes on, and until that is recorded it stays set aside."""
         with self._lock:
-            for purse, age in hold.parts:
-                if age == purse.age:
-                    purse.reserved -= hold.micros
-                    purse.spent += micros
-                    self._note(purse)
+            for loan, age in hold.parts:
+                if age == loan.age:
+                    loan.reserved += micros - hold.micros
+            hold.micros = micros
+            if self._owed:
+                self._owed.amend(hold.slot, micros)
 
-    def charge(self, claims: Sequence[Claim], micros: int, day: str) -> None:
-        """Count what was spent without having been set aside, also beyond the limit."""
+    def settle(self, hold: Hold, micros: int | None = None) -> None:
+        """Replace what was set aside by what was spent; None = as amended. Once a hold, when the call is recorded or nobody will be."""
+        if micros is not None:
+            self.amend(hold, micros)
         with self._lock:
-            for purse in [self._purse(claim, day) for claim in claims]:
-                purse.spent += micros
-                purse.is_busy = True
-                self._note(purse)
+            for loan, age in hold.parts:
+                if age == loan.age:
+                    loan.reserved -= hold.micros
+                    loan.spent += hold.micros
+                    self._note(loan, hold.number)
+            if self._owed:
+                self._owed.end(hold.slot)
+
+    def charge(self, claims: Sequence[Claim], micros: int, day: str, facts: MakeFacts | None = None) -> Hold:
+        """Set aside what was spent already, also beyond the limit; to be settled as any other."""
+        with self._lock:
+            return self._take([self._loan(claim, day) for claim in claims], micros, facts)
 
     def left(self, claim: Claim, day: str) -> int:
         """What an account may still spend today, in micro-dollars, as last seen; negative when overspent."""
         with self._lock:
-            purse = self._purse(claim, day)
-            is_fresh = self._clock() - purse.seen_at < FRESH_S
+            loan = self._loan(claim, day)
+            is_fresh = self._clock() - loan.seen_at < FRESH_S
         if not is_fresh:
-            self._look(purse)
-        return purse.left
+            self._look(loan)
+        return loan.left
 
     def tick(self) -> None:
         """Book what was spent, return what is not needed, renew what is, and let the leases of the dead lapse. For once a second."""
         with self._lock:
-            purses = list(self._purses.values())
-        for purse in purses:
-            self._book(purse, keep=purse.limit // _AHEAD_SHARE if purse.is_busy else 0)
+            loans = list(self._loans.values())
+        for loan in loans:
+            self._book(loan, keep=loan.limit // _AHEAD_SHARE if loan.is_busy else 0)
         if self._clock() >= self._lapse_from:
             self._lapse()
 
     def close(self) -> None:
         """Book everything and return the rest. What is reserved stays lent, and lapses."""
-        for purse in list(self._purses.values()):
-            self._book(purse, keep=0)
+        for loan in list(self._loans.values()):
+            self._book(loan, keep=0)
+        with self._lock:
+            if self._owed and not any(p.leased or p.reserved or p.spent for p in self._loans.values()):
+                self._owed.remove()
+                self._owed = None
 
     def after_fork(self) -> None:
         """A forked child owes nothing: the leases are its parent's."""
-        self._lock, self._purses, self._holder, self._owed = threading.Lock(), {}, _holder(), None
+        if self._owed:
+            self._owed.leave()
+        self._lock, self._bookings, self._loans, self._holder, self._owed = threading.Lock(), threading.Lock(), {}, _holder(), None
 
-    def _purse(self, claim: Claim, day: str) -> _Purse:
+    def _loan(self, claim: Claim, day: str) -> Loan:
         account = Account(claim.name, day)
-        purse = self._purses.get(account)
-        if purse is None:
+        loan = self._loans.get(account)
+        if loan is None:
             self._forget_old(day)
             share = claim.limit // self._n_holders if self._n_holders else 0
-            purse = self._purses[account] = _Purse(account, claim.limit, share=share)
-        purse.limit = claim.limit
-        return purse
+            loan = self._loans[account] = Loan(account, claim.limit, share=share)
+        loan.limit = claim.limit
+        return loan
 
     def _forget_old(self, day: str) -> None:
-        over = [a for a, p in self._purses.items() if a.day < day and not (p.leased or p.reserved or p.spent)]
+        over = [a for a, p in self._loans.items() if a.day < day and not (p.leased or p.reserved or p.spent)]
         for account in over:
-            del self._purses[account]
+            del self._loans[account]
             if self._owed:
                 self._owed.forget(account)
 
-    def _take(self, purses: Sequence[_Purse], micros: int) -> Hold:
-        for purse in purses:
-            purse.reserved += micros
-            purse.is_busy = True
-            self._note(purse)
-        return Hold(tuple([(purse, purse.age) for purse in purses]), micros)
+    def _take(self, loans: Sequence[Loan], micros: int, facts: MakeFacts | None) -> Hold:
+        for loan in loans:
+            loan.reserved += micros
+            loan.is_busy = True
+        number = next(self._numbers)
+        slot = self._owed.begin(number, [p.account for p in loans], micros, facts() if facts else None) if self._owed else -1
+        return Hold(tuple([(loan, loan.age) for loan in loans]), micros, number, slot)
 
-    def _note(self, purse: _Purse) -> None:
+    def _note(self, loan: Loan, last: int = 0) -> None:
         if self._owed:
-            self._owed.note(purse.account, purse.owed)
+            spent = loan.spent + loan.booking
+            self._owed.note(loan.account, spent, booking=loan.booking, number=loan.n_booked, last=last)
 
-    def _renew(self, purse: _Purse) -> Shortage | None:
+    def _renew(self, loan: Loan) -> Shortage | None:
         """Ask before spending from a lease that others may have ended: what it owed was counted then, and nothing may be added."""
-        self._book(purse, keep=purse.limit // _AHEAD_SHARE)
-        is_renewed = not purse.leased or self._now() < purse.until
-        return None if is_renewed else Shortage(purse.account.name, purse.left, "its lease could not be renewed")
+        self._book(loan, keep=loan.limit // _AHEAD_SHARE)
+        is_renewed = not loan.leased or self._now() < loan.until
+        return None if is_renewed else Shortage(loan.account.name, loan.left, "its lease could not be renewed")
 
-    def _borrow(self, purse: _Purse, micros: int) -> Shortage | None:
+    def _borrow(self, loan: Loan, micros: int) -> Shortage | None:
         with self._lock:
-            need = micros - purse.idle
+            need = micros - loan.idle
         if need <= 0:
             return None  # another thread has settled meanwhile
-        ahead, until = min(_AHEAD_CALLS * micros, purse.limit // _AHEAD_SHARE), self._now() + LEASE_S
+        ahead, until = min(_AHEAD_CALLS * micros, loan.limit // _AHEAD_SHARE), self._now() + LEASE_S
         try:
-            self._owed = self._owed or self._store.owed(self._holder)
-            grant = self._store.draw(purse.account, ask=need + ahead, least=need, limit=purse.limit, holder=self._holder, until=until)
+            self._be_known(loan)
+            grant = self._store.draw(loan.account, ask=need + ahead, least=need, limit=loan.limit, holder=self._holder, until=until)
         except StateError as exc:
-            return self._go_alone(purse, micros, exc)
+            return self._go_alone(loan, micros, exc)
         with self._lock:
-            purse.leased, purse.until = purse.leased + grant.micros, until
-            self._note(purse)
-            self._saw(purse, grant.standing)
-            return None if grant.micros or purse.idle >= micros else Shortage(purse.account.name, purse.left)
+            loan.leased, loan.until = loan.leased + grant.micros, until
+            self._saw(loan, grant.standing)
+            return None if grant.micros or loan.idle >= micros else Shortage(loan.account.name, loan.left)
+
+    def _be_known(self, loan: Loan) -> None:
+        """Note the account before anything is lent, or all of it would count as spent if this process died now."""
+        with self._lock:
+            self._owed = self._owed or self._store.owed(self._holder)
+            if not loan.leased:
+                self._note(loan)
 
     def _lapse(self) -> None:
         try:
@@ -234,63 +208,70 @@ class Leases:
         """Once the store is back, everybody first gets the time to renew."""
         self._lapse_from = self._clock() + LEASE_S
 
-    def _go_alone(self, purse: _Purse, micros: int, why: StateError) -> Shortage | None:
+    def _go_alone(self, loan: Loan, micros: int, why: StateError) -> Shortage | None:
         """Take from this process's share of what was left. Shares of all processes together never exceed it."""
         self._was_away()
         with self._lock:
-            need = micros - purse.idle
-            if not self._store.may_be_away or need > purse.share:
-                return Shortage(purse.account.name, purse.left, str(why))
-            purse.share -= need
-            purse.leased += need
-            purse.unbacked += need
+            need = micros - loan.idle
+            if not self._store.may_be_away or need > loan.share:
+                return Shortage(loan.account.name, loan.left, str(why))
+            loan.share -= need
+            loan.leased += need
+            loan.unbacked += need
         return None
 
-    def _look(self, purse: _Purse) -> None:
+    def _look(self, loan: Loan) -> None:
         try:
-            standing = self._store.standing(purse.account, self._holder)
+            standing = self._store.standing(loan.account, self._holder)
         except StateError:
             return  # what was last seen must do; spending will find out
         with self._lock:
-            self._saw(purse, standing)
+            self._saw(loan, standing)
 
-    def _saw(self, purse: _Purse, standing: Standing) -> None:
-        purse.others = standing.spent + standing.leased - standing.mine
-        purse.share = max(0, purse.limit - standing.spent - standing.leased) // standing.n_holders
-        purse.seen_at = self._clock()
+    def _saw(self, loan: Loan, standing: Standing) -> None:
+        loan.others = standing.spent + standing.leased - standing.mine
+        loan.share = max(0, loan.limit - standing.spent - standing.leased) // standing.n_holders
+        loan.seen_at = self._clock()
         self._n_holders = standing.n_holders
 
-    def _book(self, purse: _Purse, keep: int) -> None:
+    def _book(self, loan: Loan, keep: int) -> None:
+        with self._bookings:
+            self._book_alone(loan, keep)
+
+    def _book_alone(self, loan: Loan, keep: int) -> None:
         with self._lock:
-            spent, back = purse.spent, max(0, purse.idle - keep)
-            purse.is_busy = False
-            if not (spent or purse.leased or purse.reserved):
+            spent, back = loan.spent, max(0, loan.idle - keep)
+            loan.is_busy = False
+            if not (spent or loan.leased or loan.reserved):
                 return
-            before = purse.leased
-            purse.leased, purse.spent = max(0, purse.leased - spent - back), 0
-            purse.booking += spent
+            before = loan.leased
+            loan.leased, loan.spent, loan.booking = max(0, loan.leased - spent - back), 0, spent
+            loan.n_booked += 1
+            self._note(loan)
         until = self._now() + LEASE_S
         try:
-            standing = self._store.book(purse.account, spent=spent, back=back, holder=self._holder, until=until)
+            standing = self._store.book(loan.account, spent=spent, back=back, holder=self._holder, until=until, number=loan.n_booked)
         except StateError:
             self._was_away()
             with self._lock:
-                purse.booking -= spent
-                purse.leased, purse.spent = purse.leased + min(before, spent + back), purse.spent + spent
+                loan.leased, loan.spent, loan.booking = loan.leased + min(before, spent + back), loan.spent + spent, 0
+                self._note(loan)
             return
         with self._lock:
-            purse.booking, purse.until = purse.booking - spent, until
-            self._booked(purse, standing)
-            self._note(purse)
+            loan.booking, loan.until = 0, until
+            self._booked(loan, standing)
+            self._note(loan)
 
-    def _booked(self, purse: _Purse, standing: Standing | None) -> None:
+    def _booked(self, loan: Loan, standing: Standing | None) -> None:
         if standing is None:
-            _log.warning("the lease on %s lapsed because this process stood still; all of it counts as spent", purse.account.name)
-            purse.leased = purse.reserved = purse.unbacked = 0
-            purse.age += 1
+            _log.warning("the lease on %s lapsed because this process stood still; all of it counts as spent", loan.account.name)
+            loan.leased = loan.reserved = loan.unbacked = 0
+            loan.age += 1
+            if self._owed:
+                self._owed.forget(loan.account)  # what attempts of before may cost was part of the lease
             return
-        purse.leased, purse.unbacked = max(0, purse.leased - purse.unbacked), 0
-        self._saw(purse, standing)
+        loan.leased, loan.unbacked = max(0, loan.leased - loan.unbacked), 0
+        self._saw(loan, standing)
 
 
 def _holder() -> str:

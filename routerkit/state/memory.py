@@ -62,7 +62,7 @@ class MemoryStore(StateStore):
             money.leases[holder] = _Lease(standing.mine + granted, until)
             return Grant(granted, money.standing(holder))
 
-    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float) -> Standing | None:
+    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float, number: int = 0) -> Standing | None:
         """As `StateStore.book`."""
         with self._lock:
             money = self._money.setdefault(account, _Money())

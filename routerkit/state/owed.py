@@ -1,84 +1,156 @@
-"""What a process owes on its leases, in a mapped file: `kill -9` takes a process's memory, but not the pages it shares with the system.
+"""What a process owes, in a mapped file: `kill -9` takes a process's memory, but not the pages it shares with the system.
 
-Whoever lets the lease of a dead process lapse reads there what became of it. After a power cut the pages may be older than the database, so
-they are believed only by the boot that wrote them.
+Per account what its finished calls spent and was not booked yet, and per attempt of a call under way what that is, where and for whom.
+The process holds a lock on its file, which ends with it; `estate.py` reads what became of it. Every step is one write, or leaves a mark by
+which the reader knows how far it got, so that a process may be killed between any two of them (docs/adr/0008).
 """
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
-import struct
+import weakref
+from collections import deque
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
+from struct import Struct
 from typing import Final
 
-from routerkit.state.interface import Account
+from routerkit.state.interface import Account, Facts
 
-_SLOT: Final = struct.Struct("=q16s")
-"""Micro-dollars, and whose they are."""
-_N_SLOTS: Final = 2_048
+BOOT_BYTES: Final = 40
+PLACE_BYTES: Final = 1_024
+"""Path of the ledger's folder, in which calls that never ended get their row."""
+SLOT: Final = Struct("=qqQQ16s")
+"""Micro-dollars of finished calls that are not booked, part of them that is being booked, number of that booking, last attempt that is
+part of them, and whose account it is."""
+N_SLOTS: Final = 2_048
 """Accounts of one process at a time; what finds no room is unknown, and counts as spent in full."""
-_BOOT_BYTES: Final = 40
+HEAD: Final = Struct("=Qq8HH")
+"""Number of an attempt (0 = a free slot), its micro-dollars, up to eight slots of accounts (+ 1; 0 = none), bytes of its facts."""
+ATTEMPT_BYTES: Final = 512
+N_ATTEMPTS: Final = 4_096
+"""Attempts of calls under way in one process; when there are more, the whole file says no longer what is owed."""
+_SUMS: Final = Struct("=qqQQ")
+"""What of a slot changes."""
+_MICROS: Final = Struct("=q")
+_NUMBER: Final = Struct("=Q")
+_MOST_FACTS: Final = ATTEMPT_BYTES - HEAD.size
+_SLOTS_AT: Final = BOOT_BYTES + PLACE_BYTES
+ATTEMPTS_AT: Final = _SLOTS_AT + N_SLOTS * SLOT.size
+_BYTES: Final = ATTEMPTS_AT + N_ATTEMPTS * ATTEMPT_BYTES
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class OwedFile:
-    """Written by one process, before it spends. Not thread-safe: `Leases` holds its lock."""
+    """Written by one process. Not thread-safe: `Leases` holds its lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ledger: Path | None = None) -> None:
         """Make the file, readable by its owner alone.
+
+        Args:
+            path: Its name.
+            ledger: Folder of the ledger that the process writes; None = it writes none.
 
         Raises:
             OSError: it cannot be made.
         """
         self._path = path
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.ftruncate(fd, _BOOT_BYTES + _N_SLOTS * _SLOT.size)
-            self._pages = mmap.mmap(fd, 0)
-        finally:
-            os.close(fd)
-        self._pages[:_BOOT_BYTES] = _boot()
+        self._fd = _create(path)
+        self._close = weakref.finalize(self, os.close, self._fd)
+        os.ftruncate(self._fd, _BYTES)
+        self._pages = mmap.mmap(self._fd, 0)
+        place = b"" if ledger is None else os.fsencode(ledger.resolve())
+        self._pages[BOOT_BYTES:_SLOTS_AT] = (place if len(place) <= PLACE_BYTES else b"").ljust(PLACE_BYTES, b"\0")
+        self._pages[:BOOT_BYTES] = boot()
         self._slots: dict[Account, int] = {}
-        self._free = list(range(_N_SLOTS - 1, -1, -1))
+        # Whose slot it was must not be taken soon by another: attempts of before may still point to it.
+        self._free = deque(range(N_SLOTS))
+        self._free_attempts = list(range(N_ATTEMPTS - 1, -1, -1))
 
-    def note(self, account: Account, micros: int) -> None:
-        """Keep what is spent or set aside on an account and not yet booked."""
-        slot = self._slots.get(account)
-        if slot is None:
-            if not self._free:
-                return
-            slot = self._slots[account] = self._free.pop()
-        _SLOT.pack_into(self._pages, _BOOT_BYTES + slot * _SLOT.size, micros, _digest(account))
+    def note(self, account: Account, micros: int, *, booking: int = 0, number: int = 0, last: int = 0) -> None:
+        """As `Owed.note`."""
+        slot = self._slot(account)
+        if slot is not None:
+            _SUMS.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, micros, booking, number, last)
 
     def forget(self, account: Account) -> None:
-        """An account has no lease any more."""
+        """As `Owed.forget`."""
         slot = self._slots.pop(account, None)
         if slot is not None:
-            _SLOT.pack_into(self._pages, _BOOT_BYTES + slot * _SLOT.size, 0, b"")
+            SLOT.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, 0, 0, 0, 0, b"")
             self._free.append(slot)
 
+    def begin(self, number: int, accounts: Sequence[Account], micros: int, facts: Facts | None) -> int:
+        """As `Owed.begin`."""
+        if not self._free_attempts:
+            self._pages[:BOOT_BYTES] = b"\0" * BOOT_BYTES
+            return -1
+        slot = self._free_attempts.pop()
+        at, packed = ATTEMPTS_AT + slot * ATTEMPT_BYTES, b"" if facts is None else facts.pack()[:_MOST_FACTS]
+        self._pages[at + HEAD.size : at + HEAD.size + len(packed)] = packed
+        whose = [0 if found is None else found + 1 for found in map(self._slot, accounts)]
+        HEAD.pack_into(self._pages, at, number, micros, *(whose + [0] * 8)[:8], len(packed))
+        return slot
 
-def owed(path: Path, account: Account) -> int | None:
-    """What a process owed on an account when it last said so, in micro-dollars; None = unknown."""
-    try:
-        pages = path.read_bytes()
-    except OSError:
-        return None
-    if not _boot().strip(b"\0") or pages[:_BOOT_BYTES] != _boot():
-        return None
-    found = {whose: micros for micros, whose in _SLOT.iter_unpack(pages[_BOOT_BYTES:])}
-    return found.get(_digest(account))
+    def amend(self, slot: int, micros: int) -> None:
+        """As `Owed.amend`."""
+        if slot >= 0:
+            _MICROS.pack_into(self._pages, ATTEMPTS_AT + slot * ATTEMPT_BYTES + _NUMBER.size, micros)
+
+    def end(self, slot: int) -> None:
+        """As `Owed.end`."""
+        if slot >= 0:
+            _NUMBER.pack_into(self._pages, ATTEMPTS_AT + slot * ATTEMPT_BYTES, 0)
+            self._free_attempts.append(slot)
+
+    def leave(self) -> None:
+        """As `Owed.leave`: the parent's lock would else outlive it in this child. The pages hold it, too."""
+        self._pages.close()
+        self._close()
+
+    def remove(self) -> None:
+        """As `Owed.remove`."""
+        self._path.unlink(missing_ok=True)
+        self.leave()
+
+    def _slot(self, account: Account) -> int | None:
+        slot = self._slots.get(account)
+        if slot is None and self._free:
+            slot = self._slots[account] = self._free.popleft()
+            SLOT.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, 0, 0, 0, 0, digest(account))
+        return slot
 
 
-def _digest(account: Account) -> bytes:
+def digest(account: Account) -> bytes:
+    """An account as the file names it."""
     return blake2b("\0".join(account).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _boot() -> bytes:
+def boot() -> bytes:
+    """Which boot of the machine this is; zeros = unknown."""
     try:
-        return _BOOT.read_bytes()[:_BOOT_BYTES].ljust(_BOOT_BYTES, b"\0")
+        return _BOOT.read_bytes()[:BOOT_BYTES].ljust(BOOT_BYTES, b"\0")
     except OSError:
-        return b"\0" * _BOOT_BYTES
+        return b"\0" * BOOT_BYTES
+
+
+def try_lock(fd: int) -> bool:
+    """Whether nobody else has it locked."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _create(path: Path) -> int:
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Between creation and lock somebody may take it for a dead process's: then it is locked or gone, and we try again.
+        if try_lock(fd) and path.exists():
+            return fd
+        os.close(fd)

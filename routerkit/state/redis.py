@@ -64,7 +64,7 @@ class RedisStore(StateStore):
         found = self._run(lua.DRAW, [_key(account)], ask, least, limit, holder, until - self._now(), KEPT_S)
         return Grant(found[0], Standing(*found[1:]))
 
-    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float) -> Standing | None:
+    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float, number: int = 0) -> Standing | None:
         """As `StateStore.book`. An account that the server has lost is begun anew."""
         found = self._run(lua.BOOK, [_key(account)], spent, back, holder, until - self._now(), KEPT_S)
         return Standing(*found) if found else None

@@ -12,9 +12,10 @@ from typing import Final
 
 from routerkit.errors import ConfigError, StateError
 from routerkit.state.bucket import level, wait_s
-from routerkit.state.interface import Account, AccountLine, Entry, Grant, Notice, Pace, Standing, StateStore, TooFast
+from routerkit.state.estate import Estate, left_behind, opened, read_estate
+from routerkit.state.interface import Account, AccountLine, Entry, Grant, Lost, Notice, Pace, Standing, StateStore, TooFast
 from routerkit.state.memory import costs
-from routerkit.state.owed import OwedFile, owed
+from routerkit.state.owed import OwedFile
 from routerkit.wal import open_shared
 
 BUSY_S: Final = 0.25
@@ -24,6 +25,8 @@ _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS budgets (account TEXT, day TEXT, cap INTEGER, spent INTEGER, leased INTEGER,
         PRIMARY KEY (account, day)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS leases (account TEXT, day TEXT, holder TEXT, micros INTEGER, until REAL,
+        PRIMARY KEY (account, day, holder)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS bookings (account TEXT, day TEXT, holder TEXT, number INTEGER,
         PRIMARY KEY (account, day, holder)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS buckets (caller TEXT, what TEXT, used REAL, at REAL, PRIMARY KEY (caller, what)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS running (caller TEXT, id TEXT, until REAL, PRIMARY KEY (caller, id)) WITHOUT ROWID;
@@ -36,13 +39,26 @@ class SqliteStore(StateStore):
     is_shared = True
     may_be_away = False
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], float] = time.time,
+        *,
+        ledger: Path | None = None,
+        bury: Callable[[Lost], None] = lambda _: None,
+    ) -> None:
         """Open or make the file, readable by its owner alone.
+
+        Args:
+            path: The file.
+            now: Unix time.
+            ledger: Folder of the ledger that this process writes; None = it writes none.
+            bury: Records the calls that a dead process had under way. Repeated should this process die, too; raises OSError.
 
         Raises:
             ConfigError: it cannot be opened.
         """
-        self._path, self._now = path, now
+        self._path, self._now, self._ledger, self._bury = path, now, ledger, bury
         self._lock = threading.Lock()
         self._trouble: str | None = None
         self._parents: list[sqlite3.Connection] = []
@@ -67,7 +83,7 @@ class SqliteStore(StateStore):
             _lend(db, account, holder, granted, until)
             return Grant(granted, _standing(db, account, holder))
 
-    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float) -> Standing | None:
+    def book(self, account: Account, *, spent: int, back: int, holder: str, until: float, number: int = 0) -> Standing | None:
         """As `StateStore.book`."""
         with self._step() as db:
             before = _lease(db, account, holder)
@@ -76,12 +92,14 @@ class SqliteStore(StateStore):
             ended = min(before, spent + back)
             db.execute("UPDATE budgets SET spent = spent + ?, leased = leased - ? WHERE account = ? AND day = ?", (spent, ended, *account))
             _lend(db, account, holder, -ended, until)
+            if number:
+                db.execute("INSERT OR REPLACE INTO bookings VALUES (?, ?, ?, ?)", (*account, holder, number))
             return _standing(db, account, holder)
 
     def owed(self, holder: str) -> OwedFile:
         """As `StateStore.owed`."""
         try:
-            return OwedFile(self._owed_by(holder))
+            return OwedFile(self._owed_by(holder), self._ledger)
         except OSError as exc:
             self._trouble = f"{self._owed_by(holder)}: {exc}"
             raise StateError(self._trouble) from exc
@@ -93,22 +111,47 @@ class SqliteStore(StateStore):
 
     def lapse(self, now: float) -> int:
         """As `StateStore.lapse`. Forgets what is older than `KEPT_DAYS`, too."""
-        with self._step() as db:
-            dead = db.execute("DELETE FROM leases WHERE until < ? RETURNING account, day, holder, micros", (now,)).fetchall()
-            lost = [self._lost(Account(account, day), holder, micros) for account, day, holder, micros in dead]
-            db.executemany(
-                "UPDATE budgets SET spent = spent + ?, leased = leased - ? WHERE account = ? AND day = ?",
-                [(spent, micros, account, day) for spent, (account, day, _, micros) in zip(lost, dead, strict=True)],
-            )
-            db.execute("DELETE FROM budgets WHERE leased = 0 AND day < date(?, 'unixepoch', ?)", (now, f"-{KEPT_DAYS} days"))
-            ended = {row[2] for row in dead} - {row[0] for row in db.execute("SELECT holder FROM leases")}
-        for holder in ended:
-            self._owed_by(holder).unlink(missing_ok=True)
-        return sum(lost)
+        return self._end_silent(now) + sum([self._inherit(path) for path in left_behind(self._owed_by(""))])
 
-    def _lost(self, account: Account, holder: str, micros: int) -> int:
-        known = owed(self._owed_by(holder), account)
-        return micros if known is None else known
+    def _inherit(self, path: Path) -> int:
+        """End all that a dead process had. Each of the three steps may be repeated: whoever does them may die in between."""
+        with opened(path) as estate:
+            if estate is None:
+                return 0
+            with self._step() as db:
+                lost = self._end(db, "holder = ?", path.name, lambda _: estate)
+            if calls := estate.lost(path.name):
+                self._record(calls)
+        return lost
+
+    def _record(self, lost: Lost) -> None:
+        try:
+            self._bury(lost)
+        except OSError as exc:
+            raise StateError(f"{lost.ledger}: {len(lost.tried)} attempts of a process that died cannot be recorded ({exc})") from exc
+
+    def _end_silent(self, now: float) -> int:
+        """End leases of processes on which nothing is known but that they stood still, or died without a note."""
+        with self._step() as db:
+            lost = self._end(db, "until < ?", now, lambda holder: read_estate(self._owed_by(holder)))
+            db.execute("DELETE FROM budgets WHERE leased = 0 AND day < date(?, 'unixepoch', ?)", (now, f"-{KEPT_DAYS} days"))
+        return lost
+
+    @staticmethod
+    def _end(db: sqlite3.Connection, which: str, value: float | str, estate_of: Callable[[str], Estate]) -> int:
+        total = 0
+        ended = f"DELETE FROM leases WHERE {which} RETURNING account, day, holder, micros"  # noqa: S608  one of our two conditions
+        for account, day, holder, micros in db.execute(ended, (value,)).fetchall():
+            booked = db.execute(
+                "DELETE FROM bookings WHERE account = ? AND day = ? AND holder = ? RETURNING number", (account, day, holder)
+            ).fetchall()  # to its end: a DELETE that is half read would not be committed
+            owed = estate_of(holder).owed(Account(account, day), booked[0][0] if booked else 0)
+            spent = micros if owed is None else owed
+            db.execute(
+                "UPDATE budgets SET spent = spent + ?, leased = leased - ? WHERE account = ? AND day = ?", (spent, micros, account, day)
+            )
+            total += spent
+        return total
 
     def _owed_by(self, holder: str) -> Path:
         return self._path.with_name(f"{self._path.name}-owed") / holder

@@ -49,8 +49,8 @@ def read_logged(folder: Path, *, since: datetime | None = None, pool: str | None
     calls: list[LoggedCall] = []
     left_out: Counter[str] = Counter()
     for decision, status, cost_usd, session, success, cached_from in query(folder, _SAMPLED, [start, pool, pool, sample]).rows:
-        if cached_from is not None:
-            left_out["answered from the cache"] += 1
+        if cached_from is not None or status == "lost":
+            left_out["lost with its process" if status == "lost" else "answered from the cache"] += 1
             continue
         try:
             stored = Decision.from_dict(json.loads(str(decision)))

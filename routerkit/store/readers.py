@@ -153,11 +153,11 @@ def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamS
     tables = tables_of(connection) - set(_INTERNAL)
     connection.execute("CREATE SCHEMA live")
     for schema in schemas:
-        paths = [p for p in pending if stream_of(p) == schema.name]
-        parts = [f'SELECT * FROM {CATALOG}."{schema.table}"'] if schema.table in tables else []
-        parts += [_load(connection, schema, paths, has_table=schema.table in tables)]
+        _load(connection, schema, [p for p in pending if stream_of(p) == schema.name], has_table=schema.table in tables)
+    for table in {s.table: None for s in schemas}:
+        parts = [f'SELECT * FROM {place}."{table}"' for place in ((CATALOG, "live") if table in tables else ("live",))]
         # By name: the file may have fewer columns than we know, or more.
-        connection.execute(f'CREATE VIEW "{schema.table}" AS ' + " UNION ALL BY NAME ".join(parts))
+        connection.execute(f'CREATE VIEW "{table}" AS ' + " UNION ALL BY NAME ".join(parts))
     for table in tables - {s.table for s in schemas}:
         connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM {CATALOG}."{table}"')
     for schema in schemas:
@@ -165,14 +165,14 @@ def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamS
             connection.execute(f'CREATE VIEW "{name}" AS {select}')
 
 
-def _load(connection: duckdb.DuckDBPyConnection, schema: StreamSchema, paths: Sequence[Path], *, has_table: bool) -> str:
-    """Copy segments into memory, as no file may be opened later; returns the SELECT over the copy."""
+def _load(connection: duckdb.DuckDBPyConnection, schema: StreamSchema, paths: Sequence[Path], *, has_table: bool) -> None:
+    """Copy segments into memory, as no file may be opened later."""
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in schema.columns.items())
-    connection.execute(f'CREATE TABLE live."{schema.table}" ({columns})')
+    connection.execute(f'CREATE TABLE IF NOT EXISTS live."{schema.table}" ({columns})')
     if paths:
-        insert = f'INSERT INTO live."{schema.table}" SELECT * FROM {fresh_rows(schema, has_table=has_table)}'
+        known = [f'{place}."{schema.table}"' for place in ((CATALOG, "live") if has_table else ("live",))]
+        insert = f'INSERT INTO live."{schema.table}" SELECT * FROM {fresh_rows(schema, known)}'
         _insert_readable(connection, insert, [escape_glob(p) for p in paths])
-    return f'SELECT * FROM live."{schema.table}"'
 
 
 def _insert_readable(connection: duckdb.DuckDBPyConnection, insert: str, paths: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from routerkit.messages import Json
@@ -98,6 +98,9 @@ CALLS: Final = StreamSchema(
 )
 """One row per routed call."""
 
+LOST: Final = replace(CALLS, name="lost", is_unique=True)
+"""Calls whose process died. One that was recorded just before is in the table already, and is left out."""
+
 REPORTS: Final = StreamSchema(
     name="reports",
     table="reports",
@@ -127,5 +130,5 @@ ALARMS: Final = StreamSchema(
 )
 """One row per cell, measure and scorecard: what was found to be worse than that scorecard says."""
 
-LEDGER_SCHEMAS: Final = (CALLS, REPORTS, ALARMS)
-"""What the router itself writes."""
+LEDGER_SCHEMAS: Final = (CALLS, LOST, REPORTS, ALARMS)
+"""What the router itself writes, each stream after those that its rows must not repeat."""

@@ -56,6 +56,20 @@ def quarantine(path: Path) -> Path:
     return path.rename(path.with_name(f"{path.name}.bad"))
 
 
+def write_segment(folder: Path, name: str, lines: bytes) -> None:
+    """Make a whole, closed segment of a given name; whatever has that name is replaced.
+
+    Raises:
+        OSError: the disk refused, and there is none.
+    """
+    hot = hot_folder(folder)
+    hot.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = hot / f"{name}.new"
+    draft.touch(mode=0o600)
+    draft.write_bytes(lines)
+    draft.replace(hot / name)
+
+
 class OpenSegment:
     """A live segment. Not thread-safe: one thread writes it.
 

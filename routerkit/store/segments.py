@@ -174,8 +174,6 @@ class SegmentWriter(Generic[T]):
 
     def _write_at_once(self) -> None:
         began_s = self._clock()
-        if began_s < self._patient_until:
-            self._wake.set()
         # Looked at again after each release: a row that came meanwhile found the lock taken, and nobody else would write it soon.
         while began_s >= self._patient_until and self._buffer and self._writing.acquire(blocking=False):
             try:
@@ -184,6 +182,8 @@ class SegmentWriter(Generic[T]):
                 self._writing.release()
             if self._clock() - began_s > _SLOW_S:
                 self._patient_until = self._clock() + _PATIENCE_S
+        if self._buffer:
+            self._wake.set()  # another thread is writing, and may have looked already
 
     def _run(self) -> None:
         while not self._is_over:

@@ -79,16 +79,14 @@ def segment_rows(schema: StreamSchema, *, with_file: bool = False) -> str:
     return f'read_ndjson($1, columns={{{types}}}, ignore_errors=true{file}) WHERE "{schema.key}" IS NOT NULL'
 
 
-def fresh_rows(schema: StreamSchema, *, has_table: bool) -> str:
-    """As `segment_rows`, without rows whose key occurred before, where keys are unique."""
+def fresh_rows(schema: StreamSchema, tables: Sequence[str]) -> str:
+    """As `segment_rows`, without rows whose key occurred before, there or in one of these tables, where keys are unique."""
     if not schema.is_unique:
         return segment_rows(schema)
-    known = ""
-    if has_table:
-        key, rows = f'"{schema.key}"', segment_rows(schema)
-        # The small side inside: looking a segment up in the table is ten times cheaper than the table in a segment.
-        known = f' AND {key} NOT IN (SELECT {key} FROM {CATALOG}."{schema.table}" WHERE {key} IN (SELECT {key} FROM {rows}))'
-    return f'{segment_rows(schema)}{known} QUALIFY row_number() OVER (PARTITION BY "{schema.key}") = 1'
+    key, rows = f'"{schema.key}"', segment_rows(schema)
+    # The small side inside: looking a segment up in the table is ten times cheaper than the table in a segment.
+    known = "".join([f" AND {key} NOT IN (SELECT {key} FROM {table} WHERE {key} IN (SELECT {key} FROM {rows}))" for table in tables])
+    return f'{rows}{known} QUALIFY row_number() OVER (PARTITION BY "{schema.key}") = 1'
 
 
 def known_segments(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> set[str]:

@@ -197,7 +197,7 @@ def test_fifty_at_once_spend_no_more_than_the_budget(keyed):
     assert 50 == len(statuses)
     store = SqliteStore(keys_path(keyed.config).parent / "state.sqlite")
     keyed.router._budgets.leases.tick()
-    (line,) = [line for line in store.accounts(keyed.router._budgets._day()) if line.account.name.startswith("key:")]
+    (line,) = [line for line in store.accounts(keyed.router._now().date().isoformat()) if line.account.name.startswith("key:")]
     store.close()
     assert line.spent + line.leased <= line.limit == 1_000
     assert 200 in statuses

@@ -159,7 +159,7 @@ def test_money_that_came_back_meanwhile_is_not_borrowed_again(hands):
     leases = Leases(store, clock=hands, now=hands)
     leases.settle(leases.reserve([Claim(PLANNER, 1_000)], 500, DAY), 0)
     before = store.standing(TODAY, "")
-    assert leases._borrow(leases._purses[TODAY], 100) is None
+    assert leases._borrow(leases._loans[TODAY], 100) is None
     assert before == store.standing(TODAY, "")
 
 

@@ -247,12 +247,12 @@ def test_forked_child_owes_nothing(store: Store, process: Process) -> None:
 def test_accounts_of_days_gone_by_are_forgotten_once_all_is_booked(process: Process) -> None:
     process.spend(100)
     process.leases.reserve([PLANNER], 100, "2027-01-16")
-    assert Account(PLANNER.name, DAY) in process.leases._purses
+    assert Account(PLANNER.name, DAY) in process.leases._loans
     process.leases.tick()
     process.leases.tick()
     process.leases.reserve([PLANNER], 100, "2027-01-17")
-    assert Account(PLANNER.name, DAY) not in process.leases._purses
-    assert Account(PLANNER.name, "2027-01-16") in process.leases._purses
+    assert Account(PLANNER.name, DAY) not in process.leases._loans
+    assert Account(PLANNER.name, "2027-01-16") in process.leases._loans
 
 
 def test_changed_limit_counts_from_the_next_reservation(process: Process) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,11 +15,12 @@ from routerkit.state.memory import MemoryStore
 from routerkit.testing import make_request, make_target
 
 DAY = "2026-01-01"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED = features(replace(make_request("x" * 35), max_tokens=100))
 
 
 def purse(store: MemoryStore | None = None, *claims: Claim) -> Purse:
-    return Purse(Leases(store or MemoryStore()), claims or (Claim("agent:planner", 1_000_000),), ASKED, lambda: DAY)
+    return Purse(Leases(store or MemoryStore()), claims or (Claim("agent:planner", 1_000_000),), ASKED, lambda: NOW)
 
 
 def test_target_without_a_price_is_refused_and_the_remedy_named() -> None:
@@ -54,9 +56,10 @@ def test_budget_that_cannot_be_checked_refuses_for_a_second_and_says_why() -> No
 def test_attempt_of_unknown_cost_counts_as_the_worst() -> None:
     store = MemoryStore()
     leases = Leases(store)
-    money = Purse(leases, (Claim("agent:planner", 10_000_000),), ASKED, lambda: DAY)
+    money = Purse(leases, (Claim("agent:planner", 10_000_000),), ASKED, lambda: NOW)
     assert money.reserve(make_target("a", usd=1_000.0)) is None
     money.settle(None)
+    money.close()
     leases.close()
     ((_, _, spent, leased),) = store.accounts(DAY)
     assert ((11 + 100) * 1_000, 0) == (spent, leased)

@@ -8,11 +8,11 @@ import altair as alt
 import pandas as pd
 
 from routerkit_app.charts.marks import legend_height
-from routerkit_app.theme import BAD, FAINT, GOOD, colour
+from routerkit_app.theme import BAD, FAINT, GOOD, PALETTE, colour
 
 Step = Literal["hour", "day"]
 _UNITS: Final = {"hour": "yearmonthdatehours", "day": "yearmonthdate"}
-_ENDS: Final = {"ok": GOOD, "error": BAD, "cancelled": FAINT}
+_ENDS: Final = {"ok": GOOD, "error": BAD, "cancelled": FAINT, "lost": PALETTE[3]}
 _HEIGHT: Final = 280
 
 

@@ -1,0 +1,246 @@
+"""A process is killed between any two of its steps: money and rows agree all the same, and no call under way is without a row."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from routerkit.budget import Purse, Subject
+from routerkit.errors import StateError
+from routerkit.state.estate import opened
+from routerkit.state.interface import Account, Lost
+from routerkit.state.leases import Claim, Leases
+from routerkit.state.owed import OwedFile
+from routerkit.state.sqlite import SqliteStore
+from routerkit.store import CALLS, SegmentWriter, connect_readonly, query, record_lost
+from routerkit.testing import ScriptedProvider, make_request, make_router, make_target
+from tests.state.conftest import UNIX, Hands
+
+NOW = datetime.fromtimestamp(UNIX, UTC)
+TODAY = f"{NOW:%Y-%m-%d}"
+PLANNER, POOL = Account("agent:planner", TODAY), Account("pool:pool", TODAY)
+CLAIMS = (Claim(PLANNER.name, 10_000_000), Claim(POOL.name, 20_000_000))
+CHEAP, DEAR = make_target("cheap", usd=100.0), make_target("dear", usd=1_000.0)
+
+
+class Watched(OwedFile):
+    """Calls `seen` after every single write."""
+
+    seen: Callable[[], None] = staticmethod(lambda: None)
+
+    def note(self, *args, **options):
+        super().note(*args, **options)
+        self.seen()
+
+    def begin(self, *args):
+        slot = super().begin(*args)
+        self.seen()
+        return slot
+
+    def amend(self, *args):
+        super().amend(*args)
+        self.seen()
+
+    def end(self, *args):
+        super().end(*args)
+        self.seen()
+
+
+class WatchedStore(SqliteStore):
+    """Calls `seen` after every step, too."""
+
+    seen: Callable[[], None] = staticmethod(lambda: None)
+
+    def owed(self, holder):
+        file = Watched(self._owed_by(holder), self._ledger)
+        file.seen = lambda: self.seen()  # noqa: PLW0108  set later
+        return file
+
+    def draw(self, *args, **options):
+        grant = super().draw(*args, **options)
+        self.seen()
+        return grant
+
+    def book(self, *args, **options):
+        standing = super().book(*args, **options)
+        self.seen()
+        return standing
+
+
+class Autopsy:
+    """What an heir would find, were the process killed now."""
+
+    def __init__(self, folder: Path, recorded: dict[str, int]) -> None:
+        self._folder, self._recorded, self.n_looks, self.n_lost = folder, recorded, 0, 0
+
+    def __call__(self) -> None:
+        self.n_looks += 1
+        copy = self._folder / f"copy{self.n_looks}"
+        copy.mkdir()
+        with sqlite3.connect(self._folder / "state.sqlite") as source, sqlite3.connect(copy / "state.sqlite") as target:
+            source.backup(target)
+        shutil.copytree(self._folder / "state.sqlite-owed", copy / "state.sqlite-owed")
+        lost: list[Lost] = []
+        heir = SqliteStore(copy / "state.sqlite", Hands(), bury=lost.append)
+        heir.lapse(UNIX)
+        rows = {t.facts.record_id: 0 for found in lost for t in found.tried}
+        for tried in (t for found in lost for t in found.tried):
+            rows[tried.facts.record_id] += tried.micros
+        self.n_lost += bool(rows)
+        expected = sum((rows | self._recorded).values())
+        assert [(expected, 0)] * 2 == [heir.standing(account, "")[:2] for account in (PLANNER, POOL)]
+        heir.close()
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[tuple[Leases, dict[str, int], Autopsy]]:
+    """A process on a watched store; what it has recorded, and who looks after every step."""
+    recorded: dict[str, int] = {}
+    autopsy = Autopsy(tmp_path, recorded)
+    store = WatchedStore(tmp_path / "state.sqlite", Hands(), ledger=tmp_path / "led")
+    leases = Leases(store, now=Hands())
+    leases._be_known(leases._loan(CLAIMS[0], TODAY))
+    store.seen = autopsy
+    yield leases, recorded, autopsy
+    store.close()
+
+
+def call(leases: Leases, number: int) -> tuple[str, Purse]:
+    """Money of a call, and the id of its record."""
+    request = replace(make_request("x" * 35), agent="planner", max_tokens=100)
+    decision = make_router({"a": ScriptedProvider([])}).decide(request)
+    decision = replace(decision, id=f"record{number}", at=NOW)
+    return decision.id, Purse(leases, CLAIMS, decision.features, lambda: NOW, Subject(request, decision))
+
+
+def test_books_are_those_of_the_rows_wherever_a_process_is_killed(killed):
+    """Two calls at once, one of them failing over, hedged and checked; booked in between."""
+    leases, recorded, autopsy = killed
+    (first, purse), (second, other) = call(leases, 1), call(leases, 2)
+    assert purse.reserve(CHEAP) is None
+    assert other.reserve(DEAR) is None
+    leases.tick()
+    purse.settle(0.002)
+    assert purse.reserve(DEAR) is None
+    twin = purse.another()
+    assert twin.reserve(CHEAP) is None
+    leases.tick()
+    twin.settle(0.001)
+    purse.settle(0.05)
+    purse.charge(0.003)
+    recorded[first] = 56_000
+    autopsy()
+    purse.close()
+    leases.tick()
+    other.settle(None)
+    recorded[second] = 111_000
+    other.close()
+    leases.tick()
+    leases.close()
+    assert (167_000, 0) == leases.store.standing(PLANNER, "")[:2]
+    assert autopsy.n_looks > 30
+    assert autopsy.n_lost > 15
+
+
+def test_attempt_that_never_began_leaves_no_row(killed):
+    leases, _, autopsy = killed
+    _, purse = call(leases, 1)
+    purse.reserve(CHEAP)
+    purse.release()
+    before = autopsy.n_lost
+    autopsy()
+    assert before == autopsy.n_lost
+
+
+def test_process_that_lives_is_not_inherited(tmp_path):
+    """However long it did nothing: its notes stay, and so does what they are worth should it die later."""
+    lost: list[Lost] = []
+    hands = Hands()
+    store = SqliteStore(tmp_path / "state.sqlite", hands, ledger=tmp_path / "led", bury=lost.append)
+    leases = Leases(store, now=hands)
+    _, purse = call(leases, 1)
+    purse.reserve(CHEAP)
+    hands.now += 3_600
+    store.lapse(hands.now)
+    assert [] == lost
+    assert 1 == len(list((tmp_path / "state.sqlite-owed").iterdir()))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return tmp_path / "led"
+
+
+def left_by_the_dead(tmp_path: Path, ledger: Path) -> None:
+    """A process dies with two attempts of one call noted."""
+    leases = Leases(SqliteStore(tmp_path / "state.sqlite", Hands(), ledger=ledger), now=Hands())
+    _, purse = call(leases, 1)
+    purse.reserve(CHEAP)
+    purse.settle(0.002)
+    purse.reserve(DEAR)
+    leases._owed.leave()
+
+
+def test_call_of_a_dead_process_gets_its_row_once(tmp_path, ledger):
+    """Also if the first who found it died after writing the row."""
+
+    def die(lost: Lost) -> None:
+        record_lost(lost)
+        raise OSError("killed")
+
+    left_by_the_dead(tmp_path, ledger)
+    with pytest.raises(StateError, match="2 attempts of a process that died cannot be recorded"):
+        SqliteStore(tmp_path / "state.sqlite", Hands(), bury=die).lapse(UNIX)
+    assert 1 == len(query(ledger, "FROM calls").rows)
+    heir = SqliteStore(tmp_path / "state.sqlite", Hands(), bury=record_lost)
+    heir.lapse(UNIX)
+    heir.lapse(UNIX)
+    (row,) = query(ledger, "FROM calls").as_dicts()
+    assert ("record1", "lost", "lost", "dear", 2) == tuple(row[c] for c in ("record_id", "status", "error_code", "target", "n_attempts"))
+    assert (NOW.replace(tzinfo=None), "planner", True) == (row["called_at"], row["agent"], row["usage_estimated"])
+    assert (113_000, 113_000) == (round(row["cost_usd"] * 1e6), heir.standing(PLANNER, "").spent)
+
+
+def test_row_that_was_written_before_the_end_stays_the_only_one(tmp_path, ledger):
+    """Killed after its row and before its notes were gone; whether the row is ingested already or not."""
+    left_by_the_dead(tmp_path, ledger)
+    lost: list[Lost] = []
+    SqliteStore(tmp_path / "state.sqlite", Hands(), bury=lost.append).lapse(UNIX)
+    writer = SegmentWriter(ledger, CALLS.name)
+    writer.append({"record_id": "record1", "status": "ok"})
+    writer.flush()
+    record_lost(lost[0])
+    with connect_readonly(ledger) as live:
+        assert (("ok",),) == live.query("SELECT status FROM calls").rows
+    writer.close()
+    assert (("ok",),) == query(ledger, "SELECT status FROM calls").rows
+    record_lost(lost[0])
+    assert (("ok",),) == query(ledger, "SELECT status FROM calls").rows
+
+
+def test_forked_child_does_not_keep_a_dead_parent_alive(tmp_path):
+    """It has the parent's file open, and with it the parent's lock."""
+    leases = Leases(SqliteStore(tmp_path / "state.sqlite", Hands(), ledger=tmp_path / "led"), now=Hands())
+    _, purse = call(leases, 1)
+    purse.reserve(CHEAP)
+    (ready, tell), (wait, end) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        leases.after_fork()
+        os.write(tell, b"x")
+        os.read(wait, 1)
+        os._exit(0)
+    os.read(ready, 1)
+    leases._owed.leave()  # as the parent's death does
+    with opened(next((tmp_path / "state.sqlite-owed").iterdir())) as estate:
+        is_dead = estate is not None
+    os.write(end, b"x")
+    os.waitpid(child, 0)
+    assert is_dead
