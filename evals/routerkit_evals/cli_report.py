@@ -63,9 +63,9 @@ def print_table(samples: tuple[Sample, ...], *, by_kind: bool, as_json: bool, ru
 def exit_as(result: RunResult) -> None:
     """End with the exit code of a plain run: 0 complete, 1 something is missing, 130 interrupted."""
     if result.status == "interrupted":
-        print(f"interrupted with {len(result.rows)} of {result.n_planned} samples stored; the same command goes on", file=sys.stderr)
+        print(result.remainder(), file=sys.stderr)
         raise typer.Exit(130)
-    if len(result.rows) < result.n_planned or not all(sample.counts for sample in result.rows):
+    if result.n_counted < result.n_planned:
         raise typer.Exit(1)
 
 

@@ -61,6 +61,18 @@ class RunResult:
     dropped: tuple[Dropped, ...] = ()
     """Targets that were asked no further about a kind of task, because of what was known."""
 
+    @property
+    def n_counted(self) -> int:
+        """Planned answers that say something about a model."""
+        return sum(sample.counts for sample in self.rows)
+
+    def remainder(self) -> str:
+        """What the same command would do again, in a line; empty when every planned answer counts."""
+        if self.status == "interrupted":
+            return f"interrupted with {len(self.rows)} of {self.n_planned} samples stored; the same command goes on"
+        n_missing = self.n_planned - self.n_counted
+        return f"{n_missing} of {self.n_planned} answers are missing; the same command asks for them again" if n_missing else ""
+
 
 @dataclass(slots=True)
 class _Seen:

@@ -23,27 +23,27 @@ class Lazy(NamedTuple):
     name: str
     help: str
     extra: str = ""
-    """Extra of the distribution that holds what it needs."""
+    """Extras of the distribution that hold what it needs."""
 
 
 LAZY: Final = {
-    "demo": Lazy("routerkit.cli.demo", "demo", "Show the whole loop on this machine, with models that run here."),
-    "init": Lazy("routerkit.cli.setup", "init", "Write a first configuration from the keys and servers found here."),
+    "demo": Lazy("routerkit.cli.demo", "demo", "Measure models, publish their scores, route by them.", "evals,langchain,local"),
+    "init": Lazy("routerkit.cli.setup", "init", "Write a first configuration from what is found here."),
     "check": Lazy("routerkit.cli.setup", "check", "Prove every target with one tiny call."),
     "explain": Lazy("routerkit.cli.setup", "explain", "Show how a prompt would be routed; nothing is called."),
     "test": Lazy("routerkit.cli.policy_test", "policy_test", "Check expected decisions, for your own CI."),
     "experiment": Lazy("routerkit.cli.experiment", "experiment", "Compare the variants of a running experiment."),
-    "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, report, verify, judge, simulate, sql, …", "evals"),
+    "eval": Lazy("routerkit_evals.cli", "eval_app", "Measure models on tasks: run, report, compare, mine, …", "evals"),
     "scores": Lazy("routerkit_evals.cli", "scores_app", "Measured scores: show, diff, publish, fit.", "evals"),
     "serve": Lazy("routerkit.cli.serve", "serve", "Serve OpenAI's API over the pools of a configuration.", "gateway"),
     "keys": Lazy("routerkit.cli.serve", "keys_app", "Keys of the gateway's callers: create, list, revoke.", "gateway"),
     "app": Lazy("routerkit.cli.app_command", "app_command", "Look at what was measured and routed, in a browser.", "app"),
     "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
     "report": Lazy("routerkit.cli.online", "report", "Tell what became of an answer."),
-    "replay": Lazy("routerkit.cli.replay", "replay", "What would logged traffic have done under another configuration?"),
+    "replay": Lazy("routerkit.cli.replay", "replay", "Decide logged calls again under another configuration."),
     "drift": Lazy("routerkit.cli.online", "drift", "Who has become worse than the scorecard says?"),
-    "budgets": Lazy("routerkit.cli.budgets", "budgets", "Show what agents, keys and pools have spent today, and what is left."),
-    "usage": Lazy("routerkit.cli.usage", "usage", "Show who spent what, and what a success cost, failures included."),
+    "budgets": Lazy("routerkit.cli.budgets", "budgets", "Show what was spent today, and what is left."),
+    "usage": Lazy("routerkit.cli.usage", "usage", "Show who spent what, and what a success cost."),
     "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
 }
 """In the order of a first day with routerkit."""
@@ -62,6 +62,13 @@ class LazyGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, command if name not in LAZY or command is None else load_command(name), rest
 
+    def invoke(self, ctx: Context) -> object:
+        """Run a sub-command; what it imports only while it runs may be missing, too."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            raise _not_installed(ctx.invoked_subcommand or "", exc) from exc
+
 
 def load_command(name: str) -> Command:
     """The real sub-command of that name.
@@ -73,13 +80,18 @@ def load_command(name: str) -> Command:
     try:
         found = getattr(import_module(lazy.module), lazy.name)
     except ModuleNotFoundError as exc:
-        package = f"'routerkit[{lazy.extra}]'" if lazy.extra else "routerkit again"
-        raise ConfigError(f"`routerkit {name}` needs {exc.name}, which is not installed; run pip install {package}") from exc
+        raise _not_installed(name, exc) from exc
     if isinstance(found, typer.Typer):
         return command_of(found)
     alone = _plain_app()
     alone.command(name, help=lazy.help)(found)
     return command_of(alone)
+
+
+def _not_installed(name: str, missing: ModuleNotFoundError) -> ConfigError:
+    extra = LAZY[name].extra if name in LAZY else ""
+    package = f"'routerkit[{extra}]'" if extra else "routerkit again"
+    return ConfigError(f"`routerkit {name}` needs {missing.name}, which is not installed; run pip install {package}")
 
 
 def _plain_app() -> typer.Typer:

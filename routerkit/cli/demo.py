@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from routerkit.cli.demo_setup import ensure_config, ensure_models
-from routerkit.cli.demo_traffic import route_some
+from routerkit.cli.demo_setup import ensure_config, ensure_models, read_config
 from routerkit.decision import format_usd
 from routerkit.errors import ConfigError
 
@@ -33,11 +32,12 @@ def demo(
     limit: Annotated[int | None, typer.Option(min=1, help="Most tasks per target.")] = None,
 ) -> None:
     """Measure models on code tasks in a sandbox, publish a scorecard, route requests by it."""
+    from routerkit.cli.demo_traffic import route_some  # LangChain; here, so that its absence is told before anything is spent
     from routerkit.config import load
     from routerkit_evals import tasks_of
 
     path = ensure_config(folder)
-    is_local = ensure_models(path)
+    is_local = ensure_models(read_config(path))
     tasks = tasks_of("demo")[:limit]
     with load(path) as router:
         pool = router.state.pools["coding"]
@@ -46,6 +46,8 @@ def demo(
         result = _measure(router, tasks, folder, max_tokens=_LOCAL_MAX_TOKENS if is_local else _HOSTED_MAX_TOKENS)
     _end_if_interrupted(result)
     _show(result)
+    if not result.n_counted:
+        raise ConfigError(f"no model answered: see above why, then run the same command again; or delete {path} to begin anew")
     _publish(result, folder)
     _say(4, "route new requests through langchain_routerkit.ChatRouter")
     route_some(path)
@@ -85,7 +87,7 @@ def _measure(router: Router, tasks: Sequence[Task], folder: Path, *, max_tokens:
 
 def _end_if_interrupted(result: RunResult) -> None:
     if result.status == "interrupted":
-        print(f"interrupted with {len(result.rows)} of {result.n_planned} samples stored; the same command goes on", file=sys.stderr)
+        print(result.remainder(), file=sys.stderr)
         raise typer.Exit(130)
 
 
@@ -96,7 +98,7 @@ def _show(result: RunResult) -> None:
     print(table(summarise(result.rows)))
     for entry in lost(result.rows):
         print(entry.line())
-    print()
+    print(result.remainder())
     print(table(summarise(result.rows, by_kind=True)))
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from routerkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from routerkit.config import Config
 
 _POLICY = """\
 # Local models cost nothing but time, so the demo weighs measured quality against seconds.
@@ -39,13 +43,27 @@ def ensure_config(folder: Path) -> Path:
     return path
 
 
-def ensure_models(path: Path) -> bool:
-    """Download the local models that a configuration names; returns whether all of its targets are local."""
-    from routerkit.cli.local import pull_one  # rich progress bars, only needed here
-    from routerkit.config import read
-    from routerkit.config.schema import LocalSection
+def read_config(path: Path) -> Config:
+    """The demo's configuration, with its secrets looked up.
+
+    Raises:
+        ConfigError: it is wrong, or what it refers to is gone: it was written from what was there on another day.
+    """
+    from routerkit.config import check_providers, read
 
     config = read(path)
+    try:
+        check_providers(config, path.parent)
+    except ConfigError as exc:
+        raise ConfigError(f"{exc}; or delete {path}, and the demo looks anew for what is here") from exc
+    return config
+
+
+def ensure_models(config: Config) -> bool:
+    """Download the local models that a configuration names; returns whether all of its targets are local."""
+    from routerkit.cli.local import pull_one  # rich progress bars, only needed here
+    from routerkit.config.schema import LocalSection
+
     local = [section for section in config.providers.values() if isinstance(section, LocalSection)]
     for section in local:
         if section.model:  # left out, it is the target's model id

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from langchain_routerkit import ChatRouter
+from routerkit.config import build_ledger, build_state, read
 from routerkit.decision import format_usd
 from routerkit.errors import ProviderError
 from routerkit.record import Record, Report
-
-if TYPE_CHECKING:
-    from langchain_routerkit import ChatRouter
+from routerkit.router import Router
 
 
 class _Ask(NamedTuple):
@@ -41,10 +41,6 @@ class _Last:
 
 def route_some(path: Path) -> None:
     """Send each request through a ChatRouter and print its decision, attempts, cost and the start of the answer."""
-    from langchain_routerkit import ChatRouter  # langchain-core, half a second
-    from routerkit.config import build_ledger, build_state, read
-    from routerkit.router import Router
-
     config, last = read(path), _Last()
     ledger = build_ledger(config, path.parent)
     with Router(build_state(config, path.parent), observers=[o for o in (ledger, last) if o]) as router:

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
 
-from routerkit.errors import ConfigError
+from routerkit.cli.tables import cell, print_table
 from routerkit.providers.local_models import CATALOG, HubFile, LocalModel, default_folder, parse, state
 from routerkit.providers.local_pull import pull
 
@@ -33,24 +31,22 @@ def pull_command(
 ) -> None:
     """Download models into the user's cache folder; what is there and intact is not fetched again."""
     for name in names:
-        try:
-            pull_one(name)
-        except ConfigError as exc:
-            typer.echo(f"error: {exc}", err=True)
-            raise typer.Exit(2) from exc
+        pull_one(name)
 
 
 @local_app.command("list")
 def list_command() -> None:
     """Show the models that have a name, and whether they are here."""
-    table = Table("model", "state", "size", "licence", "about")
-    for model in CATALOG.values():
-        table.add_row(model.name, state(model), f"{model.n_bytes / 1e6:,.0f} MB", model.licence, model.about)
+    named = [[m.name, state(m), _megabytes(m.n_bytes), m.licence, m.about] for m in CATALOG.values()]
     hub = default_folder() / "hub"
-    for path in sorted(hub.glob("*/**/*.gguf")):
-        table.add_row(_hub_name(path.relative_to(hub).as_posix()), "ready", f"{path.stat().st_size / 1e6:,.0f} MB", "see the hub", "")
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    pulled = sorted(hub.glob("*/**/*.gguf"))
+    others = [[cell(_hub_name(p.relative_to(hub).as_posix())), "ready", _megabytes(p.stat().st_size), "see the hub", ""] for p in pulled]
+    print_table(("model", "state", "size", "licence", "about"), named + others)
     typer.echo(f"folder: {default_folder()}")
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB"
 
 
 def _hub_name(path: str) -> str:

@@ -103,8 +103,9 @@ def probe(target: Target, provider: Provider) -> Finding:
 
 
 def _failed(target: Target, latency_s: float, *, error: Exception, code: str | None, remedy: str) -> Finding:
-    what = f"{code or type(error).__name__}: {scrub(str(error))}"
-    return Finding(target.name, target.provider, target.model, False, latency_s, what, code, remedy)
+    what, _, command = scrub(str(error)).partition("; run: ")
+    told = f"run: {command}" if command else remedy
+    return Finding(target.name, target.provider, target.model, False, latency_s, f"{code or type(error).__name__}: {what}", code, told)
 
 
 def _close(providers: Iterable[Provider]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,6 +16,7 @@ from routerkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from routerkit.config import Config
+    from routerkit.config.discovery import Found
 
 # routerkit.config brings pydantic (80 ms), so each command imports it only when it runs.
 
@@ -22,6 +25,8 @@ _MAX_PROMPT_BYTES: Final = 16 * 1024 * 1024
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_PATH: Final = Path("routerkit.toml")
+_PACKAGES: Final = {"litellm": "litellm", "local": "xllamacpp"}
+"""What a kind of provider needs beyond routerkit itself; the extra has the kind's name."""
 
 
 def init(
@@ -31,7 +36,7 @@ def init(
     """Write a first configuration from the keys and servers found here, or from that of another router."""
     if path.exists():
         raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --config")
-    text, told = _found_here() if origin is None else _taken_over(origin)
+    text, told, steps = _found_here() if origin is None else _taken_over(origin)
     try:
         # "x" and not "w": somebody may have created it meanwhile.
         with path.open("x", encoding="utf-8") as stream:
@@ -40,7 +45,8 @@ def init(
         raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --config") from exc
     for line in told:
         print(line)
-    print(f"wrote {path}; next: routerkit check --config {path}" if path != DEFAULT_PATH else f"wrote {path}; next: routerkit check")
+    steps.append("routerkit check" if path == DEFAULT_PATH else f"routerkit check --config {path}")
+    print(f"wrote {path}; next: {' && '.join(steps)}")
 
 
 def check(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
@@ -86,24 +92,33 @@ def explain(
     print(json.dumps(decision.to_dict(), indent=2) if as_json else decision.explain())
 
 
-def _found_here() -> tuple[str, list[str]]:
-    """Text of a configuration, and what to tell about it."""
+def _found_here() -> tuple[str, list[str], list[str]]:
+    """Text of a configuration, what to tell about it, and the commands that are to come first."""
     from routerkit.config.discovery import discover
     from routerkit.config.init import render
 
     found = discover(os.environ)
-    return render(found), [f"{provider.name}: {provider.why}; {', '.join(m.model for m in provider.models)}" for provider in found]
+    told = [f"{provider.name}: {provider.why}; {', '.join(m.model for m in provider.models)}" for provider in found]
+    return render(found), told, list(_first_steps(found))
 
 
-def _taken_over(origin: Path) -> tuple[str, list[str]]:
+def _first_steps(found: Sequence[Found]) -> Iterator[str]:
+    kinds = {provider.kind for provider in found}
+    if missing := [kind for kind, package in _PACKAGES.items() if kind in kinds and find_spec(package) is None]:
+        yield f"pip install 'routerkit[{','.join(missing)}]'"
+    if local := [model.model for provider in found if provider.kind == "local" for model in provider.models]:
+        yield f"routerkit local pull {' '.join(local)}"
+
+
+def _taken_over(origin: Path) -> tuple[str, list[str], list[str]]:
     """As `_found_here`."""
     from routerkit.config.importing import take_over
 
     draft = take_over(origin)
     done = f"took over {len(draft.targets)} targets in {len(draft.pools)} pools"
     if not draft.notes:
-        return draft.render(), [done]
-    return draft.render(), [f"{done}; not taken over as it was:", *(f"  {note}" for note in draft.notes)]
+        return draft.render(), [done], []
+    return draft.render(), [f"{done}; not taken over as it was:", *(f"  {note}" for note in draft.notes)], []
 
 
 def _read(path: Path) -> tuple[Config, Path]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+from typing import Final
+
+_WIDTH: Final = 1_000_000
+"""Wider than any row: a terminal wraps what it has no room for, but a cut record id is of no use to anybody."""
 
 
 def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
@@ -16,8 +19,7 @@ def print_table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
     table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    # In a pipe there is no width to keep to, and whoever reads it wants whole values.
-    Console(width=None if sys.stdout.isatty() else 1_000_000, highlight=False).print(table)
+    Console(width=_WIDTH, highlight=False).print(table)
 
 
 def cell(value: object) -> str:

@@ -52,6 +52,46 @@ def test_demo_goes_on_without_a_provider_and_says_why(shown: str) -> None:
     assert ".venv/bin/routerkit ledger --config" in shown
 
 
+def test_demo_says_that_answers_are_missing(shown: str) -> None:
+    assert "2 of 4 answers are missing; the same command asks for them again" in shown
+
+
+def test_demo_without_any_answer_ends_by_saying_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "routerkit.toml").write_text(CONFIG.replace('["here", "gone"]', '["gone"]'))
+    assert 2 == _code(monkeypatch, "--folder", str(tmp_path), "--limit", "1")
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("routerkit: no model answered: see above why, then run the same command again")
+    )
+    assert not (tmp_path / "scorecard.json").exists()
+
+
+def test_demo_whose_key_is_gone_can_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "routerkit.toml").write_text(CONFIG.replace('/v1"', '/v1"\napi_key = "env:NO_SUCH_KEY"'))
+    assert 2 == _code(monkeypatch, "--folder", str(tmp_path))
+    told = capsys.readouterr().err
+    assert "NO_SUCH_KEY is not set" in told
+    assert told.endswith(f"or delete {tmp_path}/routerkit.toml, and the demo looks anew for what is here\n")
+
+
+def test_demo_without_langchain_says_so_before_anything_is_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "routerkit.cli.demo_traffic", raising=False)
+    monkeypatch.setitem(sys.modules, "langchain_routerkit", None)
+    assert 2 == _code(monkeypatch, "--folder", str(tmp_path / "new"))
+    assert "run pip install 'routerkit[evals,langchain,local]'" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def _code(monkeypatch: pytest.MonkeyPatch, *args: str) -> object:
+    monkeypatch.setattr(sys, "argv", ["routerkit", "demo", *args])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code
+
+
 INTERRUPTED = """
 import signal
 from routerkit.testing import ScriptedProvider, make_reply

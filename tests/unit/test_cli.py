@@ -18,6 +18,7 @@ import pytest
 from routerkit.cli import app as cli_app
 from routerkit.cli import main
 from routerkit.cli.app import LAZY, Lazy, load_command
+from routerkit.cli.tables import print_table
 from routerkit.config import discovery, parse
 from routerkit.config.discovery import KEYS, PORTS, discover, served_models
 from routerkit.config.init import render
@@ -130,6 +131,19 @@ def test_command_whose_package_is_missing_says_what_to_install(monkeypatch: pyte
         load_command("graph")
 
 
+def test_package_that_is_missed_only_while_a_command_runs_is_told_alike(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "routerkit.gateway.server", None)  # as if what it imports were not installed
+    what = "`routerkit keys` needs routerkit.gateway.server, which is not installed; run pip install 'routerkit[gateway]'"
+    assert (2, "", f"routerkit: {what}\n") == run("keys", "list")
+
+
+def test_narrow_terminal_cuts_no_value(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table(("record", "target"), [["1a21d5d5cd2434471a9e3f4", "a-target-with-a-long-name"]])
+    assert "1a21d5d5cd2434471a9e3f4   a-target-with-a-long-name" in capsys.readouterr().out
+
+
 def test_wrong_configuration_is_one_line_and_code_2(run: Run) -> None:
     assert (2, "", "routerkit: routerkit.toml: no such file; write a first one with `routerkit init`\n") == run("explain", "hi")
 
@@ -223,6 +237,17 @@ def test_check_tells_of_a_server_that_is_not_there(run: Run, tmp_path: Path) -> 
     assert "start the server, or correct base_url of provider 'here'" == finding["remedy"]
 
 
+def test_check_tells_how_to_get_a_local_model(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xllamacpp")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    provider = '[providers.cpu]\nkind = "local"\nmodel = "smollm2"\n'
+    (tmp_path / "routerkit.toml").write_text(
+        f'{provider}[targets.a]\nprovider = "cpu"\nmodel = "smollm2"\n[pools.coding]\ntargets = ["a"]\n'
+    )
+    told = "not_found: local model 'smollm2' is not on this machine -> run: routerkit local pull smollm2"
+    assert (2, f"FAIL  a  {told}\n") == run("check")[:2]
+
+
 def test_check_with_a_missing_key_is_a_configuration_problem(run: Run, tmp_path: Path) -> None:
     write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
     (tmp_path / "key").unlink()
@@ -241,7 +266,16 @@ def test_init_takes_the_file_by_the_option_that_all_others_have(run: Run, tmp_pa
     monkeypatch.setattr(discovery, "served_models", no_server)
     code, out, _ = run("init", "--config", "mine.toml")
     assert (0, True) == (code, (tmp_path / "mine.toml").exists())
-    assert "next: routerkit check --config mine.toml" in out
+    assert out.endswith("routerkit check --config mine.toml\n")
+
+
+def test_init_says_what_local_models_need_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "served_models", no_server)
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    for variable in (*KEYS.values(), "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    steps = "pip install 'routerkit[local]' && routerkit local pull smollm2 gemma-270m && routerkit check"
+    assert run("init")[1].endswith(f"wrote routerkit.toml; next: {steps}\n")
 
 
 def test_init_writes_what_can_be_loaded_and_never_overwrites(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
