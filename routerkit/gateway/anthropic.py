@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from routerkit.gateway.anthropic_shape import check
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.refusal import bad
 from routerkit.gateway.tool_names import portable_name
@@ -42,6 +43,7 @@ def chat_body(body: Object) -> Object:
     unknown = sorted(body.keys() - KNOWN)
     if unknown:
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80])
+    check(body)
     if not isinstance(body.get("max_tokens"), int):
         raise bad("max_tokens is missing; it must be a whole number", param="max_tokens")
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
@@ -63,8 +65,6 @@ def _system(value: Json) -> list[Object]:
 
 def _message(message: Object) -> Iterator[Object]:
     role, content = message.get("role"), message.get("content")
-    if role not in ("user", "assistant", "system"):
-        raise bad("messages[].role must be user or assistant", param="messages")
     if isinstance(content, str):
         yield {"role": role, "content": content}
     elif role == "assistant":
@@ -155,8 +155,6 @@ def _tools(body: Object) -> dict[str, Json]:
 
 
 def _tool(tool: Object) -> Object:
-    if not isinstance(tool.get("name"), str) or not tool["name"]:
-        raise bad("tools[].name is missing; it must be a text", param="tools")
     function = {"name": _name(tool), "description": tool.get("description") or "", "parameters": tool.get("input_schema") or {}}
     return {"type": "function", "function": function, **_mark(tool)}
 

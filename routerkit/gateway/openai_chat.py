@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from routerkit.gateway.chat import comment
+from routerkit.gateway.chat_shape import checked
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.refusal import Refusal
@@ -91,10 +92,6 @@ def _finish(reason: str) -> str:
     return reason if reason in _FINISHES else "stop"
 
 
-def _itself(body: Mapping[str, Json]) -> Mapping[str, Json]:
-    return body
-
-
 def _delta(chunk: Chunk) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if chunk.text:
@@ -130,4 +127,4 @@ def _event(body: Json) -> bytes:
     return b"data: " + encode(body) + b"\n\n"
 
 
-CHAT: Final = Format(_itself, completion, ChatEvents)
+CHAT: Final = Format(checked, completion, ChatEvents)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from routerkit.fair_queue import PRIORITIES
 from routerkit.gateway import anthropic, embeddings, responses, wire
+from routerkit.gateway.chat_shape import ROLES
 from routerkit.gateway.limits import Limits
 from routerkit.messages import TASK_KINDS
 
@@ -55,7 +56,7 @@ def document(limits: Limits) -> Schema:
 
 
 def _chat(limits: Limits) -> Schema:
-    message = {"type": "object", "required": ["role"], "properties": {"role": {"enum": sorted(wire.ROLES)}, "content": _CONTENT}}
+    message = {"type": "object", "required": ["role"], "properties": {"role": {"enum": sorted(ROLES)}, "content": _CONTENT}}
     own: Mapping[str, Schema] = {
         "model": _NAME,
         "messages": {"type": "array", "items": message, "minItems": 1, "maxItems": limits.messages},

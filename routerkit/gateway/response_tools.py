@@ -99,10 +99,8 @@ def _callable(entry: Object, namespace: str | None = None) -> Iterator[Tool]:
         for inner in objects(entry.get("tools") or [], "tools"):
             yield from _callable(inner, str(name))
     elif kind in ("function", "custom"):
-        if not isinstance(name, str) or not name:
-            raise bad("tools[].name is missing; it must be a text", param="tools")
         function = _of_custom(entry) if kind == "custom" else _of_function(entry)
-        yield Tool(name, namespace, kind == "custom", {**function, "name": flat_name(name, namespace)})
+        yield Tool(str(name), namespace, kind == "custom", {**function, "name": flat_name(name, namespace)})
 
 
 def _of_function(entry: Object) -> Object:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from routerkit.gateway.refusal import bad
 from routerkit.gateway.response_tools import Object, choice_of, flat_name, objects, text_as_arguments, tools_of
+from routerkit.gateway.responses_shape import check
 from routerkit.messages import Json
 
 _SAME: Final = (
@@ -51,6 +52,7 @@ def chat_body(body: Object) -> Object:
     unknown = sorted(name for name in body.keys() - KNOWN if body[name] is not None)
     if unknown:
         raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
+    check(body)
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
     said = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
     found["messages"] = [*said, *_messages(body.get("input"))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from routerkit import hops
 from routerkit.fair_queue import PRIORITIES, USUAL, Priority
@@ -62,7 +62,6 @@ _PASSED: Final = frozenset(
 )
 """Fields that reach a provider as they are. Anything else is refused, so that no caller can name an endpoint or a key."""
 KNOWN: Final = _OWN | _PASSED
-ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")  # no set: what callers send may be unhashable
 _HINTS: Final = ("agent", "session", "kind", "tags", "deadline", "priority")
 _HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": name for name in _HINTS}}
 """The first is opencode's; later ones win."""
@@ -70,6 +69,8 @@ _HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": nam
 
 def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Request:
     """Request a body stands for; hints come from `x-routerkit-*` headers or from `metadata`, headers first.
+
+    The insides of messages and tools are taken as they are: the formats have looked at them (`chat_shape`, `anthropic_shape`, …).
 
     Raises:
         Refusal: the body is not a chat request; names the field.
@@ -89,7 +90,7 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         kind=_kind(hints.get("kind")),
         agent=hints.get("agent"),
         session=hints.get("session"),
-        tags=tuple(tag.strip() for tag in hints.get("tags", "").split(",") if tag.strip()),
+        tags=_tags(hints.get("tags")),
         timeout_s=_deadline(hints.get("deadline"), limits),
         priority=_priority(hints.get("priority")),
         hops=_hops(headers.get(hops.HEADER)),
@@ -118,22 +119,12 @@ def _check_fields(body: Body) -> None:
 
 
 def _messages(body: Body, limits: Limits) -> tuple[Mapping[str, Json], ...]:
-    messages = _objects(body, "messages")
-    if not messages:
+    messages = body.get("messages")
+    if not messages or not isinstance(messages, list):
         raise bad("messages is missing or empty; send at least one message", param="messages")
     if len(messages) > limits.messages:
         raise bad(f"there are {len(messages)} messages; at most {limits.messages} are accepted", param="messages")
-    for number, message in enumerate(messages):
-        if message.get("role") not in ROLES:
-            raise bad(f"messages[{number}].role must be one of {', '.join(sorted(ROLES))}", param=f"messages[{number}].role")
-        content = message.get("content")
-        if content is not None and not isinstance(content, str) and not _is_parts(content):
-            raise bad(f"messages[{number}].content must be a text or a list of parts", param=f"messages[{number}].content")
-    return messages
-
-
-def _is_parts(content: Json) -> bool:
-    return isinstance(content, list) and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in content)
+    return tuple(cast("list[Mapping[str, Json]]", messages))  # as the formats have seen
 
 
 def _hints(body: Body, headers: Mapping[str, str]) -> dict[str, str]:
@@ -151,6 +142,10 @@ def _kind(value: str | None) -> str | None:
     if value is not None and value not in TASK_KINDS:
         raise bad(f"kind is {value[:80]!r}; it must be one of {', '.join(TASK_KINDS)}", param="kind")
     return value
+
+
+def _tags(value: str | None) -> tuple[str, ...]:
+    return () if value is None else tuple([tag.strip() for tag in value.split(",") if tag.strip()])
 
 
 def _hops(value: str | None) -> int:

@@ -57,6 +57,9 @@ def with_(**fields) -> bytes:
         (400, with_(messages=[{"role": "wizard", "content": "x"}])),
         (400, with_(messages=[{"role": "user", "content": 7}])),
         (400, with_(messages=[{"role": "user", "content": "x"}] * 2001)),
+        (400, with_(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": 7}]}])),
+        (400, with_(messages=[{"role": "tool", "content": "5", "tool_call_id": "c1"}])),
+        (400, with_(tools=[{"type": "function", "function": {"name": "f", "parameters": []}}])),
         (400, with_(unheard_of=1)),
         (400, with_(api_base="http://169.254.169.254/")),
         (400, with_(api_key="sk-stolen")),
@@ -76,6 +79,27 @@ def test_wrong_body_is_refused_in_openais_shape_and_never_sent(served, status, b
     got, parsed, headers = post(served, body)
     assert (status, {"message", "type", "param", "code"}) == (got, parsed["error"].keys())
     assert "false" == headers["x-should-retry"]
+    assert hits == served.first.hits + served.second.hits
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "place"),
+    [
+        ("/v1/messages", {"messages": [{"role": "user", "content": [{"type": "image", "source": 7}]}]}, "messages.0.content.0.source: "),
+        ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0: "),
+        (
+            "/v1/responses",
+            {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": 7}]}]},
+            "input[0].content[0].image_url: ",
+        ),
+    ],
+)
+def test_wrong_shape_is_refused_in_the_other_formats_by_its_place_and_never_sent(served, path, change, place):
+    asked = {**OK, "max_tokens": 9} if path.startswith("/v1/messages") else {"model": "coding"}
+    hits = served.first.hits + served.second.hits
+    status, parsed, _ = post(served, json.dumps(asked | change).encode(), path=path)
+    assert (400, "invalid_request_error") == (status, parsed["error"]["type"])
+    assert parsed["error"]["message"].startswith(place)
     assert hits == served.first.hits + served.second.hits
 
 

@@ -1,0 +1,150 @@
+"""What Anthropic's specification fixes of the insides of a request; fields that it does not know pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+
+from routerkit.gateway.refusal import Refusal, bad
+from routerkit.gateway.shape import Misfit, S, fitted
+from routerkit.messages import Json
+
+_Object = dict[str, Any]
+_Name = Annotated[str, Meta(min_length=1)]
+
+
+class _Text(Struct, gc=False):
+    text: str
+
+
+class _Kind(Struct, gc=False):
+    type: str
+    data: str | None = None
+    media_type: str | None = None
+    url: str | None = None
+
+
+class _Media(Struct, gc=False):
+    source: _Kind
+
+
+class _Use(Struct, gc=False):
+    id: str
+    name: str
+    input: _Object
+
+
+class _Result(Struct, gc=False):
+    tool_use_id: str
+    is_error: bool | None = None
+
+
+class _Thought(Struct, gc=False):
+    thinking: str
+
+
+_BLOCKS: Final[Mapping[str, type[Struct]]] = {
+    "text": _Text,
+    "image": _Media,
+    "tool_use": _Use,
+    "tool_result": _Result,
+    "thinking": _Thought,
+}
+
+
+class _Tool(Struct, gc=False):
+    name: _Name
+    input_schema: _Object
+    description: str | None = None
+
+
+class _Form(Struct, gc=False):
+    type: str
+    schema: _Object
+
+
+class _Output(Struct, gc=False):
+    format: _Form | None = None
+    effort: str | None = None
+
+
+class _Settings(Struct, gc=False):
+    context_management: _Object | None = None
+    max_tokens: int | None = None
+    metadata: _Object | None = None
+    output_config: _Output | None = None
+    service_tier: str | None = None
+    stop_sequences: list[str] | None = None
+    stream: bool | None = None
+    temperature: float | None = None
+    thinking: _Object | None = None
+    tool_choice: _Object | None = None
+    tools: list[_Object] | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+
+
+def check(body: Mapping[str, Json]) -> None:
+    """Look at everything that the translation would take at its word.
+
+    Raises:
+        Refusal: something is not what it should be; names the place as Anthropic does, `messages.3.content.1.source`.
+    """
+    settings = _checked(body, _Settings, "")
+    system, messages = body.get("system"), body.get("messages")
+    if system is not None and not isinstance(system, str):
+        _check_blocks(system, "system", set())
+    if not isinstance(messages, list):
+        raise bad("messages: missing; it must be a list of messages", param="messages")
+    used: set[str] = set()
+    for number, message in enumerate(messages):
+        _check_message(message, f"messages.{number}", used)
+    for number, tool in enumerate(settings.tools or ()):
+        if tool.get("type") in (None, "custom"):
+            _checked(tool, _Tool, f"tools.{number}")
+
+
+def _check_message(message: Json, at: str, used: set[str]) -> None:
+    role = message.get("role") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or role not in ("user", "assistant", "system"):
+        raise bad(f"{at}.role: must be user or assistant", param=f"{at}.role")
+    content = message.get("content")
+    if not isinstance(content, str):
+        _check_blocks(content, f"{at}.content", used)
+
+
+def _check_blocks(content: Json, at: str, used: set[str]) -> None:
+    if not isinstance(content, list):
+        raise bad(f"{at}: must be a text or a list of blocks", param=at)
+    for number, block in enumerate(content):
+        kind = block.get("type") if isinstance(block, dict) else None
+        if not isinstance(kind, str):
+            raise bad(f"{at}.{number}: must be an object with a type", param=f"{at}.{number}")
+        if kind in _BLOCKS:
+            _check_use(_checked(block, _BLOCKS[kind], f"{at}.{number}"), block, f"{at}.{number}", used)
+
+
+def _check_use(told: Struct, block: Json, at: str, used: set[str]) -> None:
+    """Look at what belongs to a tool's use: results have one before them, and their insides are blocks, too."""
+    if isinstance(told, _Use):
+        used.add(told.id)
+    if not isinstance(told, _Result) or not isinstance(block, dict):
+        return
+    if told.tool_use_id not in used:
+        raise _refused(f"{at}.tool_use_id", f"{told.tool_use_id[:80]!r}, which no tool_use before it has as its id")
+    if not isinstance(inner := block.get("content"), str | None):
+        _check_blocks(inner, f"{at}.content", used)
+
+
+def _checked(value: Json, shape: type[S], at: str) -> S:
+    found = fitted(value, shape)
+    if isinstance(found, Misfit):
+        raise _refused(f"{at}{found.inner}".removeprefix("."), found.why)
+    return found
+
+
+def _refused(place: str, why: str) -> Refusal:
+    dotted = place.replace("[", ".").replace("]", "")
+    return bad(f"{dotted}: {why}", param=dotted)

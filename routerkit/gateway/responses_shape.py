@@ -1,0 +1,208 @@
+"""What OpenAI's specification fixes of the insides of a `/v1/responses` request; fields that it does not know pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+
+from routerkit.gateway.refusal import Refusal, bad
+from routerkit.gateway.shape import Misfit, S, fitted
+from routerkit.messages import Json
+
+_Object = dict[str, Any]
+_Name = Annotated[str, Meta(min_length=1)]
+_ROLES: Final = ("user", "assistant", "system", "developer")  # no set: what callers send may be unhashable
+_CHOICES: Final = ("none", "auto", "required")
+
+
+class _Text(Struct, gc=False):
+    text: str
+
+
+class _Refused(Struct, gc=False):
+    refusal: str
+
+
+class _Image(Struct, gc=False):
+    image_url: str | None = None
+    detail: str | None = None
+
+
+class _File(Struct, gc=False):
+    file_data: str | None = None
+    filename: str | None = None
+
+
+_PARTS: Final[Mapping[str, type[Struct]]] = {
+    "input_text": _Text,
+    "output_text": _Text,
+    "text": _Text,
+    "refusal": _Refused,
+    "input_image": _Image,
+    "input_file": _File,
+}
+
+
+class _Call(Struct, gc=False):
+    call_id: str
+    name: str
+    arguments: str
+
+
+class _Custom(Struct, gc=False):
+    call_id: str
+    name: str
+    input: str
+
+
+class _Output(Struct, gc=False):
+    call_id: str
+
+
+_ITEMS: Final[Mapping[str, type[Struct]]] = {
+    "function_call": _Call,
+    "custom_tool_call": _Custom,
+    "function_call_output": _Output,
+    "custom_tool_call_output": _Output,
+}
+
+
+class _Function(Struct, gc=False):
+    name: _Name
+    description: str | None = None
+    parameters: _Object | None = None
+    strict: bool | None = None
+
+
+class _CustomTool(Struct, gc=False):
+    name: _Name
+    description: str | None = None
+    format: _Object | None = None
+
+
+_TOOLS: Final[Mapping[str, type[Struct]]] = {"function": _Function, "custom": _CustomTool}
+
+
+class _Form(Struct, gc=False):
+    type: str
+    name: str | None = None
+    schema: _Object | None = None
+
+
+class _TextSettings(Struct, gc=False):
+    format: _Form | None = None
+    verbosity: str | None = None
+
+
+class _Effort(Struct, gc=False):
+    effort: str | None = None
+
+
+class _Settings(Struct, gc=False):
+    instructions: str | None = None
+    max_output_tokens: int | None = None
+    metadata: _Object | None = None
+    parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None
+    reasoning: _Effort | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    stream: bool | None = None
+    temperature: float | None = None
+    text: _TextSettings | None = None
+    tools: list[_Object] | None = None
+    top_p: float | None = None
+    user: str | None = None
+
+
+def check(body: Mapping[str, Json]) -> None:
+    """Look at everything that the translation would take at its word.
+
+    Raises:
+        Refusal: something is not what it should be; names the place, like `input[3].content[1].image_url`.
+    """
+    settings = _checked(body, _Settings, "")
+    form = None if settings.text is None else settings.text.format
+    if form is not None and form.type == "json_schema" and (form.name is None or form.schema is None):
+        raise _refused("text.format", "a json_schema needs name and schema")
+    asked, choice = body.get("input"), body.get("tool_choice")
+    if not isinstance(asked, str):
+        _check_items(asked)
+    for number, tool in enumerate(settings.tools or ()):
+        _check_tool(tool, f"tools[{number}]")
+    if choice is not None and choice not in _CHOICES and not (isinstance(choice, dict) and isinstance(choice.get("type"), str)):
+        raise bad("tool_choice must be none, auto, required, or an object with a type", param="tool_choice")
+
+
+def _check_items(items: Json) -> None:
+    if not isinstance(items, list):
+        raise bad("input is missing; it must be a text or a list of items", param="input")
+    called: set[str] = set()
+    for number, item in enumerate(items):
+        at = f"input[{number}]"
+        if not isinstance(item, dict):
+            raise _refused(at, "must be an object")
+        if item.get("type") in (None, "message"):
+            _check_message(item, at)
+        else:
+            _check_call(item, at, called)
+
+
+def _check_message(item: Mapping[str, Json], at: str) -> None:
+    if item.get("role") not in _ROLES:
+        raise bad(f"{at}.role must be one of {', '.join(_ROLES)}", param=f"{at}.role")
+    if not isinstance(content := item.get("content"), str):
+        _check_parts(content, f"{at}.content")
+
+
+def _check_call(item: Mapping[str, Json], at: str, called: set[str]) -> None:
+    """Look at a call, or at an output, which has one before it."""
+    kind = item["type"]
+    if not isinstance(kind, str):
+        raise bad(f"{at}.type must be a text", param=f"{at}.type")
+    if kind not in _ITEMS:
+        return
+    told = _checked(item, _ITEMS[kind], at)
+    if isinstance(told, _Call | _Custom):
+        called.add(told.call_id)
+    elif isinstance(told, _Output):
+        if told.call_id not in called:
+            raise _refused(f"{at}.call_id", f"{told.call_id[:80]!r}, which no call before it has")
+        if not isinstance(output := item.get("output"), str):
+            _check_parts(output, f"{at}.output")
+
+
+def _check_parts(content: Json, at: str) -> None:
+    if not isinstance(content, list):
+        raise bad(f"{at} must be a text or a list of parts", param=at)
+    for number, part in enumerate(content):
+        kind = part.get("type") if isinstance(part, dict) else None
+        if not isinstance(kind, str):
+            raise bad(f"{at}[{number}] must be an object with a type", param=f"{at}[{number}]")
+        if kind in _PARTS:
+            _checked(part, _PARTS[kind], f"{at}[{number}]")
+
+
+def _check_tool(tool: Mapping[str, Json], at: str) -> None:
+    kind = tool.get("type")
+    if not isinstance(kind, str):
+        raise bad(f"{at}.type is missing; it must be a text, like function", param=f"{at}.type")
+    if kind in _TOOLS:
+        _checked(tool, _TOOLS[kind], at)
+    inner = tool.get("tools") if kind == "namespace" else None
+    for number, other in enumerate(inner if isinstance(inner, list) else ()):
+        if isinstance(other, dict):
+            _check_tool(other, f"{at}.tools[{number}]")
+
+
+def _checked(value: Json, shape: type[S], at: str) -> S:
+    found = fitted(value, shape)
+    if isinstance(found, Misfit):
+        raise _refused(f"{at}{found.inner}".removeprefix("."), found.why)
+    return found
+
+
+def _refused(place: str, why: str) -> Refusal:
+    return bad(f"{place}: {why}", param=place)
