@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from routerkit.gateway.refusal import bad
 from routerkit.gateway.response_tools import Object, choice_of, flat_name, objects, text_as_arguments, tools_of
-from routerkit.gateway.responses_shape import check
+from routerkit.gateway.responses_shape import check, is_reference
 from routerkit.messages import Json
 
 _SAME: Final = (
@@ -87,7 +87,7 @@ def _is_reasoning(item: Object) -> bool:
     Raises:
         Refusal: it refers to something else, without which the conversation would be another.
     """
-    if item.get("type") != "item_reference":
+    if not is_reference(item):
         return item.get("type") == "reasoning"
     if not str(item.get("id")).startswith("rs_"):
         raise bad("nothing is stored here; send the item itself instead of an item_reference (AI SDK: store: false)", param="input")

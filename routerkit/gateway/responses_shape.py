@@ -136,6 +136,11 @@ def check(body: Mapping[str, Json]) -> None:
         raise bad("tool_choice must be none, auto, required, or an object with a type", param="tool_choice")
 
 
+def is_reference(item: Mapping[str, Json]) -> bool:
+    """Whether an item stands for a stored one, whose type may be left out."""
+    return item.get("type") == "item_reference" or (item.get("type") is None and "id" in item and "role" not in item)
+
+
 def _check_items(items: Json) -> None:
     if not isinstance(items, list):
         raise bad("input is missing; it must be a text or a list of items", param="input")
@@ -144,6 +149,8 @@ def _check_items(items: Json) -> None:
         at = f"input[{number}]"
         if not isinstance(item, dict):
             raise _refused(at, "must be an object")
+        if is_reference(item):
+            continue
         if item.get("type") in (None, "message"):
             _check_message(item, at)
         else:

@@ -74,8 +74,9 @@ def test_items_by_reference_are_refused_because_nothing_is_stored_but_reasoning_
     asked = [{"role": "user", "content": "one"}, {"type": "item_reference", "id": "rs_1"}, {"role": "user", "content": "two"}]
     client.responses.create(model="coding", input=asked)
     assert ["one", "two"] == [message["content"] for message in served.first.bodies[0]["messages"]]
-    with pytest.raises(openai.BadRequestError, match="send the item itself"):
-        client.responses.create(model="coding", input=[asked[0], {"type": "item_reference", "id": "msg_1"}, asked[2]])
+    for reference in ({"type": "item_reference", "id": "msg_1"}, {"id": "msg_1"}):
+        with pytest.raises(openai.BadRequestError, match="send the item itself"):
+            client.responses.create(model="coding", input=[asked[0], reference, asked[2]])
     assert 1 == served.first.hits
 
 
