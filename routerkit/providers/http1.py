@@ -145,6 +145,11 @@ class Exchange:
         return self._n_head > 0
 
     @property
+    def is_failure(self) -> bool:
+        """Whether its status names a failure; then whatever is wrong with the rest is not."""
+        return self.status >= 300
+
+    @property
     def has_body(self) -> bool:
         """Whether a byte of the body has arrived."""
         return self._n_body > 0
@@ -161,10 +166,10 @@ class Exchange:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:  # the latter is no kind of the former
             # Bytes after a complete answer are ignored, and the connection is not used again.
-            if not self.is_complete:
+            if not (self.is_complete or self.is_failure):
                 why = exc.__context__ if isinstance(exc, httptools.HttpParserCallbackError) else exc
                 raise ProviderError(f"answer is not HTTP/1.1 as we read it: {why}", code="malformed", maybe_billed=True) from exc
-            self.is_keep_alive = False
+            self.is_complete, self.is_keep_alive = True, False
         if not self.status and self._n_head > MAX_HEADER_BYTES:
             raise too_large("head", MAX_HEADER_BYTES)
         if self._n_body > self._max_body:
@@ -216,7 +221,7 @@ class Exchange:
         coding = self.headers.get("content-encoding", "identity").strip().lower()
         if coding in CODINGS:
             self._inflate = Inflate(self._max_body)
-        elif status < 300 and coding not in {"identity", ""}:  # a failure is named by its status, whatever its body
+        elif not self.is_failure and coding not in {"identity", ""}:  # a failure is named by its status, whatever its body
             raise ValueError(f"content-encoding {coding[:20]!r}, though none was asked for")
 
     def on_body(self, piece: bytes) -> None:

@@ -127,13 +127,17 @@ class Connection(asyncio.Protocol):
             await self._progress()
 
     async def body(self) -> bytes:
-        """Rest of the body."""
+        """Rest of the body; of a failure, what comes of it soon."""
+        if is_failure := self.exchange.is_failure:
+            self._move(self._watch.failed)
         pieces = []
-        while data := await self.piece():
-            if not data.isspace():  # some servers send line breaks until they have an answer
-                self._watch.began()
-            pieces.append(data)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        try:
+            while data := await self.piece():
+                pieces.append(data)
+        except ProviderError:
+            if not is_failure:
+                raise
+        return b"".join(pieces)
 
     def ending(self) -> None:
         """Expect no more than an end mark."""
@@ -266,17 +270,15 @@ class Connections:
         if self._guard is None:
             self._guard = self._close_with_loop()
             await anext(self._guard)
+        if self._origin.is_tls:
+            self._tls = self._tls or tls_context()
         try:
             async with asyncio.timeout(watch.remaining_s()):
-                return await dial(self._origin, lambda: Connection(self), self._context() if self._origin.is_tls else None)
+                return await dial(self._origin, lambda: Connection(self), self._tls)
         except TimeoutError as exc:
             raise watch.error(self.where) from exc
         except OSError as exc:
             raise unreachable(self.where, exc) from exc
-
-    def _context(self) -> ssl.SSLContext:
-        self._tls = self._tls or tls_context()
-        return self._tls
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         # A suspended async generator is what an event loop finalizes before it closes (`shutdown_asyncgens`, part of `asyncio.run`):

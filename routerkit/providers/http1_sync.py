@@ -86,12 +86,16 @@ class Connection:
             self._receive()
 
     def body(self) -> bytes:
-        """Rest of the body."""
+        """Rest of the body; of a failure, what comes of it soon."""
+        if is_failure := self.exchange.is_failure:
+            self._watch.failed()
         pieces = []
-        while data := self.piece():
-            if not data.isspace():  # some servers send line breaks until they have an answer
-                self._watch.began()
-            pieces.append(data)
+        try:
+            while data := self.piece():
+                pieces.append(data)
+        except ProviderError:
+            if not is_failure:
+                raise
         return b"".join(pieces)
 
     def ending(self) -> None:

@@ -105,7 +105,7 @@ class OpenAICompatible:
         watch = self._watch(request, self._timers.first_token_s)
         connection = self._sync.open(self._streamed(request), watch)
         try:
-            if _is_failure(connection.exchange):
+            if connection.exchange.is_failure:
                 raise self._error(connection.exchange, connection.body())
             decoder = self._decoder(request)
             while not decoder.is_done:
@@ -129,7 +129,7 @@ class OpenAICompatible:
         watch = self._watch(request, self._timers.first_token_s)
         connection = await self._async().open(self._streamed(request), watch)
         try:
-            if _is_failure(connection.exchange):
+            if connection.exchange.is_failure:
                 raise self._error(connection.exchange, await connection.body())
             decoder = self._decoder(request)
             while not decoder.is_done:
@@ -228,7 +228,7 @@ class OpenAICompatible:
         return answer if request.written is None else as_written.with_body(answer, parsed, body)
 
     def _json(self, exchange: http1.Exchange, body: bytes) -> Json:
-        if _is_failure(exchange):
+        if exchange.is_failure:
             raise self._error(exchange, body)
         parsed = openai_format.decode(body)
         if isinstance(parsed, Mapping) and parsed.get("error") and not parsed.get("choices"):
@@ -237,10 +237,6 @@ class OpenAICompatible:
 
     def _error(self, exchange: http1.Exchange, body: bytes) -> ProviderError:
         return error(self._upstream, exchange.status, exchange.headers, body)
-
-
-def _is_failure(exchange: http1.Exchange) -> bool:
-    return not 200 <= exchange.status < 300
 
 
 def _look_for_content(watch: Watch, chunks: list[Chunk]) -> None:

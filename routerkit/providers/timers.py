@@ -12,6 +12,8 @@ from routerkit.errors import ConfigError, ProviderError
 
 END_MARK_S: Final = 2.0
 """Longest silence after a stream's finish reason; usage and end mark follow it at once, or never."""
+FAILURE_S: Final = 1.0
+"""Longest wait for what a failure says besides its status and headers; it comes with them, or is not worth waiting for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class Watch:
         """All was said but the end mark, for which nobody should wait long."""
         self._between_s = min(self._between_s, END_MARK_S)
         self._enter("end mark", self._between_s)
+
+    def failed(self) -> None:
+        """The answer is a failure, and its head has said so."""
+        self.total_at = min(self.total_at, self._clock() + FAILURE_S)
 
     def _enter(self, tier: str, limit_s: float) -> None:
         self._tier, self._tier_s, self._tier_at = tier, limit_s, self._clock() + limit_s

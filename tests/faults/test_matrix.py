@@ -125,6 +125,15 @@ def test_caller_gets_the_answer_of_the_other_target(fault: Fault, front: Front, 
     is_as_promised(recorder, servers, before)
 
 
+@pytest.mark.parametrize("front", [front for front in SHORT if not front.is_stream], ids=lambda front: front.name)
+def test_whole_answer_that_trickles_leaves_time_for_another_target(front: Front, make: Make, servers: tuple[Failing, StrictOpenAI]) -> None:
+    """U14: until its last byte it is worth as much as silence."""
+    router, recorder = make(Fault(trickle_s=0.05))
+    before = sum(server.hits for server in servers)
+    assert Seen("You said: hi", is_whole=True) == front.ask(router, 1.0)
+    is_as_promised(recorder, servers, before)
+
+
 LONG: Final = "one two three four " * 400
 """So many events that they do not arrive at once, with what ends them: then nothing would have been delivered, and the call fails over."""
 
