@@ -152,8 +152,10 @@ def load_scorecard(path: str | PathLike[str]) -> Scorecard:
     """
     try:
         return Scorecard.from_json(Path(path).read_text("utf-8"), str(path))
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path}: no scorecard there; make one with `routerkit scores publish`") from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: cannot read the scorecard ({exc})") from exc
+        raise ConfigError(f"{path}: cannot read the scorecard ({getattr(exc, 'strerror', None) or exc})") from exc
 
 
 def _cell_json(cell: Cell) -> dict[str, object]:

@@ -19,7 +19,7 @@ from routerkit_evals.cli_judge import judge_command
 from routerkit_evals.cli_kinds import kinds_command
 from routerkit_evals.cli_mine import mine_command
 from routerkit_evals.cli_report import exit_as, report
-from routerkit_evals.cli_shared import DEFAULT_CONFIG, ConfigPath, DataFolder, Workers, data_folder, new_app
+from routerkit_evals.cli_shared import DEFAULT_CONFIG, ConfigPath, StoredFolder, Workers, data_folder, new_app
 from routerkit_evals.cli_verifier import verifier_command
 from routerkit_evals.cli_verify import verify_command
 from routerkit_evals.lab.commands import fit_command, simulate_command
@@ -49,14 +49,14 @@ scores_app.command("verifier")(verifier_command)
 
 @eval_app.command("sql")
 def sql_command(
-    text: Annotated[str, typer.Argument(help="One SELECT.")], config: ConfigPath = DEFAULT_CONFIG, data: DataFolder = None
+    text: Annotated[str, typer.Argument(help="One SELECT.")], config: ConfigPath = DEFAULT_CONFIG, data: StoredFolder = None
 ) -> None:
     """Answer one SELECT over stored samples, runs, tasks and scorecards, and the calls behind them, as JSON lines."""
     from routerkit.store import LEDGER_SCHEMAS
     from routerkit_evals.store import sql
 
-    for row in sql(data_folder(config, data), text, more=LEDGER_SCHEMAS).as_dicts():
-        print(json.dumps(row, default=str))
+    for row in sql(data_folder(config, data), text, more=LEDGER_SCHEMAS).as_json():
+        print(json.dumps(row))
 
 
 @eval_app.command("replay-runs")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerkit import format_usd
-from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, stored_samples
+from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, RunId, StoredFolder, stored_samples
 from routerkit_evals.errors import EvalError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def compare_command(
     a: Annotated[str | None, typer.Argument(help="One target; left out: all pairs.")] = None,
     b: Annotated[str | None, typer.Argument(help="The other.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
-    data: DataFolder = None,
+    data: StoredFolder = None,
     run_id: RunId = None,
     kind: Annotated[str | None, typer.Option(help="Only tasks of this kind.")] = None,
     as_json: AsJson = False,
@@ -32,7 +32,7 @@ def compare_command(
     """Compare targets on the tasks that both answered: difference with interval, who solves what, and the price of being better."""
     from routerkit_evals.paired import compare, compare_all
 
-    samples = tuple(s for s in stored_samples(config, data, run_id) if kind is None or s.kind == kind)
+    samples = _of_kind(stored_samples(config, data, run_id), kind)
     if a is None:
         found = compare_all(samples)
     else:
@@ -48,12 +48,19 @@ def compare_command(
         print("\n".join(_page(found[0])))
 
 
+def _of_kind(samples: tuple[Sample, ...], kind: str | None) -> tuple[Sample, ...]:
+    known = sorted({s.kind for s in samples})
+    if kind is not None and kind not in known:
+        raise EvalError(f"no stored sample is of kind {kind!r}; there is {', '.join(known)}")
+    return tuple(s for s in samples if kind is None or s.kind == kind)
+
+
 def _other(a: str, b: str | None, samples: tuple[Sample, ...]) -> str:
     known = list(dict.fromkeys(s.target for s in samples))
     for name in (a, b):
         if name is not None and name not in known:
             raise EvalError(f"no stored sample is of {name!r}; there is {', '.join(known) or 'none'}")
-    if b is None:
+    if b is None or a == b:
         raise EvalError(f"compare {a!r} with whom? there is {', '.join(t for t in known if t != a) or 'nobody else'}")
     return b
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import typer
 
 from routerkit import format_usd
-from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, stored_samples
+from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, RunId, StoredFolder, stored_samples
 
 if TYPE_CHECKING:
     from routerkit.intervals import Interval
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def report(
     config: ConfigPath = DEFAULT_CONFIG,
-    data: DataFolder = None,
+    data: StoredFolder = None,
     run_id: RunId = None,
     by_kind: Annotated[bool, typer.Option("--by-kind", help="One line per task kind.")] = False,
     k: Annotated[int | None, typer.Option("--at-k", min=1, help="Also pass@k and pass^k, of tasks with at least k answers.")] = None,

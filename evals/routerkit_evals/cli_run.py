@@ -46,7 +46,7 @@ def run(
     suite: Annotated[Path | None, typer.Option(help="Suite file: one night of it, with comparison, publication and report.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pool whose targets are measured; needed when there are several.")] = None,
     tasks: Tasks = "own",
-    targets: Annotated[str, typer.Option(help="Targets of the pool, comma-separated; default: all.")] = "",
+    targets: Annotated[str | None, typer.Option(help="Targets of the pool, comma-separated; default: all.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Answers per task and target.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Most tasks.")] = None,
     max_usd: Annotated[float | None, typer.Option("--budget-usd", "--max-usd", help="Hard stop for this run's dollars.")] = None,
@@ -153,8 +153,12 @@ def _changed(path: Path, pool: str | None, targets: tuple[str, ...], python: Pat
     return replace(file, suite=replace(old, pool=pool or old.pool, targets=targets or old.targets, python=str(python or old.python)))
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def _names(text: str | None) -> tuple[str, ...]:
+    """Names in `--targets`; none stand for all of them, so an empty text, as of an unset variable, must not."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:
+        raise EvalError(f"--targets {text!r} names nobody; leave it out for all")
+    return names
 
 
 def _format(text: str) -> AnswerFormat:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import routerkit
-from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, data_folder, scorecard_path, stored_samples
+from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, RunId, StoredFolder, data_folder, scorecard_path, stored_samples
 from routerkit_evals.errors import EvalError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def diff(
 
 def publish(
     config: ConfigPath = DEFAULT_CONFIG,
-    data: DataFolder = None,
+    data: StoredFolder = None,
     run_id: RunId = None,
     to: Annotated[Path | None, typer.Option(help="Scorecard to write; default: the one the configuration names.")] = None,
     min_tasks: Annotated[int, typer.Option(min=1, help="Fewer tasks in a cell change nothing.")] = 1,

@@ -20,6 +20,10 @@ DEFAULT_CONFIG: Final = Path("routerkit.toml")
 _DEFAULT_DATA: Final = Path("routerkit-data")
 _DEFAULT_SCORECARD: Final = Path("scorecard.json")
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
+StoredFolder = Annotated[
+    Path | None,
+    typer.Option("--data", "--folder", exists=True, file_okay=False, help="Folder of stored samples; default: the ledger's folder."),
+]
 DataFolder = Annotated[Path | None, typer.Option("--data", "--folder", help="Folder of stored samples; default: the ledger's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str | None, typer.Option("--run", help="Only samples of this run.")]
@@ -57,19 +61,32 @@ def only_pool(settings: Config) -> str:
 
 
 def data_folder(config: Path, data: Path | None) -> Path:
-    """Folder of stored samples: the one given, else the ledger's, else a default."""
+    """Folder of stored samples: the one given, else the ledger's, else a default.
+
+    Raises:
+        ConfigError: the configuration is wrong, or is named and missing.
+    """
     if data is not None:
         return data
     from routerkit.config import ledger_folder
 
-    ledger = read_config(config).ledger if config.exists() else None
+    ledger = read_config(config).ledger if _is_named(config) else None
     return ledger_folder(ledger, config.parent) if ledger is not None else _DEFAULT_DATA
 
 
 def scorecard_path(config: Path) -> Path:
-    """Scorecard that the configuration names, else a default."""
-    scorecard = read_config(config).scorecard if config.exists() else None
+    """Scorecard that the configuration names, else a default.
+
+    Raises:
+        ConfigError: the configuration is wrong, or is named and missing.
+    """
+    scorecard = read_config(config).scorecard if _is_named(config) else None
     return config.parent / Path(scorecard.path).expanduser() if scorecard is not None else _DEFAULT_SCORECARD
+
+
+def _is_named(config: Path) -> bool:
+    """Whether there is a configuration to read; only the one that nobody named may be missing."""
+    return config != DEFAULT_CONFIG or config.exists()
 
 
 def stored_samples(config: Path, data: Path | None, run_id: str | None) -> tuple[Sample, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import routerkit
-from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, DataFolder, RunId, scorecard_path, stored_samples
+from routerkit_evals.cli_shared import DEFAULT_CONFIG, AsJson, ConfigPath, RunId, StoredFolder, scorecard_path, stored_samples
 
 if TYPE_CHECKING:
     from routerkit_evals.joint import Checked
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def verifier_command(
     policy: Annotated[str, typer.Argument(help="Policy whose checks are measured.")],
     config: ConfigPath = DEFAULT_CONFIG,
-    data: DataFolder = None,
+    data: StoredFolder = None,
     run_id: RunId = None,
     tasks: Annotated[str | None, typer.Option("--tasks", help="Source of the questions; a judge needs them.")] = None,
     publish: Annotated[bool, typer.Option("--publish", help="Add the rates to the scorecard, where cascades are planned from.")] = False,

@@ -49,7 +49,7 @@ def only_run(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "eval.lock").open("ab+", buffering=0)
     except OSError as exc:
-        raise EvalError(f"{folder}: samples cannot be stored there ({exc.strerror or exc}); correct --data") from exc
+        raise EvalError(f"{folder}: samples cannot be stored there ({exc.strerror or exc}); choose another folder") from exc
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,4 +84,5 @@ def _hops(path: Path) -> list[Path]:
 
 def _line(error: Exception) -> str:
     said = (error.stderr or "").strip() if isinstance(error, subprocess.CalledProcessError) else ""
-    return (said.splitlines() or [str(error) or type(error).__name__])[-1][:200]
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return (said.splitlines() or [why or type(error).__name__])[-1][:200]

@@ -61,7 +61,7 @@ def publish_guarded(samples: Iterable[Sample], path: Path, rules: Guardrails) ->
             write_atomically(previous_path(path), path.read_bytes())
         write_atomically(path, card_text(card, changes, previous=old.revision if old else ""))
     except OSError as exc:
-        raise EvalError(f"cannot publish {path}: {exc}; the old scorecard is untouched") from exc
+        raise EvalError(f"cannot publish {path} ({exc.strerror or exc}); the old scorecard is untouched") from exc
     return Published(card, changes, notes)
 
 
@@ -78,7 +78,7 @@ def add_verifiers(path: Path, counts: Sequence[VerifierCounts]) -> Scorecard:
     try:
         write_atomically(path, card_text(card, changes, previous=old.revision))
     except OSError as exc:
-        raise EvalError(f"cannot publish {path}: {exc}; the old scorecard is untouched") from exc
+        raise EvalError(f"cannot publish {path} ({exc.strerror or exc}); the old scorecard is untouched") from exc
     return card
 
 

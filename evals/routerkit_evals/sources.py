@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from routerkit_evals.errors import EvalError
+from routerkit_evals.errors import EvalError, TaskError
 from routerkit_evals.execution import Program
 from routerkit_evals.hf_source import plugged_in
 from routerkit_evals.task import Scorer, Task, load_tasks
@@ -27,7 +27,13 @@ def tasks_of(name: str) -> tuple[Task, ...]:
     if source is not None:
         return source()
     found = plugged_in(name)
-    return load_tasks(Path(name)) if found is None else found
+    if found is not None:
+        return found
+    if not Path(name).exists():
+        raise TaskError(
+            f"{name}: no task source and no file of that name; sources are {', '.join(SOURCES)}; or give a .jsonl file or a folder"
+        )
+    return load_tasks(Path(name))
 
 
 def own() -> tuple[Task, ...]:

@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from routerkit.cli.ledger import Folder
+
 _DEFAULT: Final = Path("routerkit.toml")
 
 
@@ -15,7 +17,7 @@ def app_command(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help=f"Configuration whose ledger is shown; default: {_DEFAULT}, if there is one.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Folder of the ledger; default: the configuration's.")] = None,
+    folder: Folder = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond this machine only with a password.")] = "127.0.0.1",
     demo: Annotated[bool, typer.Option("--demo", help="Show generated data, marked as such.")] = False,

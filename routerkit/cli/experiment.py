@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from routerkit.cli.ledger import Folder
 from routerkit.cli.tables import print_table
 from routerkit.decision import format_usd
 from routerkit.errors import ConfigError
@@ -28,7 +29,7 @@ _DEFAULT: Final = Path("routerkit.toml")
 def experiment(
     pool: Annotated[str | None, typer.Argument(help="Pool; left out: the only one with an experiment.")] = None,
     config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")] = _DEFAULT,
-    folder: Annotated[Path | None, typer.Option(help="Folder of the ledger; default: the configuration's.")] = None,
+    folder: Folder = None,
     epsilon: Annotated[float, typer.Option(min=0.0, max=1.0, help="Difference in successes that does not matter.")] = 0.02,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Probability of ever being wrong.")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

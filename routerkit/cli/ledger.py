@@ -28,7 +28,9 @@ from routerkit.store.destination import Lake, settle
 DEFAULT_CONFIG: Final = "routerkit.toml"
 DEFAULT_FOLDER: Final = "routerkit-data"
 
-Folder = Annotated[Path | None, typer.Option("--folder", help="Folder of the ledger.")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", exists=True, file_okay=False, help="Folder of the ledger; default: the configuration's.")
+]
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration whose [ledger] path to use; routerkit.toml if there is one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -100,6 +102,8 @@ def sql(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Run a read-only query over the recorded calls."""
+    if as_json and as_csv:
+        raise ConfigError("--json and --csv: choose one")
     rows = query(find_folder(*_inherit(context, folder, config)), statement)
     if as_json:
         _print_json(rows)
@@ -161,7 +165,8 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
     try:
         settings = tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"cannot read {config}: {exc}; correct it, or name the ledger with --folder") from exc
+        why = exc.strerror if isinstance(exc, OSError) else exc
+        raise ConfigError(f"{config}: cannot be read ({why}); correct it, or name the ledger with --folder") from exc
     ledger = settings.get("ledger", {})
     path = ledger.get("path", DEFAULT_FOLDER) if isinstance(ledger, dict) else None
     if not isinstance(path, str):
@@ -245,7 +250,7 @@ def _print_calls(rows: Rows) -> None:
 
 
 def _print_json(rows: Rows) -> None:
-    print(json.dumps(rows.as_dicts(), indent=2, default=_json_value, ensure_ascii=False))
+    print(json.dumps(rows.as_json(), indent=2, ensure_ascii=False))
 
 
 def _print_csv(rows: Rows) -> None:
@@ -283,7 +288,3 @@ def _time(value: object) -> str:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _json_value(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

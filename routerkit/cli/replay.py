@@ -141,6 +141,11 @@ def _print(found: Counterfactual, read_calls: LoggedCalls, left_out: dict[str, i
         print(f"  {move.n:>7,}  {cell(move.kind or 'unknown')}: {cell(move.before)} -> {cell(move.after)}")
     if len(found.moves) > _SHOWN_MOVES:
         print(f"  and {len(found.moves) - _SHOWN_MOVES} more kinds of moves; --json has all")
+    if found.n_calls:
+        _print_estimates(found)
+
+
+def _print_estimates(found: Counterfactual) -> None:
     head = ("", "n", "logged", "new, predicted", "new, doubly robust", "IPS", "SNIPS", "change")
     print_table(head, [_row("cost per call", found.cost, found.predicted_usd), _row("success", found.success, found.predicted_success)])
     for name, evaluation in (("cost", found.cost), ("success", found.success)):

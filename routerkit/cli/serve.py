@@ -69,10 +69,10 @@ def fork_children(n: int) -> list[int]:
 def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key has limits
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     config: ConfigPath = _DEFAULT,
-    pools: Annotated[str, typer.Option(help="Pools it may use, comma-separated; default: all.")] = "",
+    pools: Annotated[str | None, typer.Option(help="Pools it may use, comma-separated; default: all.")] = None,
     agents: Annotated[
-        str, typer.Option("--agents", "--agent", help="Agents it may call as, comma-separated; the first if it names none.")
-    ] = "",
+        str | None, typer.Option("--agents", "--agent", help="Agents it may call as, comma-separated; the first if it names none.")
+    ] = None,
     usd_per_day: Annotated[float | None, typer.Option(min=0.0, help="Dollars it may spend per UTC day.")] = None,
     rpm: Annotated[int | None, typer.Option(min=1, help="Requests per minute.")] = None,
     tpm: Annotated[int | None, typer.Option(min=1, help="Tokens per minute, prompt and answer.")] = None,
@@ -81,15 +81,17 @@ def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key h
     priority: Annotated[
         Priority | None, typer.Option(help="Most that its requests may matter where places are scarce; default: what they say.")
     ] = None,
-    days: Annotated[float | None, typer.Option(min=0.0, help="Days until it expires.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.0, max=36_500.0, help="Days until it expires.")] = None,
 ) -> None:
     """Make a key and show it, once."""
     from routerkit.gateway.keys import KeyStore, Scope
     from routerkit.gateway.server import keys_path
 
+    if not name.strip() or not name.isprintable():
+        raise ConfigError(f"{name!r} is no name for a key; say whose it is")
     scope = Scope(
-        pools=_names(pools),
-        agents=_names(agents),
+        pools=_names("--pools", pools),
+        agents=_names("--agents", agents),
         requests_per_minute=rpm,
         tokens_per_minute=tpm,
         at_once=concurrency,
@@ -133,8 +135,12 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Id as `keys list` shows i
     print(f"revoked {key_id}")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def _names(option: str, text: str | None) -> tuple[str, ...]:
+    """Names in an option; none stand for all of them, so an empty text, as of an unset variable, must not."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:
+        raise ConfigError(f"{option} {text!r} names nothing; leave it out for all")
+    return names
 
 
 def _limits(scope: Scope) -> Iterator[str]:
@@ -151,6 +157,8 @@ def _limits(scope: Scope) -> Iterator[str]:
         (scope.priority, "{} at most"),
     )
     yield from (words.format(amount) for amount, words in amounts if amount is not None)
+    if scope.expires_at is not None:
+        yield f"until {datetime.fromtimestamp(scope.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _check_pools(config: Path, pools: tuple[str, ...]) -> None:

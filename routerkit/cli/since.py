@@ -19,14 +19,14 @@ def start_of(since: str | None, now: datetime) -> datetime | None:
     """The instant that `--since` names; None = the beginning.
 
     Raises:
-        ConfigError: it is neither a span nor a date.
+        ConfigError: it is neither a span nor a date, or before the year 1.
     """
     if since is None:
         return None
-    if found := _SPAN.fullmatch(since):
-        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
+        if found := _SPAN.fullmatch(since):
+            return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
         at = datetime.fromisoformat(since)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConfigError(f"--since {since!r}: write 30m, 12h, 7d, 2w, or a date like 2026-11-20") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -3,14 +3,17 @@
 # ruff: noqa: S608  names put into SQL are identifiers checked by StreamSchema, or tables made from such
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from routerkit.errors import StoreError
+from routerkit.messages import Json
 from routerkit.store.database import CATALOG, one_line, open_memory, tables_of
 from routerkit.store.ingester import ingest
 from routerkit.store.lake_guard import refuse_reaching_out
@@ -37,6 +40,10 @@ class Rows:
     def as_dicts(self) -> list[dict[str, object]]:
         """One mapping per row."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def as_json(self) -> list[dict[str, Json]]:
+        """One JSON object per row: instants in ISO 8601, NaN and infinities as null, for JSON has none; what else is no JSON as text."""
+        return [{name: _json(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows]
 
 
 class Snapshot:
@@ -193,3 +200,19 @@ def _refuse_all_but_select(sql: str) -> None:
     types = [statement.type for statement in duckdb.extract_statements(sql)]
     if len(types) != 1 or types[0] not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
         raise StoreError("query refused: give exactly one SELECT; the ledger is read-only")
+
+
+def _json(value: object) -> Json:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case None | bool() | int() | str():
+            return value
+        case Mapping():
+            return {str(key): _json(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_json(part) for part in value]
+        case date():  # an instant is one, too
+            return value.isoformat()
+        case _:
+            return str(value)

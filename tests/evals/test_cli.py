@@ -92,6 +92,32 @@ def test_stored_samples_answer_sql(project: Path, monkeypatch: pytest.MonkeyPatc
     assert {"n": 2} == json.loads(capsys.readouterr().out)
 
 
+def test_answers_of_sql_are_json(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == routerkit(
+        monkeypatch, "eval", "sql", "SELECT 'nan'::DOUBLE AS x, ['inf'::DOUBLE, 1.5] AS y, TIMESTAMP '2026-01-02 03:04:05' AS at"
+    )
+    assert '{"x": null, "y": [null, 1.5], "at": "2026-01-02T03:04:05"}\n' == capsys.readouterr().out
+
+
+def test_folder_that_is_not_there_is_no_empty_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (("eval", "sql", "SELECT 1"), ("eval", "report"), ("ledger",), ("ledger", "ingest"), ("usage",), ("drift",)):
+        assert 2 == routerkit(monkeypatch, *command, "--folder", "none"), command
+        assert "'none' does not exist" in capsys.readouterr().err
+
+
+def test_comparison_with_oneself_or_of_an_unknown_kind_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl")
+    capsys.readouterr()
+    assert 2 == routerkit(monkeypatch, "eval", "compare", "a", "a")
+    assert "compare 'a' with whom? there is nobody else" in capsys.readouterr().err
+    assert 2 == routerkit(monkeypatch, "eval", "compare", "--kind", "nope")
+    assert "no stored sample is of kind 'nope'; there is " in capsys.readouterr().err
+
+
 def test_full_disk_is_one_line_before_anything_is_asked(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,7 +129,10 @@ def test_full_disk_is_one_line_before_anything_is_asked(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("eval", "run", "--tasks", "nothing"), "routerkit: nothing: no task file there"),
+        (("eval", "run", "--tasks", "nothing"), "routerkit: nothing: no task source and no file of that name; sources are own, demo, "),
+        (("eval", "run", "--tasks", "tasks.jsonl", "--targets", " "), "routerkit: --targets ' ' names nobody; leave it out for all"),
+        (("eval", "report", "--config", "none.toml"), "routerkit: none.toml: no such file"),
+        (("scores", "publish", "--config", "none.toml"), "routerkit: none.toml: no such file"),
         (("eval", "run", "--tasks", "tasks.jsonl", "--pool", "x"), "routerkit: no pool 'x'; there is coding"),
         (("eval", "report"), "holds no samples; run `routerkit eval run` first"),
         (("eval", "replay-runs", "--runs", "nothing", "--tasks", "own"), "routerkit: nothing: cannot be read"),

@@ -63,8 +63,8 @@ def test_count_limits_the_calls(folder):
 
 
 def test_empty_ledger_says_what_fills_it(tmp_path):
-    shown = run("--folder", tmp_path / "none")
-    assert shown.startswith(f"no calls recorded in {tmp_path / 'none'} yet; ")
+    shown = run("--folder", tmp_path)
+    assert shown.startswith(f"no calls recorded in {tmp_path} yet; ")
     assert 1 == shown.count("\n")
 
 

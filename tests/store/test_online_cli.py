@@ -91,7 +91,7 @@ def test_drift_shows_alarms_and_what_is_due(folder):
 
 def test_drift_of_an_empty_ledger_says_what_is_missing(tmp_path):
     """Exit code 0 and one line."""
-    code, shown = run(drift, "--folder", tmp_path / "none")
+    code, shown = run(drift, "--folder", tmp_path)
     assert (0, 1, True) == (code, shown.count("\n"), shown.startswith("too few outcomes in "))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -135,6 +136,25 @@ def test_package_that_is_missed_only_while_a_command_runs_is_told_alike(run: Run
     monkeypatch.setitem(sys.modules, "routerkit.gateway.server", None)  # as if what it imports were not installed
     what = "`routerkit keys` needs routerkit.gateway.server, which is not installed; run pip install 'routerkit[gateway]'"
     assert (2, "", f"routerkit: {what}\n") == run("keys", "list")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["", "--rpm", "5"], "'' is no name for a key; say whose it is"),
+        (["ci", "--pools", ""], "--pools '' names nothing; leave it out for all"),
+        (["ci", "--agents", ","], "--agents ',' names nothing; leave it out for all"),
+    ],
+)
+def test_key_is_never_wider_than_what_was_typed(run: Run, tmp_path: Path, args: list[str], told: str) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    assert (2, "", f"routerkit: {told}\n") == run("keys", "create", *args)
+
+
+def test_list_of_keys_says_when_one_expires(run: Run, tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    assert 0 == run("keys", "create", "ci", "--days", "1")[0]
+    assert re.search(r" ci  all pools, until \d{4}-\d\d-\d\d \d\d:\d\d UTC$", run("keys", "list")[1])
 
 
 def test_narrow_terminal_cuts_no_value(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

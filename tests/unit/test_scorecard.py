@@ -155,7 +155,7 @@ def test_wrong_file_is_refused_in_one_line(text):
 
 def test_missing_file_is_named(tmp_path):
     """Not a traceback: the path and the reason."""
-    with pytest.raises(ConfigError, match=r"scorecard\.json: cannot read the scorecard"):
+    with pytest.raises(ConfigError, match=r"scorecard\.json: no scorecard there; make one with `routerkit scores publish`"):
         load_scorecard(tmp_path / "scorecard.json")
 
 

@@ -95,6 +95,8 @@ def _outcome(row: Row) -> Outcome:
 
 def _parsed(path: Path, needed: Sequence[str], parse: Callable[[Row], _Parsed]) -> Iterator[_Parsed]:
     for number, row in enumerate(_rows(path), start=1):
+        if not isinstance(row, Mapping):
+            raise EvalError(f"{path}: row {number} is no JSON object but {str(row)[:40]!r}")
         if number == 1 and (missing := [name for name in needed if name not in row]):
             raise EvalError(f"{path}: no column {missing[0]!r}; found {', '.join(sorted(row)) or 'none'}")
         try:
