@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Protocol
-from weakref import WeakSet
 
+from routerkit.cache import forks
 from routerkit.errors import StateError
 
 _log: Final = logging.getLogger(__name__)
@@ -42,8 +41,7 @@ class ShelfThread:
 
     def __init__(self, open_shelf: Callable[[], Shelf]) -> None:
         self._open_shelf = open_shelf
-        self.start()
-        _threads.add(self)
+        forks.start(self)
 
     def start(self) -> None:
         """Begin, also in a forked child, to which neither the thread nor the open shelf of its parent is of use."""
@@ -94,14 +92,3 @@ class ShelfThread:
     def _let_go(self) -> None:
         if self._shelf is not None:
             self._shelf.close()
-
-
-_threads: Final[WeakSet[ShelfThread]] = WeakSet()
-
-
-def _restart_all() -> None:
-    for thread in tuple(_threads):
-        thread.start()
-
-
-os.register_at_fork(after_in_child=_restart_all)
