@@ -128,6 +128,7 @@ def call_row(record: Record) -> Row:
         "config_revision": decision.config_revision,
         "worker_pid": os.getpid(),
         "cached_from": record.cached_from,
+        "cached_likeness": record.cached_likeness,
         "key_id": request.key,
         "n_steps": len(decision.steps),
         "decision": decision.to_dict(),

@@ -214,6 +214,8 @@ class Reply:
     """The body this was read from; only for requests that have a written body of their own."""
     cached_from: str | None = None
     """Record whose answer this repeats; None = it was made for this call."""
+    cached_likeness: float | None = None
+    """How alike the prompt of that record is, 0.95..1; None = it is the same one."""
 
     def as_written(self) -> bytes | None:
         """The body this was read from, if it still says the same."""
@@ -225,8 +227,8 @@ class Reply:
 class Chunk:
     """A piece of a streamed answer.
 
-    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts`, `reason`, `verified` and
-    `cached_from`.
+    The router ends each stream with one chunk that carries `record_id`, `target`, `cost_usd`, `attempts`, `reason`, `verified`,
+    `cached_from` and `cached_likeness`.
     """
 
     text: str = ""
@@ -247,6 +249,7 @@ class Chunk:
     written: WrittenAnswer | None = field(default=None, compare=False, repr=False)
     """The events this was read from; only for requests that have a written body of their own."""
     cached_from: str | None = None
+    cached_likeness: float | None = None
 
     def as_written(self) -> bytes | None:
         """The events this was read from, if they still say the same."""

@@ -101,6 +101,8 @@ class Record:
     """Answer text of whole calls; the ledger stores it only when text storage is switched on."""
     cached_from: str | None = None
     """Record whose answer was repeated, at no cost; None = a target was asked."""
+    cached_likeness: float | None = None
+    """How alike its prompt is, 0.95..1; None = it is the same one, or nothing was repeated."""
 
 
 @dataclass(frozen=True, slots=True)

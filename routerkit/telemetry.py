@@ -147,6 +147,7 @@ def _call_attributes(record: Record) -> Attributes:
                 "routerkit.target": record.target,
                 "routerkit.cost_usd": record.cost_usd,
                 "routerkit.cached_from": record.cached_from,
+                "routerkit.cached_likeness": record.cached_likeness,
                 "error.type": _error_type(record),
             }
         ),

@@ -1,19 +1,20 @@
-"""The exact cache: finds answers, lets one of several equal requests ask, stores what may be stored."""
+"""Finds answers, lets one of several equal requests ask, stores what may be stored."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from routerkit.cache.entry import Entry, from_bytes, to_bytes
 from routerkit.cache.flights import Flight, Flights, Landing
 from routerkit.cache.memory import Memory
+from routerkit.cache.paraphrases import Paraphrases
 from routerkit.cache.shelf import ShelfThread
+from routerkit.cache.waiting import Wait
 from routerkit.cache.wish import Wish
 from routerkit.messages import Reply, Request
 
@@ -39,13 +40,6 @@ class CacheSettings:
     """Size of what is kept in this process."""
 
 
-class Wait(NamedTuple):
-    """Something to wait for, at most so many seconds."""
-
-    future: Future[Any]
-    timeout_s: float
-
-
 Search: TypeAlias = "Generator[Wait, Any, Entry | Turn]"
 """Sent the result of each Wait, or None when it took too long; returns the answer, or the turn to ask for one."""
 
@@ -58,6 +52,7 @@ class AnswerCache:
         settings: CacheSettings | None = None,
         shelf: ShelfThread | None = None,
         *,
+        paraphrases: Paraphrases | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
@@ -67,11 +62,12 @@ class AnswerCache:
         Args:
             settings: What is stored.
             shelf: Where answers outlive this process; None = nowhere.
+            paraphrases: Prompts that an answer to another one may do for; None = only equal ones.
             now: Unix time.
             clock: Monotonic seconds.
             rng: Dice for lifetimes.
         """
-        self._settings, self._shelf = settings or CacheSettings(), shelf
+        self._settings, self._shelf, self.paraphrases = settings or CacheSettings(), shelf, paraphrases
         self._now, self._clock = now, clock
         self._rng = rng or random.Random()
         self._memory = Memory(self._settings.memory_bytes)
@@ -84,7 +80,7 @@ class AnswerCache:
     def search(self, wish: Wish, timeout_s: float) -> Search:
         """Look for an answer, or wait for the one that an equal request is about to bring, for at most half of `timeout_s`."""
         if wish.is_for_new:
-            return Turn(self, wish.key)
+            return Turn(self, wish)
         if entry := self._known(wish):
             return entry
         started, n_failed = self._clock(), 0
@@ -92,16 +88,16 @@ class AnswerCache:
             flight, is_leader = self._flights.join(wish.key, n_failed)
             waited_s = self._clock() - started
             if is_leader:
-                return (yield from self._look(wish, Turn(self, wish.key, flight, waited_s)))
+                return (yield from self._look(wish, Turn(self, wish, flight, waited_s)))
             landed = yield Wait(flight.future, timeout_s / 2 - waited_s)
             if isinstance(landed, Entry):
                 return landed
             if landed is None or landed is Landing.UNSHARED:
                 break
             n_failed = flight.n_failed + (landed is Landing.FAILED)
-        return Turn(self, wish.key, waited_s=self._clock() - started)
+        return Turn(self, wish, waited_s=self._clock() - started)
 
-    def keep(self, key: str, reply: Reply) -> Entry | None:
+    def keep(self, wish: Wish, reply: Reply) -> Entry | None:
         """Store an answer; None when it is of a kind that is not stored."""
         if not self._is_worth_keeping(reply):
             return None
@@ -110,9 +106,11 @@ class AnswerCache:
         # What a provider wrote is in one caller's format; the next one may speak another.
         entry = Entry(replace(reply, written=None), made_at, made_at + ttl_s)
         data = to_bytes(entry)
-        self._memory.put(key, entry, len(data))
+        self._memory.put(wish.key, entry, len(data))
         if self._shelf is not None:
-            self._shelf.store(key, data, entry.expires_at)
+            self._shelf.store(wish.key, data, entry.expires_at)
+        if self.paraphrases is not None and wish.alike is not None and not reply.tool_calls:
+            self.paraphrases.note(wish.alike, wish.key)
         return entry
 
     def age_s(self, entry: Entry) -> float:
@@ -123,11 +121,13 @@ class AnswerCache:
         """Write what waits to be stored."""
         if self._shelf is not None:
             self._shelf.close()
+        if self.paraphrases is not None:
+            self.paraphrases.thread.close()
 
     def _look(self, wish: Wish, turn: Turn) -> Search:
         """What was stored before or just now, else the turn."""
         try:
-            found = self._known(wish) or (yield from self._stored(wish))
+            found = (yield from self._kept(wish)) or (yield from self._alike(wish))
         except BaseException:  # also a caller that goes away here
             turn.give_up()
             raise
@@ -135,6 +135,19 @@ class AnswerCache:
             return turn
         turn.share(found)
         return found
+
+    def _kept(self, wish: Wish) -> Generator[Wait, Any, Entry | None]:
+        return self._known(wish) or (yield from self._stored(wish))
+
+    def _alike(self, wish: Wish) -> Generator[Wait, Any, Entry | None]:
+        """The answer to the same in other words. It is not kept under these: the next ones would be compared to words nobody answered."""
+        if self.paraphrases is None or wish.alike is None:
+            return None
+        match = yield from self.paraphrases.find(wish.alike)
+        if match is None or match.key == wish.key:
+            return None
+        entry = yield from self._kept(wish._replace(key=match.key))
+        return entry and replace(entry, likeness=match.likeness)
 
     def _stored(self, wish: Wish) -> Generator[Wait, Any, Entry | None]:
         if self._shelf is None:
@@ -172,14 +185,14 @@ class AnswerCache:
 class Turn:
     """Whose turn it is to ask. To be held while asking: those who wait learn how it ends, whatever happens."""
 
-    def __init__(self, cache: AnswerCache, key: str, flight: Flight | None = None, waited_s: float = 0.0) -> None:
-        self._cache, self._key, self._flight = cache, key, flight
+    def __init__(self, cache: AnswerCache, wish: Wish, flight: Flight | None = None, waited_s: float = 0.0) -> None:
+        self._cache, self._wish, self._flight = cache, wish, flight
         self.waited_s = waited_s
         """Seconds that were lost waiting for others."""
 
     def keep(self, reply: Reply) -> None:
         """Store the answer, if it is of a kind that is stored, and share it with those who wait."""
-        entry = self._cache.keep(self._key, reply)
+        entry = self._cache.keep(self._wish, reply)
         self._land(entry or Landing.UNSHARED)
 
     def share(self, entry: Entry) -> None:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 from dataclasses import replace
 
-from routerkit.cache.answers import AnswerCache, Search, Turn, Wait
+from routerkit.cache.answers import AnswerCache, Search, Turn
 from routerkit.cache.entry import Entry
 from routerkit.cache.hit import Hit, hit_of, pieces
 from routerkit.cache.listening import Heard
-from routerkit.cache.wish import Wish, wish_of
+from routerkit.cache.waiting import Wait
+from routerkit.cache.wish import Wish, alike_of, wish_of
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import notify
 from routerkit.router import Router
@@ -22,6 +23,12 @@ class CachingRouter(Router):
     def remember(self, cache: AnswerCache) -> None:
         """Use this cache, closed with the router. To be called before the first request."""
         self._cache = cache
+
+    @property
+    def n_likeness_skipped(self) -> int:
+        """Comparisons of prompts that failed or came too late."""
+        paraphrases = self._cache.paraphrases
+        return 0 if paraphrases is None else paraphrases.thread.n_skipped
 
     def complete(self, request: Request) -> Reply:
         """As `Router.complete`; an answer that is known is not asked for again."""
@@ -97,14 +104,23 @@ class CachingRouter(Router):
         self._cache.close()
 
     def _wish(self, request: Request) -> Wish | None:
-        return wish_of(request, self.state) if self._cache.takes(request) else None
+        wish = wish_of(request, self.state) if self._cache.takes(request) else None
+        if wish is None or self._cache.paraphrases is None:
+            return wish
+        return wish._replace(alike=alike_of(request, self.state))
 
     def _hit(self, request: Request, entry: Entry, started: float, *, is_stream: bool) -> Reply:
         hit = Hit(self._now(), self._clock() - started, self._cache.age_s(entry), is_stream)
         record = hit_of(request, entry, self.state, hit)
         notify(self._observers, record)
         return replace(
-            entry.reply, record_id=record.id, cost_usd=0.0, attempts=0, reason=record.decision.notes[0], cached_from=record.cached_from
+            entry.reply,
+            record_id=record.id,
+            cost_usd=0.0,
+            attempts=0,
+            reason=record.decision.notes[0],
+            cached_from=record.cached_from,
+            cached_likeness=record.cached_likeness,
         )
 
 

@@ -23,6 +23,8 @@ class Entry:
     """Unix time."""
     expires_at: float
     """Unix time."""
+    likeness: float | None = None
+    """How alike the prompt is that it was given to; None = it is the same. Not stored."""
 
 
 def to_bytes(entry: Entry) -> bytes:

@@ -33,7 +33,7 @@ class Hit(NamedTuple):
 def hit_of(request: Request, entry: Entry, state: RouterState, hit: Hit) -> Record:
     """Record of a call that was answered from the cache: no attempt, no tokens used, no cost."""
     reply, ticket = entry.reply, new_ticket(hit.at, 0, state.revision)
-    note = f"answer of record {reply.record_id}, {hit.age_s:.0f} s old"
+    note = f"answer of record {reply.record_id}, {hit.age_s:.0f} s old" + _said(entry)
     decision = Decision(
         id=ticket.id,
         at=hit.at,
@@ -64,7 +64,12 @@ def hit_of(request: Request, entry: Entry, state: RouterState, hit: Hit) -> Reco
         output_chars=len(reply.text) + sum(len(call.arguments) for call in reply.tool_calls),
         output_text=reply.text,
         cached_from=reply.record_id,
+        cached_likeness=entry.likeness,
     )
+
+
+def _said(entry: Entry) -> str:
+    return "" if entry.likeness is None else f", to a prompt in other words (likeness {entry.likeness:.3f})"
 
 
 def pieces(reply: Reply) -> Iterator[Chunk]:
@@ -85,4 +90,5 @@ def pieces(reply: Reply) -> Iterator[Chunk]:
         reason=reply.reason,
         verified=reply.verified,
         cached_from=reply.cached_from,
+        cached_likeness=reply.cached_likeness,
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from routerkit import addressing, fastjson
+from routerkit.cache.asking import asking_of
+from routerkit.cache.paraphrases import Alike
 from routerkit.messages import Request
 from routerkit.router_state import RouterState
 
@@ -20,6 +23,8 @@ class Wish(NamedTuple):
     key: str
     max_age_s: float = math.inf
     """0 = the answer must be new."""
+    alike: Alike | None = None
+    """What others may ask in other words; None = nobody is to look for that."""
 
     @property
     def is_for_new(self) -> bool:
@@ -55,6 +60,21 @@ def key_of(request: Request, state: RouterState) -> str:
     place = [_FORMAT, request.key, state.revision, state.scorecard.revision, pool.name, target and target.name]
     routing = [request.kind, request.agent, list(request.tags), request.pin]
     return hashlib.sha256(fastjson.canonical([place, routing, request.parts])).hexdigest()  # type: ignore[list-item]  # parts are JSON
+
+
+def alike_of(request: Request, state: RouterState) -> Alike | None:
+    """What others may ask in other words; None unless the last turn is a question or a request of the user in plain text.
+
+    Raises:
+        UnknownModelError: `request.model` names no pool or target.
+    """
+    last = request.messages[-1] if request.messages and not request.inputs else {}
+    content = last.get("content")
+    asking = asking_of(content) if last.get("role") == "user" and isinstance(content, str) else None
+    if asking is None:
+        return None
+    same = {**last, "content": [asking.form, asking.rest]}
+    return Alike(key_of(replace(request, messages=(*request.messages[:-1], same)), state), asking.opening)
 
 
 def _directives(text: str) -> list[tuple[str, str, str]]:

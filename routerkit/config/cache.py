@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from routerkit.config.cache_section import CacheSection
 from routerkit.config.problems import Problem
@@ -17,7 +18,10 @@ from routerkit.router import Router
 from routerkit.router_state import RouterState
 
 if TYPE_CHECKING:
+    from routerkit.cache.paraphrases import Paraphrases
     from routerkit.cache.shelf import Shelf, ShelfThread
+
+_log: Final = logging.getLogger(__name__)
 
 
 def build_router(config: Config, base: Path, state: RouterState, observers: Sequence[Observer]) -> Router:
@@ -38,8 +42,24 @@ def build_router(config: Config, base: Path, state: RouterState, observers: Sequ
     except ConfigError as exc:
         raise config.source.error([Problem(("cache", "url"), str(exc))]) from exc
     router = CachingRouter(state, observers=observers)
-    router.remember(AnswerCache(settings, shelf))
+    router.remember(AnswerCache(settings, shelf, paraphrases=_paraphrases(config) if section.semantic else None))
     return router
+
+
+def _paraphrases(config: Config) -> Paraphrases | None:
+    """Loads the embedder here and now: forked workers share its memory, and no call waits for it."""
+    from routerkit.cache.embedder import load
+    from routerkit.cache.likeness import LikenessThread
+    from routerkit.cache.paraphrases import Paraphrases
+
+    try:
+        return Paraphrases(LikenessThread(load()))
+    except ModuleNotFoundError as exc:
+        message = f"needs {exc.name}, which is not installed; run pip install 'routerkit[semantic]'"
+        raise config.source.error([Problem(("cache", "semantic"), message)]) from exc
+    except Exception as exc:  # noqa: BLE001  foreign code, and the exact cache does without it
+        _log.warning("[cache] semantic: cannot load the embedder (%s: %s); only equal prompts are repeated", type(exc).__name__, exc)
+        return None
 
 
 def _shelf(section: CacheSection, config: Config, base: Path) -> ShelfThread | None:

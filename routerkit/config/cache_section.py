@@ -18,4 +18,5 @@ class CacheSection(StateSection):
     ttl_s: Annotated[float, Field(ge=1, le=31_536_000)] = 3_600.0
     sampled: bool = False
     tool_calls: bool = False
+    semantic: bool = False
     memory_mb: Count = 64

@@ -45,4 +45,5 @@ def line_of(record: Record) -> dict[str, Any]:
         "cost_usd": record.cost_usd,
         "is_stream": record.is_stream,
         "cached_from": record.cached_from,
+        "cached_likeness": record.cached_likeness,
     }

@@ -49,6 +49,8 @@ def facts(reply: Reply) -> Headers:
         named.append((b"x-routerkit-verified", str(reply.verified).lower()))
     if reply.cached_from is not None:
         named.append((b"x-routerkit-cached-from", reply.cached_from))
+    if reply.cached_likeness is not None:
+        named.append((b"x-routerkit-cached-likeness", f"{reply.cached_likeness:.3f}"))
     return [(name, value.encode("latin-1", "replace")) for name, value in named]
 
 
@@ -56,6 +58,7 @@ def comment(last: Chunk) -> bytes:
     """The same facts at the end of a stream, as a comment that no parser minds."""
     verified = "" if last.verified is None else f" verified={str(last.verified).lower()}"
     cached = "" if last.cached_from is None else f" cached-from={last.cached_from}"
+    cached += "" if last.cached_likeness is None else f" cached-likeness={last.cached_likeness:.3f}"
     facts = f"record={last.record_id} target={last.target} attempts={last.attempts} cost-usd={usd(last.cost_usd)}{verified}{cached}"
     return f": routerkit {facts}\n\n".encode()
 

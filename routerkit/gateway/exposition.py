@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from routerkit.budget import MICROS_PER_USD
+from routerkit.cache import CachingRouter
 from routerkit.errors import StateError
 from routerkit.gateway.metrics import OVERHEAD_S, SECONDS, Metrics, Place, Sums
 from routerkit.router import Router
@@ -51,6 +52,10 @@ class _Look(Collector):
         yield _counter("routerkit_refusals", "Requests answered with an error.", ["status"], refusals)
         cached = [((p.pool,), s.cached) for p, s in sums if s.cached]
         yield _counter("routerkit_cache_hits", "Calls answered from the cache.", ["pool"], cached)
+        alike = [((p.pool,), s.cached_alike) for p, s in sums if s.cached_alike]
+        yield _counter("routerkit_cache_hits_by_likeness", "Those of them whose prompt was in other words.", ["pool"], alike)
+        skipped = self._router.n_likeness_skipped if isinstance(self._router, CachingRouter) else 0
+        yield _counter("routerkit_cache_likeness_skipped", "Comparisons of prompts that failed or came too late.", [], [((), skipped)])
         yield _seconds(sums)
         overhead = HistogramMetricFamily("routerkit_overhead_seconds", "Our own share of calls that took one attempt.")
         overhead.add_metric([], _running(OVERHEAD_S, self._metrics.overhead), self._metrics.overhead_s)

@@ -32,6 +32,7 @@ class Sums:
     usd: float = 0.0
     unpriced: int = 0
     cached: int = 0
+    cached_alike: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
@@ -64,6 +65,7 @@ class Metrics:
         else:
             sums.usd += event.cost_usd
         sums.cached += event.cached_from is not None
+        sums.cached_alike += event.cached_likeness is not None
         for attempt in event.attempts:
             self.attempts[attempt.target, attempt.error_code or "ok"] += 1
         if len(event.attempts) == 1:  # with more, pauses between them are part of the difference

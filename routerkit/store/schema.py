@@ -88,6 +88,7 @@ CALLS: Final = StreamSchema(
         "config_revision": "VARCHAR",
         "worker_pid": "BIGINT",
         "cached_from": "VARCHAR",
+        "cached_likeness": "DOUBLE",
         "key_id": "VARCHAR",
         "n_steps": "INTEGER",
         "decision": "JSON",

