@@ -59,15 +59,34 @@ def summed(rows: Iterable[tuple[Cell, Used]]) -> dict[Cell, Used]:
     return total
 
 
+class Billed(NamedTuple):
+    """One line of an export."""
+
+    at: datetime
+    """UTC; the beginning of its day where the export gives no time."""
+    model: str
+    """As in `Cell`."""
+    used: Used
+
+
 def read_export(path: Path) -> dict[Cell, Used]:
     """What a provider says was used.
+
+    Raises:
+        ConfigError: as `read_lines`.
+    """
+    return summed((Cell(line.at.date(), line.model), line.used) for line in read_lines(path))
+
+
+def read_lines(path: Path) -> list[Billed]:
+    """What a provider says was used, line by line.
 
     Raises:
         ConfigError: the file cannot be read, a column is missing or a value is wrong; names line, column and value.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return summed(_rows(path, csv.DictReader(file)))
+            return list(_rows(path, csv.DictReader(file)))
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ConfigError(f"{path}: cannot be read as CSV ({getattr(exc, 'strerror', None) or exc}); export the usage again") from exc
 
@@ -85,12 +104,12 @@ class _Columns(NamedTuple):
     outputs: tuple[str, ...]
 
 
-def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[Cell, Used]]:
+def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[Billed]:
     columns = _columns(path, reader.fieldnames or ())
     for row in reader:
         where = f"{path}:{reader.line_num}"
         if any(row.values()):
-            yield Cell(_day(where, row, columns.day), model_name(row[columns.model] or "")), _used(where, row, columns)
+            yield Billed(_instant(where, row, columns.day), model_name(row[columns.model] or ""), _used(where, row, columns))
 
 
 def _columns(path: Path, names: Iterable[str]) -> _Columns:
@@ -129,12 +148,12 @@ def _number(where: str, column: str, text: str | None) -> float:
     return value
 
 
-def _day(where: str, row: Mapping[str, str], column: str) -> date:
+def _instant(where: str, row: Mapping[str, str], column: str) -> datetime:
     text = (row[column] or "").strip()
     try:
         if text.isdigit() and len(text) > 8:
-            return datetime.fromtimestamp(int(text), UTC).date()
+            return datetime.fromtimestamp(int(text), UTC)
         instant = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise ConfigError(f"{where}: {column} is {text[:40]!r}, which is no date; write e.g. 2026-11-26") from None
-    return (instant.astimezone(UTC) if instant.tzinfo else instant).date()
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ Run it from the repository, whose strict servers are the upstreams.
 from __future__ import annotations
 
 import argparse
+import csv
 import http.client
 import json
 import os
@@ -22,7 +23,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -121,21 +122,28 @@ class Gateway:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         self.port = int(self.process.stderr.readline().split()[3].removesuffix("/v1").rpartition(":")[2])
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read_on, args=(self.process.stderr,), daemon=True)
+        self._reader.start()
 
     def end(self, number: int) -> int:
         """Send a signal and wait; returns the exit code."""
         self.process.send_signal(number)
+        self._reader.join(60)
         return self.process.wait(60)
+
+    @staticmethod
+    def _read_on(said: IO[str]) -> None:
+        with said:
+            said.read()
 
 
 class Client(threading.Thread):
-    """Asks one thing after the other; notes the record of every answer it has read to its end, and when."""
+    """Asks one thing after the other; notes the record of every answer it has read to its end."""
 
     def __init__(self, gateway: Gateway, seed: int) -> None:
         super().__init__(daemon=True)
         self._gateway, self._dice, self.is_over = gateway, random.Random(seed), False
-        self.answered: list[tuple[float, str]] = []
+        self.answered: list[str] = []
         self.outcomes: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -167,7 +175,7 @@ class Client(threading.Thread):
         if stream and "data: [DONE]" not in data:
             return "stream ended with an error"
         record = data.partition("record=")[2].split()[0] if stream else str(answer.headers["x-routerkit-record"])
-        self.answered.append((time.time(), record))
+        self.answered.append(record)
         return "answered"
 
 
@@ -188,10 +196,19 @@ def rows_of(folder: Path) -> dict[str, dict[str, object]]:
     return {row["record_id"]: row for row in json.loads(done.stdout)}
 
 
-def booked(config: Path) -> list[dict[str, object]]:
-    """What the budget of the clients' agent says."""
+def booked_usd(config: Path) -> tuple[float, float]:
+    """What the budget of the clients' agent says: spent, and set aside."""
     done = subprocess.run([COMMAND, "budgets", "--config", str(config), "--json"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    (account,) = json.loads(done.stdout)
+    return account["spent_usd"], account["reserved_usd"]
+
+
+def write_export(path: Path, bill: list[Line]) -> None:
+    """The bill as a provider exports it: one line per request, in the order of time, to the second."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("timestamp", "model", "input_tokens", "output_tokens", "cost_usd"))
+        writer.writerows((line.at.isoformat(timespec="seconds"), *line[1:4], f"{line.cost_usd:.6f}") for line in sorted(bill))
 
 
 def main() -> None:
@@ -200,52 +217,104 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    dice = random.Random(options.seed)
-    folder = Path(tempfile.mkdtemp(prefix="histories-"))
-    with Upstream(options.seed) as one, Upstream(options.seed + 1) as two:
+    with tempfile.TemporaryDirectory(prefix="histories-") as folder:
+        history = live(Path(folder), kills=options.kills, n_clients=options.clients, seed=options.seed)
+        print(history.said)
+        for when in ("before", "after"):
+            print(f"{when} reconciling:", ", ".join(f"{what} ${usd:.6f}" for what, usd in history.books()._asdict().items()))
+            if when == "before":
+                print(history.settle())
+        print("once more:", history.settle())
+
+
+class Books(NamedTuple):
+    """The same money, from three sides."""
+
+    rows: float
+    booked: float
+    billed: float
+    set_aside: float
+
+
+class History(NamedTuple):
+    """A run that is over."""
+
+    config: Path
+    bill: list[Line]
+    n_lost_answers: int
+    """Answered calls without a row."""
+    n_attempts: int
+    """In rows."""
+    n_hits: int
+    """Requests that reached an upstream."""
+    said: str
+
+    def books(self) -> Books:
+        """What rows, budget and bill say now."""
+        rows = rows_of(self.config.parent / "data")
+        return Books(sum(float(str(row["cost_usd"] or 0)) for row in rows.values()), *self._booked())
+
+    def _booked(self) -> tuple[float, float, float]:
+        spent, reserved = booked_usd(self.config)
+        return spent, sum(line.cost_usd for line in self.bill), reserved
+
+    def settle(self) -> str:
+        """Reconcile with the bill; what the command says of it."""
+        export = self.config.with_name("usage.csv")
+        write_export(export, self.bill)
+        command = [COMMAND, "ledger", "reconcile", "--config", str(self.config), "--usage", str(export), "--settle"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def live(folder: Path, *, kills: int, n_clients: int, seed: int) -> History:
+    """Serve, ask, reload and kill."""
+    dice = random.Random(seed)
+    with Upstream(seed) as one, Upstream(seed + 1) as two:
         os.environ["STRICT_KEY"] = one.api_key
         config = folder / "routerkit.toml"
         config.write_text(CONFIG.format(one=one.base_url, two=two.base_url))
         gateway = Gateway(config)
         gateway.start()
-        clients = [Client(gateway, options.seed + n) for n in range(options.clients)]
+        clients = [Client(gateway, seed + n) for n in range(n_clients)]
         for client in clients:
             client.start()
-        killed_at = []
-        for _ in range(options.kills):
+        for _ in range(kills):
             time.sleep(dice.uniform(0.5, 2.0))
             reload(config)
             time.sleep(dice.uniform(0.0, 0.5))
             gateway.end(signal.SIGKILL)
-            killed_at.append(time.time())
             gateway.start()
-        time.sleep(5.0)
+        time.sleep(2.0)
+        wait_for_heirs(folder / "data" / "state.sqlite-owed")
         for client in clients:
             client.is_over = True
         for client in clients:
             client.join(60)
         code = gateway.end(signal.SIGTERM)
-        report(gateway, folder, clients, killed_at, code, hits=one.hits + two.hits)
-        print("billed", sum(line.cost_usd for line in one.bill + two.bill))
-        print(folder)
+        return tell(config, clients, [*one.bill, *two.bill], f"kills {kills}, exit after SIGTERM {code}", n_hits=one.hits + two.hits)
 
 
-def report(gateway: Gateway, folder: Path, clients: list[Client], killed_at: list[float], code: int, *, hits: int) -> None:
+def wait_for_heirs(owed: Path) -> None:
+    """Until only the living process has notes there: what the dead had is recorded."""
+    until = time.monotonic() + 60
+    while len(list(owed.iterdir())) > 1 and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def tell(config: Path, clients: list[Client], bill: list[Line], ending: str, *, n_hits: int) -> History:
+    """Compare what both sides wrote down."""
     outcomes = sum((client.outcomes for client in clients), Counter[str]())
-    answered = [pair for client in clients for pair in client.answered]
-    rows = rows_of(folder / "data")
-    lost = [(at, record) for at, record in answered if record not in rows]
-    late = [min((kill - at for kill in killed_at if kill >= at), default=-1.0) for at, _ in lost]
-    print(json.dumps(outcomes, sort_keys=True))
-    print(f"kills {len(killed_at)}, exit after SIGTERM {code}, upstream requests {hits}")
-    print(f"answered {len(answered)}, rows {len(rows)}, answered without a row {len(lost)}")
-    print("answered so long before a kill, in ms:", sorted(round(1000 * s) for s in late))
-    attempts = sum(int(str(row["n_attempts"])) for row in rows.values())
-    print(f"attempts in rows {attempts}, upstream requests {hits}")
-    print("rows of each ending", json.dumps(Counter(str(row["status"]) for row in rows.values()), sort_keys=True))
-    rows_usd = sum(float(str(row["cost_usd"] or 0)) for row in rows.values())
-    (account,) = booked(gateway.config)
-    print(f"rows ${rows_usd:.6f}, booked ${account['spent_usd']:.6f}, set aside ${account['reserved_usd']:.6f}")
+    answered = [record for client in clients for record in client.answered]
+    rows = rows_of(config.parent / "data")
+    n_lost = sum(record not in rows for record in answered)
+    n_attempts = sum(int(str(row["n_attempts"])) for row in rows.values())
+    said = (
+        json.dumps(outcomes, sort_keys=True),
+        f"{ending}, answered {len(answered)}, rows {len(rows)}, answered without a row {n_lost}",
+        f"upstream requests {n_hits}, attempts in rows {n_attempts}",
+        "rows of each ending " + json.dumps(Counter(str(row["status"]) for row in rows.values()), sort_keys=True),
+    )
+    return History(config, bill, n_lost, n_attempts, n_hits, "\n".join(said))
 
 
 if __name__ == "__main__":

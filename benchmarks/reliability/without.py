@@ -46,6 +46,20 @@ def raising(exc):
 drivers.as_provider_error = pursuit.as_provider_error = raising
 """
 """Lets through what a provider's bug raises."""
+IN_EVERY_PROCESS = """
+import os, pathlib, tempfile
+folder = pathlib.Path(tempfile.mkdtemp())
+(folder / "sitecustomize.py").write_text({!r})
+os.environ["PYTHONPATH"] = str(folder)
+"""
+"""Takes a mechanism away in the processes that a test starts."""
+REPEATING = """
+import itertools
+from routerkit.state.sqlite import SqliteStore
+correct, numbers = SqliteStore.correct, itertools.count()
+SqliteStore.correct = lambda self, account, what, micros: correct(self, account, f"{what} {next(numbers)}", micros)
+"""
+"""Makes a correction again instead of replacing it."""
 SHEDDING = "tests/faults/test_shedding.py::"
 HEDGING = "tests/faults/test_hedging.py::"
 
@@ -133,6 +147,18 @@ CASES = {
     "rows of killed calls (X3)": (
         "from routerkit.state.estate import Estate; Estate.lost = lambda self, holder: None",
         "tests/state/test_killed.py::test_call_of_a_dead_process_gets_its_row_once",
+    ),
+    "rows of killed calls, in a history (X3)": (
+        IN_EVERY_PROCESS.format("from routerkit.state.estate import Estate; Estate.lost = lambda self, holder: None"),
+        "tests/faults/test_histories.py",
+    ),
+    "settling by the bill (P4)": (
+        "from routerkit.cli import settle; settle.set_prices = lambda folder, prices: None",
+        "tests/store/test_settle.py::test_rows_and_budget_become_the_bill",
+    ),
+    "corrections that replace themselves (P4)": (
+        REPEATING,
+        "tests/store/test_settle.py::test_killed_between_budget_and_rows_counts_once",
     ),
     "marks between two notes (X3)": (
         "from routerkit.state.owed import OwedFile as F; note = F.note; F.note = lambda *a, **k: note(*a, **{**k, 'last': 0})",

@@ -18,6 +18,7 @@ from typing import Annotated, Final
 import typer
 
 from routerkit.cli.reconcile import Tolerance, UsageFile, print_reconciliation
+from routerkit.cli.settle import Settle, print_change, settle_estimates
 from routerkit.cli.tables import cell, print_table
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
@@ -144,9 +145,14 @@ def reconcile(
     config: Config = None,
     tolerance: Tolerance = 0.01,
     as_json: AsJson = False,
+    is_settling: Settle = False,
 ) -> None:
     """Compare recorded usage with a provider's export, per day and model; exit code 1 when they differ."""
-    print_reconciliation(find_folder(*_inherit(context, folder, config)), usage, tolerance=tolerance, as_json=as_json)
+    given = _inherit(context, folder, config)
+    place = find_folder(*given)
+    if is_settling:
+        print_change(settle_estimates(place, usage, _configuration(*given)), to=sys.stderr if as_json else sys.stdout)
+    print_reconciliation(place, usage, tolerance=tolerance, as_json=as_json)
 
 
 def find_folder(folder: Path | None, config: Path | None) -> Path:
@@ -158,10 +164,9 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
     """
     if folder is not None:
         return folder
+    config = _configuration(folder, config)
     if config is None:
-        config = Path(DEFAULT_CONFIG)
-        if not config.exists():
-            return Path(DEFAULT_FOLDER)
+        return Path(DEFAULT_FOLDER)
     try:
         settings = tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
@@ -174,6 +179,12 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
     place = config.parent / Path(path).expanduser()
     _settle(place, ledger, config)
     return place
+
+
+def _configuration(folder: Path | None, config: Path | None) -> Path | None:
+    """The one given, else `routerkit.toml` if there is one and no folder was named instead."""
+    is_there = folder is None and Path(DEFAULT_CONFIG).exists()
+    return config or (Path(DEFAULT_CONFIG) if is_there else None)
 
 
 def _settle(place: Path, ledger: Mapping[str, object], config: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,17 @@ class AccountStanding(NamedTuple):
     left_usd: float
 
 
+class Correction(NamedTuple):
+    """What something cost, and what was booked for it."""
+
+    account: str
+    day: str
+    what: str
+    """Names it; the same correction made again changes nothing."""
+    was_usd: float
+    is_usd: float
+
+
 def account_standings(config: Config, base: Path, day: str) -> list[AccountStanding]:
     """Accounts of the configuration, used or not, and those of keys, which only the store knows; by name.
 
@@ -45,6 +57,28 @@ def account_standings(config: Config, base: Path, day: str) -> list[AccountStand
         line = found.get(name) or AccountLine(Account(name, day), 0, 0, 0)
         found[name] = line._replace(limit=micros(usd))
     return [_standing(found[name]) for name in sorted(found)]
+
+
+def correct_accounts(config: Config, base: Path, corrections: Sequence[Correction]) -> None:
+    """Book the differences on accounts that were used; where nothing is kept there is nothing to correct.
+
+    Args:
+        config: A checked configuration.
+        base: Folder that relative paths start from.
+        corrections: What to book.
+
+    Raises:
+        ConfigError: the store cannot be opened, or every process counts for itself.
+        StateError: it cannot be reached.
+    """
+    store = _open(config, base)
+    if store is None:
+        return
+    try:
+        for account, day, what, was_usd, is_usd in corrections:
+            store.correct(Account(account, day), what, micros(is_usd) - micros(was_usd))
+    finally:
+        store.close()
 
 
 def unfit_targets(config: Config, base: Path, now: float) -> tuple[Notice, ...]:

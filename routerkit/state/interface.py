@@ -229,6 +229,16 @@ class StateStore(Protocol):
         """
         ...
 
+    def correct(self, account: Account, what: str, micros: int) -> None:
+        """Add to what an account has spent, or take from it; an account that was never used stays so.
+
+        Args:
+            account: Whose.
+            what: Names the correction. One that was made before is replaced, so that repeating it changes nothing.
+            micros: By how much; negative where too much was counted.
+        """
+        ...
+
     def accounts(self, day: str) -> tuple[AccountLine, ...]:
         """All accounts that were used on a day, by name."""
         ...

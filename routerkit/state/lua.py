@@ -69,6 +69,14 @@ end
 return total"""
 """KEYS: account. ARGV: seconds by which the asker is ahead. → micro-dollars that lapsed."""
 
+CORRECT: Final = f"""{_STANDING}
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local before = tonumber(redis.call('HGET', KEYS[1], 'correction:' .. ARGV[1]) or 0)
+add(KEYS[1], 'spent', ARGV[2] - before)
+redis.call('HSET', KEYS[1], 'correction:' .. ARGV[1], ARGV[2])
+return 0"""
+"""KEYS: account. ARGV: name of the correction, micro-dollars."""
+
 ENTER: Final = f"""{_TIME}
 local at_once, cost = tonumber(ARGV[1]), {{requests = 1, tokens = tonumber(ARGV[4])}}
 if at_once >= 0 then

@@ -22,6 +22,7 @@ class _Money:
     limit: int = 0
     spent: int = 0
     leases: dict[str, _Lease] = field(default_factory=dict)
+    corrections: dict[str, int] = field(default_factory=dict)
 
     def standing(self, holder: str) -> Standing:
         mine = self.leases.get(holder)
@@ -92,6 +93,13 @@ class MemoryStore(StateStore):
                     money.spent += lost
                     total += lost
         return total
+
+    def correct(self, account: Account, what: str, micros: int) -> None:
+        """As `StateStore.correct`."""
+        with self._lock:
+            if money := self._money.get(account):
+                money.spent += micros - money.corrections.get(what, 0)
+                money.corrections[what] = micros
 
     def accounts(self, day: str) -> tuple[AccountLine, ...]:
         """As `StateStore.accounts`."""

@@ -83,6 +83,10 @@ class RedisStore(StateStore):
             total += self._run(lua.LAPSE, [_key(account)], now - self._now())
         return total
 
+    def correct(self, account: Account, what: str, micros: int) -> None:
+        """As `StateStore.correct`."""
+        self._run(lua.CORRECT, [_key(account)], what, micros)
+
     def accounts(self, day: str) -> tuple[AccountLine, ...]:
         """As `StateStore.accounts`."""
         of_day = [account for account in self._accounts() if account.day == day]

@@ -28,6 +28,8 @@ _SCHEMA: Final = """
         PRIMARY KEY (account, day, holder)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS bookings (account TEXT, day TEXT, holder TEXT, number INTEGER,
         PRIMARY KEY (account, day, holder)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS corrections (account TEXT, day TEXT, what TEXT, micros INTEGER,
+        PRIMARY KEY (account, day, what)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS buckets (caller TEXT, what TEXT, used REAL, at REAL, PRIMARY KEY (caller, what)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS running (caller TEXT, id TEXT, until REAL, PRIMARY KEY (caller, id)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS notices (target TEXT PRIMARY KEY, state TEXT, until REAL, why TEXT) WITHOUT ROWID;"""
@@ -134,7 +136,9 @@ class SqliteStore(StateStore):
         """End leases of processes on which nothing is known but that they stood still, or died without a note."""
         with self._step() as db:
             lost = self._end(db, "until < ?", now, lambda holder: read_estate(self._owed_by(holder)))
-            db.execute("DELETE FROM budgets WHERE leased = 0 AND day < date(?, 'unixepoch', ?)", (now, f"-{KEPT_DAYS} days"))
+            oldest = (now, f"-{KEPT_DAYS} days")
+            db.execute("DELETE FROM budgets WHERE leased = 0 AND day < date(?, 'unixepoch', ?)", oldest)
+            db.execute("DELETE FROM corrections WHERE day < date(?, 'unixepoch', ?)", oldest)
         return lost
 
     @staticmethod
@@ -155,6 +159,14 @@ class SqliteStore(StateStore):
 
     def _owed_by(self, holder: str) -> Path:
         return self._path.with_name(f"{self._path.name}-owed") / holder
+
+    def correct(self, account: Account, what: str, micros: int) -> None:
+        """As `StateStore.correct`."""
+        with self._step() as db:
+            before = db.execute("SELECT micros FROM corrections WHERE account = ? AND day = ? AND what = ?", (*account, what)).fetchall()
+            more = micros - (before[0][0] if before else 0)
+            db.execute("UPDATE budgets SET spent = spent + ? WHERE account = ? AND day = ?", (more, *account))
+            db.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?)", (*account, what, micros))
 
     def accounts(self, day: str) -> tuple[AccountLine, ...]:
         """As `StateStore.accounts`."""

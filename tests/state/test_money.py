@@ -64,6 +64,20 @@ def test_money_of_the_dead_counts_as_spent(store):
     assert store.book(TODAY, spent=5, back=0, holder="me", until=UNIX) is None
 
 
+def test_correction_counts_once_however_often_it_is_made(store):
+    """Nothing is begun for an account that was never used."""
+    draw(store, 60)
+    store.book(TODAY, spent=60, back=0, holder="me", until=UNIX)
+    for _ in range(2):
+        store.correct(TODAY, "r1/0", -20)
+    store.correct(TODAY, "r1/1", 5)
+    assert 45 == store.standing(TODAY, "").spent
+    store.correct(TODAY, "r1/0", -30)
+    assert 35 == store.standing(TODAY, "").spent
+    store.correct(Account("agent:nobody", DAY), "r1/0", 5)
+    assert [TODAY] == [line.account for line in store.accounts(DAY)]
+
+
 def test_lowered_limit_stops_lending(store):
     """What was lent stays lent; nothing is added."""
     draw(store, 60)

@@ -1,0 +1,145 @@
+"""Finds requests whose usage nobody reported (lost, cut off, abandoned) on a provider's bill of one line per request."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from routerkit.errors import ConfigError
+from routerkit.usage_export import Billed, Used
+
+NEAR: Final = timedelta(seconds=60)
+"""Providers name the minute, and their clock is not ours."""
+_LONGEST: Final = timedelta(minutes=10)
+"""How long an attempt may have run whose process died with it."""
+_SHARE_FOUND: Final = 0.9
+"""Share of the reported requests that must be on the bill, or its lines are something else than requests."""
+
+
+class Asked(NamedTuple):
+    """One attempt, as the ledger knows it."""
+
+    record_id: str
+    attempt: int
+    """Its index within the call."""
+    model: str
+    """As in `Billed`."""
+    began_at: datetime
+    ended_at: datetime | None
+    """None = unknown."""
+    used: Used
+    is_reported: bool
+    """Whether the provider said what it used."""
+    is_settled: bool = False
+    """Whether a bill has said what it cost."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what it cost is to be looked up."""
+        return not (self.is_reported or self.is_settled)
+
+
+class Settled(NamedTuple):
+    """What an attempt cost, by the bill."""
+
+    asked: Asked
+    billed: Used
+    """Nothing used and nothing to pay where the bill does not name it."""
+
+
+class Settlement(NamedTuple):
+    """What a bill says about attempts that nobody reported the usage of."""
+
+    settled: tuple[Settled, ...]
+    strangers: tuple[Billed, ...]
+    """Lines that belong to no attempt: somebody else uses the account, or rows are missing."""
+
+
+def settle(asked: Sequence[Asked], bill: Sequence[Billed]) -> Settlement:
+    """Give every line of the bill to an attempt: first to those of the same model and tokens, then to those of unknown usage nearby.
+
+    Only attempts of a model's time on the bill are settled, from its first line to its last: of the others it says nothing.
+
+    Raises:
+        ConfigError: the bill has no costs, or its lines are no single requests.
+    """
+    if any(line.used.cost_usd is None for line in bill):
+        raise ConfigError("the export does not say what each line cost, so nothing can be settled; export costs as well")
+    rest, n_found = _without_reported(asked, bill)
+    covered = _Covered(bill)
+    n_reported = sum(a.is_reported and covered(a) for a in asked)
+    if n_found < _SHARE_FOUND * n_reported:
+        text = f"of {n_reported} requests whose usage is known the export lists {n_found} by minute and tokens"
+        raise ConfigError(f"{text}, so its lines are something else and nothing can be settled; export one line per request")
+    open_ = sorted((a for a in asked if a.is_open and covered(a)), key=lambda a: (not a.used.cost_usd, a.began_at))
+    settled = tuple([Settled(a, found.used if (found := _take_nearest(a, rest)) else Used()) for a in open_])
+    return Settlement(settled, tuple(line for lines in rest.values() for line in lines))
+
+
+class _Covered:
+    """Whether a bill would name an attempt that was billed."""
+
+    def __init__(self, bill: Iterable[Billed]) -> None:
+        self._spans: dict[str, tuple[datetime, datetime]] = {}
+        for line in bill:
+            first, last = self._spans.get(line.model, (line.at, line.at))
+            self._spans[line.model] = min(first, line.at), max(last, line.at)
+
+    def __call__(self, asked: Asked) -> bool:
+        span = self._spans.get(asked.model)
+        return span is not None and span[0] - NEAR <= asked.began_at <= span[1] + NEAR
+
+
+def _without_reported(asked: Iterable[Asked], bill: Iterable[Billed]) -> tuple[dict[str, list[Billed]], int]:
+    """Lines left by model, in the order of time, once those of the reported attempts are taken; and how many these were."""
+    lines = _grouped(bill)
+    n_found = 0
+    for attempt in sorted((a for a in asked if a.is_reported), key=lambda a: a.began_at):
+        waiting = lines.get(_key(attempt.model, attempt.used))
+        if waiting is None:
+            continue
+        place = bisect_left(waiting, attempt.began_at - NEAR, key=_at)
+        if place < len(waiting) and waiting[place].at <= _end(attempt):
+            del waiting[place]
+            n_found += 1
+    rest: dict[str, list[Billed]] = {}
+    for line in sorted((line for waiting in lines.values() for line in waiting), key=_at):
+        rest.setdefault(line.model, []).append(line)
+    return rest, n_found
+
+
+def _grouped(bill: Iterable[Billed]) -> dict[tuple[str, int, int], list[Billed]]:
+    lines: dict[tuple[str, int, int], list[Billed]] = {}
+    for line in sorted(bill, key=_at):
+        lines.setdefault(_key(line.model, line.used), []).append(line)
+    return lines
+
+
+def _take_nearest(asked: Asked, rest: dict[str, list[Billed]]) -> Billed | None:
+    """The line of the attempt's time with the most similar prompt, which is then gone."""
+    waiting = rest.get(asked.model, [])
+    near = list(_near(asked, waiting))
+    if not near:
+        return None
+    return waiting.pop(min(near, key=lambda i: abs(waiting[i].used.input_tokens - asked.used.input_tokens)))
+
+
+def _near(asked: Asked, waiting: Sequence[Billed]) -> Iterator[int]:
+    for place in range(bisect_left(waiting, asked.began_at - NEAR, key=_at), len(waiting)):
+        if waiting[place].at > _end(asked):
+            return
+        yield place
+
+
+def _end(asked: Asked) -> datetime:
+    return (asked.began_at + _LONGEST if asked.ended_at is None else asked.ended_at) + NEAR
+
+
+def _key(model: str, used: Used) -> tuple[str, int, int]:
+    return model, used.input_tokens, used.output_tokens
+
+
+def _at(line: Billed) -> datetime:
+    return line.at
