@@ -23,7 +23,7 @@ METRICS = ("quality", "cost_usd", "saving_at_95", "apgr", "cpt50", "cpt80", "aiq
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three models on 120 + 80 items; `mini` fails exactly on the hard kind, `x/large` is always right, `dear` is neither."""
     folder = tmp_path_factory.mktemp("recordings")
-    words = [f"{(HARD if i % 2 else EASY)[i // 2 % 4]} {FILLER[i % 6]}" for i in range(200)]
+    words = [f"{(HARD if i % 2 else EASY)[i // 2 % 4]} {FILLER[i // 3 % 6]}" for i in range(200)]
     items = [
         {"benchmark": "b", "item_id": i, "category": "migrate" if i % 2 else "bug_fix", "repo": f"r{i % 9}", "prompt": words[i]}
         for i in range(200)

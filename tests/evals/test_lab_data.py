@@ -134,7 +134,7 @@ def test_table_trusts_kinds_more_when_they_really_differ() -> None:
         rng = np.random.default_rng(3)
         items = [make_item(i, kind=f"k{i % 8}") for i in range(800)]
         rates = 0.5 + spread * np.linspace(-1, 1, 8)
-        return fit_table(record(items, [make_outcome(i, "mini", float(rng.random() < rates[i % 8])) for i in range(800)])).n0[2]
+        return fit_table(record(items, [make_outcome(i, "mini", float(rng.random() < rates[i % 8])) for i in range(800)])).n0[2].common
 
     assert strength(0.4) < strength(0.1) < strength(0.0)
 

@@ -9,15 +9,13 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from routerkit_evals.lab.lengths import log_lengths, stretched
 from routerkit_evals.lab.reading import Item
 from routerkit_evals.lab.recorded import Floats, Ints, Recorded, numbered
+from routerkit_evals.lab.shrinkage import DEFAULT, Strength, shrunk, strength
 
 Key: TypeAlias = tuple[str, ...]
 
-DEFAULT_N0: Final = 20.0
-"""Strength of a parent where the data cannot tell (reference: 20 halves the regret of a cold start)."""
-_N0_RANGE: Final = (4.0, 2_000.0)
-_LEAST_CHILDREN: Final = 3
 _KIND_LEVEL: Final = 2
 _WEAK_N0: Final = 2.0
 _OTHER_HARNESS: Final = 0.5
@@ -49,7 +47,7 @@ class Table:
     """One mapping per level: cell to success probability per arm."""
     cost_usd: tuple[Mapping[Key, Floats], ...]
     """Expected dollars per arm; NaN where no cost is known."""
-    n0: tuple[float, ...]
+    n0: tuple[Strength, ...]
     """Strength each level gives to the level above, from the data where they can tell."""
 
     def predict_quality(self, items: Sequence[Item]) -> Floats:
@@ -75,7 +73,7 @@ def fit_table(
     weights: Floats | None = None,
     pooled: Floats | None = None,
 ) -> Table:
-    """Hierarchical Beta posterior for quality, log-normal for cost.
+    """Hierarchical posterior for quality, log-normal for cost. Cells of longer work start with models further apart, see `lengths`.
 
     Args:
         recorded: Outcomes to learn from.
@@ -84,19 +82,23 @@ def fit_table(
         weights: Worth of one sample, per arm; see `harness_weights`.
         pooled: Where kinds start instead of at their parent: items × arms, averaged over each kind; see `pooled.text_expectations`.
 
-    Source: p = (s + n0·p_parent) / (n + n0) with n0 = μ(1-μ)/τ² - 1, τ² the variance between cells beyond binomial noise.
+    Source: p = (s + n0·p_start) / (n + n0), Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.3; n0 see `shrinkage`.
     """
     worth = np.ones(len(recorded.arms)) if weights is None else weights
     keys = [levels(item)[:depth] for item in recorded.items]
-    quality: list[dict[Key, Floats]] = [{(): _root(recorded, priors or {}, worth)}]
-    strengths = [0.0]
+    quality: list[Mapping[Key, Floats]] = [{(): _root(recorded, priors or {}, worth)}]
+    lengths = log_lengths(recorded.items)
+    length: dict[Key, float] = {(): float(lengths.mean()) if len(lengths) else 0.0}
+    strengths = [DEFAULT]
     for level in range(1, depth):
-        cells = _cells([key[level] for key in keys])
-        is_pooled = pooled is not None and level == _KIND_LEVEL
-        n0 = DEFAULT_N0 if is_pooled else _strength(recorded.score, cells, quality[-1])
-        only, above = _only_children(cells), quality[-1]
-        start = {k: pooled[rows].mean(axis=0) if pooled is not None and is_pooled else above[k[:-1]] for k, rows in cells.items()}
-        quality.append({k: above[k[:-1]] if k in only else _shrunk(recorded.score[rows], start[k], n0, worth) for k, rows in cells.items()})
+        cells, above, length_above = _cells([key[level] for key in keys]), quality[-1], length
+        only, length = _only_children(cells), {k: float(lengths[rows].mean()) for k, rows in cells.items()}
+        if pooled is not None and level == _KIND_LEVEL:
+            start, n0 = {k: pooled[rows].mean(axis=0) for k, rows in cells.items()}, DEFAULT
+        else:
+            start = {k: stretched(above[k[:-1]], length[k] - length_above[k[:-1]]) for k in cells}
+            n0 = _strength(recorded.score, cells, start)
+        quality.append({k: above[k[:-1]] if k in only else shrunk(recorded.score[rows], start[k], n0, worth) for k, rows in cells.items()})
         strengths.append(n0)
     return Table(recorded.arms, tuple(quality), _cost_levels(recorded.cost_usd, keys, depth), tuple(strengths))
 
@@ -130,33 +132,11 @@ def _only_children(cells: Mapping[Key, Ints]) -> frozenset[Key]:
     return frozenset(key for key in cells if n[key[:-1]] == 1)
 
 
-def _shrunk(scores: Floats, parent: Floats, n0: float, worth: Floats) -> Floats:
-    n = (~np.isnan(scores)).sum(axis=0) * worth
-    shrunk: Floats = (np.nansum(scores, axis=0) * worth + n0 * parent) / (n + n0)
-    return shrunk
-
-
-def _strength(score: Floats, cells: Mapping[Key, Ints], above: Mapping[Key, Floats]) -> float:
-    """Empirical-Bayes n0 for one level, pooled over arms: method of moments, weighted by cell size."""
-    siblings: dict[Key, list[Ints]] = {}
+def _strength(score: Floats, cells: Mapping[Key, Ints], start: Mapping[Key, Floats]) -> Strength:
+    families: dict[Key, list[Floats]] = {}
     for key, rows in cells.items():
-        siblings.setdefault(key[:-1], []).append(rows)
-    excess = noise = weight = 0.0
-    for key, groups in siblings.items():
-        if len(groups) < _LEAST_CHILDREN:
-            continue
-        base = np.clip(above[key], 0.01, 0.99)
-        for rows in groups:
-            n = (~np.isnan(score[rows])).sum(axis=0)
-            seen = n > 0
-            mean = np.nansum(score[rows], axis=0)[seen] / n[seen]
-            excess += float((n[seen] * ((mean - base[seen]) ** 2 - (base * (1 - base))[seen] / n[seen])).sum())
-            noise += float((n[seen] * (base * (1 - base))[seen]).sum())
-            weight += float(n[seen].sum())
-    if not weight:
-        return DEFAULT_N0
-    between = excess / weight
-    return float(np.clip(noise / weight / between - 1.0, *_N0_RANGE)) if between > 0 else _N0_RANGE[1]
+        families.setdefault(key[:-1], []).append(score[rows] - start[key])
+    return strength(list(families.values()))
 
 
 def _cost_levels(cost: Floats, keys: Sequence[tuple[Key, ...]], depth: int) -> tuple[Mapping[Key, Floats], ...]:
@@ -175,7 +155,7 @@ def _cost_levels(cost: Floats, keys: Sequence[tuple[Key, ...]], depth: int) -> t
 
 def _shrunk_mean(values: Floats, parent: Floats) -> Floats:
     n = (~np.isnan(values)).sum(axis=0)
-    shrunk: Floats = (np.nansum(values, axis=0) + DEFAULT_N0 * parent) / (n + DEFAULT_N0)
+    shrunk: Floats = (np.nansum(values, axis=0) + DEFAULT.common * parent) / (n + DEFAULT.common)
     return shrunk
 
 
