@@ -47,7 +47,7 @@ def serve(
         print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
         children = fork_children(workers - 1)
         try:
-            run(config, sock, more=[CallLog()] if is_logging else [])
+            run(config, sock, more=[CallLog()] if is_logging else [], n_processes=workers)
         finally:
             for pid in children:
                 os.kill(pid, signal.SIGTERM)

@@ -24,6 +24,7 @@ from routerkit.gateway.metrics import Metrics
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_events import RESPONSES
+from routerkit.gateway.room import Room, fitting_room
 from routerkit.gateway.tracing import follow
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
@@ -34,8 +35,10 @@ _LOG: Final = logging.getLogger("routerkit.gateway")
 _DEFAULT: Final = Limits()
 _EVERYTHING: Final = Scope()
 Open = Callable[[Exchange], Awaitable[None]]
-Handler = Callable[[Exchange, Key | None], Awaitable[None]]
+Look = Callable[[Exchange, Key | None], Awaitable[None]]
 """Answers a caller with this key; None where none is needed."""
+Work = Callable[[Exchange, Key | None, bytes], Awaitable[None]]
+"""The same for a request with a body."""
 
 
 class Gateway:
@@ -49,6 +52,7 @@ class Gateway:
         limits: Limits = _DEFAULT,
         memory: Memory | None = None,
         metrics: Metrics | None = None,
+        room: Room | None = None,
     ) -> None:
         """Prepare.
 
@@ -58,9 +62,11 @@ class Gateway:
             limits: What one caller may send.
             memory: Recent calls, for `/v1/decisions/{id}`.
             metrics: For `/metrics`.
+            room: How much may be under way at once; None = what this process holds.
         """
         self._router, self._gate, self._limits = router, gate, limits
         self._memory, self._metrics = memory or Memory(), metrics or Metrics()
+        self._room = self._metrics.room = room or fitting_room()
         self.is_ready = True
         """False while the server drains."""
         self._open: Mapping[tuple[str, str], Open] = {
@@ -68,14 +74,16 @@ class Gateway:
             ("GET", "/healthz"): self._health,
             ("GET", "/readyz"): self._ready,
         }
-        self._routes: Mapping[tuple[str, str], Handler] = {
+        self._work: Mapping[tuple[str, str], Work] = {
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/responses"): self._responses,
             ("POST", "/v1/messages"): self._messages,
             ("POST", "/v1/embeddings"): self._embed,
             ("POST", "/v1/messages/count_tokens"): self._count_tokens,
-            ("GET", "/v1/models"): self._models,
             ("POST", "/v1/feedback"): self._feedback,
+        }
+        self._looks: Mapping[tuple[str, str], Look] = {
+            ("GET", "/v1/models"): self._models,
             ("GET", "/metrics"): self._show_metrics,
             ("GET", "/openapi.json"): self._describe,
         }
@@ -109,17 +117,23 @@ class Gateway:
         if key is None:
             check_local(exchange.headers)
         follow(exchange.headers)
-        await self._handler(exchange)(exchange, key)
+        if (work := self._work.get((exchange.method, exchange.path))) is None:
+            await self._look(exchange)(exchange, key)
+            return
+        with self._room.place(exchange.headers, self._limits) as place:
+            data = await exchange.body(self._limits)
+            place.resize(len(data))
+            await work(exchange, key, data)
 
-    def _handler(self, exchange: Exchange) -> Handler:
+    def _look(self, exchange: Exchange) -> Look:
         method = _method(exchange)
-        if found := self._routes.get((method, exchange.path)):
+        if found := self._looks.get((method, exchange.path)):
             return found
         if method == "GET" and exchange.path.startswith("/v1/decisions/"):
             return self._decision
         if method == "GET" and exchange.path.startswith("/v1/models/"):
             return self._model
-        if any(path == exchange.path for _, path in (*self._routes, *self._open)):
+        if any(path == exchange.path for _, path in (*self._work, *self._looks, *self._open)):
             raise Refusal(405, f"{exchange.method} is not possible at {exchange.path[:200]}", code="method_not_allowed")
         raise Refusal(404, f"there is nothing at {exchange.method} {exchange.path[:200]}", code="not_found")
 
@@ -129,28 +143,27 @@ class Gateway:
             body = refused.anthropic_body() if exchange.path.startswith("/v1/messages") else refused.body()
             await exchange.answer(refused.status, encode(body), refused.headers())
 
-    async def _chat(self, exchange: Exchange, key: Key | None) -> None:
-        await self._talk(exchange, key, CHAT)
+    async def _chat(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        await self._talk(exchange, key, data, CHAT)
 
-    async def _messages(self, exchange: Exchange, key: Key | None) -> None:
-        await self._talk(exchange, key, MESSAGES)
+    async def _messages(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        await self._talk(exchange, key, data, MESSAGES)
 
-    async def _responses(self, exchange: Exchange, key: Key | None) -> None:
-        await self._talk(exchange, key, RESPONSES)
+    async def _responses(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        await self._talk(exchange, key, data, RESPONSES)
 
-    async def _embed(self, exchange: Exchange, key: Key | None) -> None:
-        request = embeddings.embeddings_of(parsed(await exchange.body(self._limits), self._limits), exchange.headers, self._limits)
+    async def _embed(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        request = embeddings.embeddings_of(parsed(data, self._limits), exchange.headers, self._limits)
         admitted = Admission(request, nullcontext()) if self._gate is None or key is None else self._gate.admit(key, request)
         with admitted.passage:
             await exchange.until_gone(chat.whole(self._router, admitted.request, exchange, embeddings.answer))
 
-    async def _count_tokens(self, exchange: Exchange, key: Key | None) -> None:
-        body = MESSAGES.chat_body({"max_tokens": 1, **parsed(await exchange.body(self._limits), self._limits)})
+    async def _count_tokens(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        body = MESSAGES.chat_body({"max_tokens": 1, **parsed(data, self._limits)})
         counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
-    async def _talk(self, exchange: Exchange, key: Key | None, spoken: Format) -> None:
-        data = await exchange.body(self._limits)
+    async def _talk(self, exchange: Exchange, key: Key | None, data: bytes, spoken: Format) -> None:
         asked = parsed(data, self._limits)
         body = spoken.chat_body(asked)
         request = request_of(body, exchange.headers, self._limits)
@@ -189,8 +202,8 @@ class Gateway:
             raise Refusal(404, f"no model {name[:80]!r} here; GET /v1/models lists them", code="model_not_found", param="model")
         await exchange.answer(200, encode(found[0]))
 
-    async def _feedback(self, exchange: Exchange, key: Key | None) -> None:
-        body = parsed(await exchange.body(self._limits), self._limits)
+    async def _feedback(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        body = parsed(data, self._limits)
         record_id, success, evidence = body.get("record_id"), body.get("success"), body.get("evidence", "")
         if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):
             raise bad("feedback needs record_id (text) and success (true or false), and may have evidence (text)")

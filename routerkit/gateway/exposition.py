@@ -60,6 +60,10 @@ class _Look(Collector):
         overhead = HistogramMetricFamily("routerkit_overhead_seconds", "Our own share of calls that took one attempt.")
         overhead.add_metric([], _running(OVERHEAD_S, self._metrics.overhead), self._metrics.overhead_s)
         yield overhead
+        if (room := self._metrics.room) is not None:
+            yield GaugeMetricFamily("routerkit_under_way", "Requests under way.", room.under_way)
+            yield GaugeMetricFamily("routerkit_under_way_bytes", "Memory they take, as estimated.", room.used_bytes)
+            yield GaugeMetricFamily("routerkit_room_bytes", "Memory they may take; beyond it requests are refused.", room.n_bytes)
         yield _unfit(self._router)
         yield _drift(self._router)
         yield from _budgets(self._router)

@@ -59,7 +59,8 @@ class HttpExchange:
             except TimeoutError:
                 raise too_slow(limits) from None
         check_size(self._n_bytes, limits)
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        parts, self._parts = self._parts, []  # or they would stay beside the whole until it has been answered
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def until_gone(self, work: Awaitable[None]) -> None:
         """See `Exchange`; the connection cancels our task when it is lost, or when the gateway ends.

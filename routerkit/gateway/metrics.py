@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from routerkit.gateway.room import Room
 from routerkit.record import Record, Report
 from routerkit.router import Router
 
@@ -47,6 +48,8 @@ class Metrics:
         self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.refusals: defaultdict[int, int] = defaultdict(int)
         self.fallbacks = 0
+        self.room: Room | None = None
+        """What is under way."""
         self.overhead, self.overhead_s = [0] * (len(OVERHEAD_S) + 1), 0.0
 
     def observe(self, event: Record | Report) -> None:

@@ -26,6 +26,7 @@ from routerkit.gateway.keys import Gate, KeyStore
 from routerkit.gateway.listener import listening
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
+from routerkit.gateway.room import fitting_room, raise_file_limit
 from routerkit.gateway.turnstile import Turnstile
 from routerkit.observe import Observer
 from routerkit.router import Router
@@ -72,8 +73,8 @@ def check(config: Path, address: Address) -> None:
         raise ConfigError(f"{address.host} is open to other machines and there is no key; {remedy}")
 
 
-def build(config: Path, *, more: Sequence[Observer] = ()) -> tuple[Gateway, Router]:
-    """A gateway for a configuration, and `more` who are told of its calls. Once a key was made, every request needs one.
+def build(config: Path, *, more: Sequence[Observer] = (), n_processes: int = 1) -> tuple[Gateway, Router]:
+    """A gateway for a configuration, one of `n_processes`; `more` are told of its calls. Once a key was made, every request needs one.
 
     Raises:
         ConfigError: the configuration is wrong.
@@ -81,16 +82,18 @@ def build(config: Path, *, more: Sequence[Observer] = ()) -> tuple[Gateway, Rout
     memory, metrics, turnstile = Memory(), Metrics(), Turnstile()
     router = load(config, observers=[memory, metrics, turnstile, *more])
     turnstile.store = router.store
-    return Gateway(router, gate=Gate(keys_path(config), turnstile), memory=memory, metrics=metrics), router
+    gate, room = Gate(keys_path(config), turnstile), fitting_room(n_processes)
+    return Gateway(router, gate=gate, memory=memory, metrics=metrics, room=room), router
 
 
-def serve(config: Path, sock: socket.socket, *, more: Sequence[Observer] = ()) -> None:
+def serve(config: Path, sock: socket.socket, *, more: Sequence[Observer] = (), n_processes: int = 1) -> None:
     """Serve on a listening socket until SIGINT or SIGTERM, then let running answers finish; a second signal ends them.
 
     Raises:
         ConfigError: as `build`.
     """
-    gateway, router = build(config, more=more)
+    raise_file_limit()
+    gateway, router = build(config, more=more, n_processes=n_processes)
     _tune()
     uvloop.run(_serve(gateway, router, config, sock))
 

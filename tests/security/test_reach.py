@@ -85,7 +85,7 @@ def test_name_whose_first_address_is_dead_is_reached_at_its_next(call: Call, ope
 
 def posts(gateway: Gateway) -> set[str]:
     """Every address that takes a request for a model."""
-    return {path for method, path in gateway._routes if method == "POST"} - {"/v1/feedback"}
+    return {path for method, path in gateway._work if method == "POST"} - {"/v1/feedback"}
 
 
 def test_no_route_is_forgotten_here(make_served) -> None:

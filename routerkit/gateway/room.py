@@ -1,0 +1,117 @@
+"""How much may be under way at once in one process: what its memory and its sockets hold, found out at the start."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from routerkit.gateway.limits import Limits
+from routerkit.gateway.refusal import Refusal
+
+_COPIES: Final = 5
+"""A body as it came, as it was parsed, as it is sent, and what its provider has not read yet: requests of 1 MB under way took 3.0 MB
+each once sent (n = 100), and 4.8 MB while a slow provider read them (n = 532, 2026-11-27)."""
+_REQUEST_BYTES: Final = 20 * 1024
+"""What a request takes besides, its connections on both sides included: 1,000 with short bodies took 17 KiB each (2026-11-27)."""
+_MEMORY_SHARE: Final = 0.5
+"""The rest is for the interpreter, answers, the ledger, and whoever else is on the machine."""
+_SOCKETS: Final = 2
+"""Of a request: its caller's and its provider's."""
+_AGAIN_S: Final = 1.0
+
+
+class Room:
+    """Counts what is under way; only for one event loop."""
+
+    def __init__(self, n_bytes: int, n_requests: int) -> None:
+        """Prepare.
+
+        Args:
+            n_bytes: Memory for everything under way.
+            n_requests: Most requests under way.
+        """
+        self.n_bytes, self.n_requests = n_bytes, n_requests
+        self.used_bytes = self.under_way = 0
+
+    def place(self, headers: Mapping[str, str], limits: Limits) -> Place:
+        """A place for a request whose body has not been read.
+
+        Raises:
+            Refusal: there is none left.
+        """
+        weight = _weight(_announced(headers, limits))
+        if self.under_way >= self.n_requests or (self.under_way and self.used_bytes + weight > self.n_bytes):
+            text = f"the gateway has {self.under_way:,} requests under way and no room for another of this size; ask again"
+            raise Refusal(503, text, code="gateway_full", retry_after_s=_AGAIN_S)
+        return Place(self, weight)
+
+
+class Place:
+    """One request's part of the room, until it has been answered."""
+
+    __slots__ = ("_room", "_weight")
+
+    def __init__(self, room: Room, weight: int) -> None:
+        self._room, self._weight = room, weight
+
+    def resize(self, body_bytes: int) -> None:
+        """The body is there, and as long as this."""
+        weight = _weight(body_bytes)
+        self._room.used_bytes += weight - self._weight
+        self._weight = weight
+
+    def __enter__(self) -> Self:
+        self._room.under_way += 1
+        self._room.used_bytes += self._weight
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._room.under_way -= 1
+        self._room.used_bytes -= self._weight
+
+
+def fitting_room(n_processes: int = 1) -> Room:
+    """The room of one of so many equal processes, as this one's limits and the machine allow."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    n_requests = files // _SOCKETS if files != resource.RLIM_INFINITY else 1_000_000
+    return Room(int(min(_memory_limits()) * _MEMORY_SHARE / n_processes), max(1, n_requests))
+
+
+def raise_file_limit() -> None:
+    """Allow this process as many sockets as it may allow itself; shells give 1,024 to programs that know no better."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ValueError, OSError):  # some systems say that there is no limit, and have one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _memory_limits() -> Iterator[int]:
+    """Bytes of the machine, and what container, service or shell leave of them."""
+    yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    own = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if own != resource.RLIM_INFINITY:
+        yield own
+    for path in ("/sys/fs/cgroup/memory.max", f"/sys/fs/cgroup{_group()}/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # there is no such group, or it says "max"
+            yield int(Path(path).read_text())
+
+
+def _group() -> str:
+    """This process's control group; empty where there are none."""
+    with suppress(OSError):
+        return next((line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::/")), "")
+    return ""
+
+
+def _announced(headers: Mapping[str, str], limits: Limits) -> int:
+    """Bytes of a body; as many as it may have where it does not say."""
+    said = headers.get("content-length", "0")
+    return limits.body_bytes if "transfer-encoding" in headers or not said.isdigit() else min(int(said), limits.body_bytes)
+
+
+def _weight(body_bytes: int) -> int:
+    return _REQUEST_BYTES + _COPIES * body_bytes
