@@ -50,7 +50,7 @@ IN_EVERY_PROCESS = """
 import os, pathlib, tempfile
 folder = pathlib.Path(tempfile.mkdtemp())
 (folder / "sitecustomize.py").write_text({!r})
-os.environ["PYTHONPATH"] = str(folder)
+os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
 """
 """Takes a mechanism away in the processes that a test starts."""
 REPEATING = """

@@ -174,7 +174,7 @@ class Owed(Protocol):
         ...
 
     def leave(self) -> None:
-        """This is a forked child: the notes are its parent's."""
+        """This is a forked child: the notes are its parent's, and nothing is added to them."""
         ...
 
     def remove(self) -> None:

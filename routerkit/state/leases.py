@@ -82,8 +82,8 @@ class Leases:
                 if age == loan.age:
                     loan.reserved += micros - hold.micros
             hold.micros = micros
-            if self._owed:
-                self._owed.amend(hold.slot, micros)
+            if hold.owed:
+                hold.owed.amend(hold.slot, micros)
 
     def settle(self, hold: Hold, micros: int | None = None) -> None:
         """Replace what was set aside by what was spent; None = as amended. Once a hold, when the call is recorded or nobody will be."""
@@ -95,8 +95,8 @@ class Leases:
                     loan.reserved -= hold.micros
                     loan.spent += hold.micros
                     self._note(loan, hold.number)
-            if self._owed:
-                self._owed.end(hold.slot)
+            if hold.owed:
+                hold.owed.end(hold.slot)
 
     def charge(self, claims: Sequence[Claim], micros: int, day: str, facts: MakeFacts | None = None) -> Hold:
         """Set aside what was spent already, also beyond the limit; to be settled as any other."""
@@ -157,9 +157,9 @@ class Leases:
         for loan in loans:
             loan.reserved += micros
             loan.is_busy = True
-        number = next(self._numbers)
-        slot = self._owed.begin(number, [p.account for p in loans], micros, facts() if facts else None) if self._owed else -1
-        return Hold(tuple([(loan, loan.age) for loan in loans]), micros, number, slot)
+        number, owed = next(self._numbers), self._owed
+        slot = owed.begin(number, [loan.account for loan in loans], micros, facts() if facts else None) if owed else -1
+        return Hold(tuple([(loan, loan.age) for loan in loans]), micros, number, owed, slot)
 
     def _note(self, loan: Loan, last: int = 0) -> None:
         if self._owed:

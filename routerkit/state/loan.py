@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from routerkit.state.interface import Account
+from routerkit.state.interface import Account, Owed
 
 
 class Claim(NamedTuple):
@@ -63,8 +63,10 @@ class Hold:
     micros: int
     number: int
     """Of this process's attempts."""
+    owed: Owed | None
+    """Where it is noted, perhaps by the parent of this process; None = nowhere."""
     slot: int
-    """What the note on it is called; -1 = there is none."""
+    """What the note is called there."""
 
 
 class Shortage(NamedTuple):

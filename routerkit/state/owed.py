@@ -62,7 +62,7 @@ class OwedFile:
         self._fd = _create(path)
         self._close = weakref.finalize(self, os.close, self._fd)
         os.ftruncate(self._fd, _BYTES)
-        self._pages = mmap.mmap(self._fd, 0)
+        self._pages: mmap.mmap | bytearray = mmap.mmap(self._fd, 0)
         place = b"" if ledger is None else os.fsencode(ledger.resolve())
         self._pages[BOOT_BYTES:_SLOTS_AT] = (place if len(place) <= PLACE_BYTES else b"").ljust(PLACE_BYTES, b"\0")
         self._pages[:BOOT_BYTES] = boot()
@@ -109,7 +109,9 @@ class OwedFile:
 
     def leave(self) -> None:
         """As `Owed.leave`: the parent's lock would else outlive it in this child. The pages hold it, too."""
-        self._pages.close()
+        if isinstance(self._pages, mmap.mmap):
+            self._pages.close()
+        self._pages = bytearray(_BYTES)  # calls that were under way end here as well, and what they note is of no use
         self._close()
 
     def remove(self) -> None:

@@ -65,8 +65,7 @@ def read_attempts(folder: Path, first: datetime, last: datetime, *, live: bool) 
     Raises:
         StoreError: as `query`.
     """
-    rows: Sequence[Sequence[Any]] = query(folder, _CALLS, [_naive(first), _naive(last)], live=live).rows
-    return [_logged(*row) for row in rows]
+    return [_logged(row) for row in query(folder, _CALLS, [_naive(first), _naive(last)], live=live).rows]
 
 
 def set_prices(folder: Path, prices: Iterable[tuple[LoggedAttempts, Mapping[int, Price]]]) -> None:
@@ -108,7 +107,8 @@ def _settled(attempt: Mapping[str, Any], price: Price) -> dict[str, Any]:
     return {**attempt, "usage": usage, "cost_usd": price.cost_usd, "settled": True}
 
 
-def _logged(record_id: str, called_at: datetime, agent: str, pool: str, key: str, cost_usd: float, attempts: str) -> LoggedAttempts:
+def _logged(row: Sequence[Any]) -> LoggedAttempts:  # what a row holds is known to its query alone
+    record_id, called_at, agent, pool, key, cost_usd, attempts = row
     owners = [f"{kind}:{name}" for kind, name in (("key", key), ("agent", agent), ("pool", pool)) if name]
     return LoggedAttempts(record_id, called_at.replace(tzinfo=UTC), tuple(owners), cost_usd, json.loads(attempts))
 

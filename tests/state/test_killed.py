@@ -14,7 +14,7 @@ import pytest
 
 from routerkit.budget import Purse, Subject
 from routerkit.errors import StateError
-from routerkit.state.estate import opened
+from routerkit.state.estate import opened, read_estate
 from routerkit.state.interface import Account, Lost
 from routerkit.state.leases import Claim, Leases
 from routerkit.state.owed import OwedFile
@@ -244,3 +244,17 @@ def test_forked_child_does_not_keep_a_dead_parent_alive(tmp_path):
     os.write(end, b"x")
     os.waitpid(child, 0)
     assert is_dead
+
+
+def test_call_that_ends_in_a_forked_child_frees_nobody_elses_note(tmp_path):
+    """It was noted by the parent; the child has a file of its own by then."""
+    leases = Leases(SqliteStore(tmp_path / "state.sqlite", Hands(), ledger=tmp_path / "led"), now=Hands())
+    (_, of_parent), (_, of_child), (_, last) = (call(leases, number) for number in (1, 2, 3))
+    of_parent.reserve(CHEAP)
+    leases.after_fork()
+    of_child.reserve(CHEAP)
+    of_parent.settle(0.001)
+    of_parent.close()
+    last.reserve(CHEAP)
+    (lost,) = [found for path in (tmp_path / "state.sqlite-owed").iterdir() if len((found := read_estate(path).lost("")).tried) == 2]
+    assert ["record2", "record3"] == sorted(tried.facts.record_id for tried in lost.tried)
