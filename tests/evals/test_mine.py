@@ -111,8 +111,10 @@ def test_older_commits_faults_and_missing_tests_are_tasks_at_the_newest_commit(t
     assert {"proven"} == {proof.state for proof in verify(tasks, Grader(sandbox))}
 
 
-def test_project_whose_tests_cannot_be_imported_is_refused_with_the_reason(tmp_path: Path) -> None:
-    files = {"pkg.py": "import nothing_of_that_name\n", "test_pkg.py": "import pkg\n\ndef test_it(): pass\n"}
+@pytest.mark.parametrize("importing", ["test_pkg.py", "conftest.py"])
+def test_project_whose_tests_cannot_be_imported_is_refused_with_the_reason(tmp_path: Path, importing: str) -> None:
+    files = {"pkg.py": "import nothing_of_that_name\n", "test_pkg.py": "def test_it(): pass\n"}
+    files[importing] = f"import pkg\n{files.get(importing, '')}"
     repository = make_repository(tmp_path / "broken", [("Start", files)])
     with pytest.raises(EvalError, match=r"no test can be imported in .*No module named 'nothing_of_that_name'.*--python"):
         mine(Plan(repository, PYTHON, tmp_path / "out.jsonl"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from routerkit_evals.execution import Limits, Program, RunReport
+from routerkit_evals.execution import Execution, Limits, Program, RunReport
 from routerkit_evals.grade import Grade, Grader
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.task import Task
@@ -48,7 +48,7 @@ class Trial:
     watched: Watched = field(default_factory=Watched)
     fate: Fate = "ran"
     why: str = ""
-    """One line unless it ran."""
+    """One line unless tests ran."""
 
     def agrees_with(self, other: Trial) -> bool:
         """Whether the same tests passed and failed."""
@@ -87,7 +87,7 @@ class Bench:
             return Trial(fate="endless", why=f"the tests ended their process (exit code {execution.exit_code})")
         if execution.report.error:
             return Trial(fate="unfit", why=execution.report.error.strip().splitlines()[-1])
-        return _trial(execution.report, execution.seconds, _watched(execution.collected.get(_REPORT, "")))
+        return _trial(execution, execution.report, _watched(execution.collected.get(_REPORT, "")))
 
 
 def pythonpath_of(files: Mapping[str, str]) -> str:
@@ -95,8 +95,11 @@ def pythonpath_of(files: Mapping[str, str]) -> str:
     return "src" if any(path.startswith("src/") and path.endswith(".py") for path in files) else ""
 
 
-def _trial(report: RunReport, seconds: float, watched: Watched) -> Trial:
-    return Trial(frozenset(report.passed), frozenset(report.failed), seconds, watched)
+def _trial(execution: Execution, report: RunReport, watched: Watched) -> Trial:
+    has_run = report.is_complete or report.passed or report.failed
+    # What keeps pytest from starting, a conftest.py that cannot be imported say, it only prints.
+    why = "" if has_run else (execution.stdout.strip().splitlines() or [""])[-1]
+    return Trial(frozenset(report.passed), frozenset(report.failed), execution.seconds, watched, why=why)
 
 
 def _watched(text: str) -> Watched:
