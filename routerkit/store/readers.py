@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from routerkit.store.ingester import ingest
 from routerkit.store.lake_guard import refuse_reaching_out
 from routerkit.store.place import has_rows, is_shared, open_reading, restrict
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
-from routerkit.store.segment_file import list_segments, segment_id, stream_of
+from routerkit.store.segment_file import held_segments, segment_id, stream_of
 from routerkit.store.tables import escape_glob, fresh_rows, known_segments
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _INTERNAL: Final = ("ingested", "schema_version")
 _TRIES: Final = 20
-"""Segments are renamed under a reader every few seconds; even two tries in a row are rare."""
+"""A store is made or rewritten under a reader once in a while; even two tries in a row are rare."""
+_NO_SEGMENTS: Final[Mapping[Path, Path]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +138,18 @@ def _try_open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait
     import duckdb  # loaded here, see database.open_memory
 
     is_stored = has_rows(folder)
-    # Listed first: what is committed from here to the opening is found in the store, and what is committed after it is not seen in there.
-    segments = list_segments(folder) if live else []
-    connection = open_reading(folder, wait_s=wait_s) if is_stored else open_memory()
-    try:
-        known = known_segments(connection, [segment_id(p) for p in segments]) if is_stored else set()
-        _make_views(connection, schemas, [p for p in segments if segment_id(p) not in known])
-        restrict(connection, folder)
-    except duckdb.Error as exc:
-        connection.close()
-        if isinstance(exc, duckdb.IOException) and live:
-            return None
-        raise StoreError(f"cannot read {folder}: {one_line(exc)}") from exc
+    # Held first: what is committed from here to the opening is found in the store, and what is committed after it is not seen in there.
+    with held_segments(folder) if live else nullcontext(_NO_SEGMENTS) as segments:
+        connection = open_reading(folder, wait_s=wait_s) if is_stored else open_memory()
+        try:
+            known = known_segments(connection, [segment_id(p) for p in segments]) if is_stored else set()
+            _make_views(connection, schemas, {p: held for p, held in segments.items() if segment_id(p) not in known})
+            restrict(connection, folder)
+        except duckdb.Error as exc:
+            connection.close()
+            if isinstance(exc, duckdb.IOException) and live:
+                return None
+            raise StoreError(f"cannot read {folder}: {one_line(exc)}") from exc
     if not is_stored and has_rows(folder):
         # Made since, perhaps from the very segments that we did not find any more.
         connection.close()
@@ -156,11 +157,11 @@ def _try_open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait
     return connection
 
 
-def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamSchema], pending: Sequence[Path]) -> None:
+def _make_views(connection: duckdb.DuckDBPyConnection, schemas: Sequence[StreamSchema], pending: Mapping[Path, Path]) -> None:
     tables = tables_of(connection) - set(_INTERNAL)
     connection.execute("CREATE SCHEMA live")
     for schema in schemas:
-        _load(connection, schema, [p for p in pending if stream_of(p) == schema.name], has_table=schema.table in tables)
+        _load(connection, schema, [held for p, held in pending.items() if stream_of(p) == schema.name], has_table=schema.table in tables)
     for table in {s.table: None for s in schemas}:
         parts = [f'SELECT * FROM {place}."{table}"' for place in ((CATALOG, "live") if table in tables else ("live",))]
         # By name: the file may have fewer columns than we know, or more.

@@ -11,13 +11,16 @@ import fcntl
 import os
 import re
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 DATABASE: Final = "routerkit.duckdb"
 _NAME: Final = re.compile(r"(?P<stream>[a-z][a-z0-9_]*)-\d+-\d+-[0-9a-f]+\.jsonl(\.open)?")
 _OPEN: Final = ".open"
+_MAX_HELD: Final = 256
+"""Of the 1,024 files that a process may usually have open. More segments than that are a backlog, which nobody renames or removes soon."""
 
 
 def hot_folder(folder: Path) -> Path:
@@ -39,6 +42,37 @@ def segment_id(path: Path) -> str:
 def list_segments(folder: Path) -> list[Path]:
     """All segments, open ones too, oldest first within a stream."""
     return sorted(p for p in _entries(hot_folder(folder)) if stream_of(p))
+
+
+@contextmanager
+def held_segments(folder: Path) -> Iterator[Mapping[Path, Path]]:
+    """All segments, each with a path that stays good for the time of the block, whoever renames or removes the file meanwhile."""
+    with ExitStack() as files:
+        held: dict[str, tuple[Path, Path]] = {}
+        while _hold_more(folder, held, files):
+            pass
+        yield dict(held.values())
+
+
+def _hold_more(folder: Path, held: dict[str, tuple[Path, Path]], files: ExitStack) -> bool:
+    """Open what is not held yet; says whether something was renamed or removed on the way, so that it is worth another look."""
+    has_moved = False
+    for path in list_segments(folder):
+        if segment_id(path) in held:
+            continue
+        try:
+            held[segment_id(path)] = path, _held(path, files) if len(held) < _MAX_HELD else path
+        except FileNotFoundError:
+            has_moved = True
+        except OSError:
+            held[segment_id(path)] = path, path  # whoever reads it will say what is wrong with it
+    return has_moved
+
+
+def _held(path: Path, files: ExitStack) -> Path:
+    fd = os.open(path, os.O_RDONLY)
+    files.callback(os.close, fd)
+    return Path(f"/proc/self/fd/{fd}")
 
 
 def list_closed(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from routerkit.errors import StoreError
-from routerkit.store import CALLS, IngestResult, Pace, Rows, SegmentWriter, connect_readonly, ingest, query
+from routerkit.store import CALLS, IngestResult, Pace, Rows, SegmentWriter, connect_readonly, ingest, query, readers
 
 HOLD = """
 import duckdb, sys
@@ -163,3 +163,21 @@ def test_writer_elsewhere_is_named(folder, hold):
     child = hold("write")
     with pytest.raises(StoreError, match=f"held open: .*PID {child.pid}"), connect_readonly(folder, wait_s=0.05):
         pass
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_segments_that_go_under_every_reader_are_read(folder, monkeypatch, is_stored):
+    """Sixty-four workers close thirteen segments a second: a reader that had to find all of them at rest might never come to its end."""
+    if not is_stored:
+        (folder / "routerkit.duckdb").unlink()
+    opening = "open_reading" if is_stored else "open_memory"
+    really_open = getattr(readers, opening)
+
+    def remove_then_open(*args, **options):
+        for path in (folder / "hot").glob("calls-*"):
+            path.unlink()
+        return really_open(*args, **options)
+
+    monkeypatch.setattr(readers, opening, remove_then_open)
+    with connect_readonly(folder) as snapshot:
+        assert (("new",),) == snapshot.query("SELECT record_id FROM calls WHERE record_id = 'new'").rows
