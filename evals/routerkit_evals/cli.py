@@ -51,7 +51,7 @@ scores_app.command("verifier")(verifier_command)
 def sql_command(
     text: Annotated[str, typer.Argument(help="One SELECT.")], config: ConfigPath = DEFAULT_CONFIG, data: StoredFolder = None
 ) -> None:
-    """Answer one SELECT over stored samples, runs, tasks and scorecards, and the calls behind them, as JSON lines."""
+    """Answer one SELECT over what was measured, as JSON lines. Samples, runs, tasks and scorecards, and the calls behind them."""
     from routerkit.store import LEDGER_SCHEMAS
     from routerkit_evals.store import sql
 
@@ -68,7 +68,7 @@ def replay_runs_command(
     data: Annotated[Path | None, typer.Option(help="Keep the samples in this folder.")] = None,
     publish_to: Annotated[Path | None, typer.Option("--publish", help="Publish a scorecard there.")] = None,
 ) -> None:
-    """Grade recorded answers again, through router, sandbox and graders, and compare with the recorded verdicts."""
+    """Grade recorded answers again. Through router, sandbox and graders; compared with the recorded verdicts."""
     from routerkit_evals.durable import write_atomically
     from routerkit_evals.progress import showing
     from routerkit_evals.publish import publish

@@ -29,7 +29,7 @@ def compare_command(
     kind: Annotated[str | None, typer.Option(help="Only tasks of this kind.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare targets on the tasks that both answered: difference with interval, who solves what, and the price of being better."""
+    """Compare targets on the tasks that both answered. Difference with interval, who solves what, and the price of being better."""
     from routerkit_evals.paired import compare, compare_all
 
     samples = _of_kind(stored_samples(config, data, run_id), kind)

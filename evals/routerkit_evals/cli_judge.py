@@ -27,7 +27,7 @@ def judge_command(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a judge on answers known to be right or wrong, and store how it did. Exit code 1 if it may not judge."""
+    """Measure a judge on answers known to be right or wrong. How it did is stored; exit code 1 if it may not judge."""
     # What asks models brings heavy packages, and only this command needs them now.
     from routerkit_evals.calibration import store_calibration
     from routerkit_evals.judge import calibrate, find_judge

@@ -22,7 +22,7 @@ def kinds_command(
     bare: Annotated[bool, typer.Option("--bare", help="Only the instruction, without the files that a model is shown.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Guess the kind of every task from its prompt, as the router does, and compare with what it is; no model is called."""
+    """Guess the kinds of tasks from their prompts. As the router does; compared with what they are; no model is called."""
     # Tasks bring what runs them, and only this command needs them now.
     from routerkit_evals.kind_check import check_kinds, half_of, kind_table
     from routerkit_evals.sources import tasks_of

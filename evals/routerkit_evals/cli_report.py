@@ -37,7 +37,7 @@ def report(
     k: Annotated[int | None, typer.Option("--at-k", min=1, help="Also pass@k and pass^k, of tasks with at least k answers.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what stored samples say: solved with interval, cost and seconds per task, cost per solved task, who may be worth its price.
+    """Show what stored samples say of each target. Solved with interval, cost and seconds per task, cost per solved task.
 
     frontier: probability that no other target is as good for less, or better for as much.
     """

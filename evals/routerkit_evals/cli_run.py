@@ -69,7 +69,7 @@ def run(
     unsafe_no_sandbox: Annotated[bool, typer.Option(help="Run answers as plain processes; stored with every sample.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer tasks with the targets of a pool and grade the answers. The same command again goes on where it stopped.
+    """Ask a pool's targets to do tasks, and grade the answers. The same command again goes on where it stopped.
 
     With --suite, exit code 1 means that a target became credibly worse on the same tasks; without, that some answer is missing.
     """

@@ -26,7 +26,7 @@ def show(
     why: Annotated[bool, typer.Option("--why", help="Also the reason for every cell, as of its publication.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a published scorecard with its intervals and where it comes from."""
+    """Show a scorecard, with intervals and where it comes from."""
     from routerkit_evals.cells import label
     from routerkit_evals.publish import read_changes
 
@@ -81,7 +81,7 @@ def publish(
     max_move: Annotated[float, typer.Option(min=0.0, max=1.0, help="Most that a cell's share may move.")] = 1.0,
     hysteresis: Annotated[float, typer.Option(min=0.0, max=1.0, help="Moves below this are taken for noise.")] = 0.0,
 ) -> None:
-    """Publish stored samples as the scorecard the router reads, all at once or not at all."""
+    """Publish stored samples as the router's scorecard. All at once or not at all."""
     from routerkit_evals.guardrails import Guardrails
     from routerkit_evals.publish import publish_guarded
     from routerkit_evals.store import record_scorecard

@@ -28,7 +28,7 @@ def verifier_command(
     publish: Annotated[bool, typer.Option("--publish", help="Add the rates to the scorecard, where cascades are planned from.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a policy's checks look at stored answers whose grade is known, and count what they accept."""
+    """Count what a policy's checks accept of stored answers. Their grades are known, so it is known how often a check is right."""
     from routerkit_evals.checking import Checker
     from routerkit_evals.joint import check_answers
     from routerkit_evals.publish import add_verifiers

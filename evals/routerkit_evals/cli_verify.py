@@ -26,7 +26,7 @@ def verify_command(
     python: PythonPath = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Prove tasks without a model: the reference passes, the starting state and an empty answer do not. Exit code 1 if one is broken."""
+    """Prove tasks without a model. The reference passes, the starting state and an empty answer do not; exit code 1 if one is broken."""
     # What runs tasks brings heavy packages, and only this command needs them now.
     from routerkit_evals.grade import Grader
     from routerkit_evals.progress import counting

@@ -38,13 +38,13 @@ LAZY: Final = {
     "serve": Lazy("routerkit.cli.serve", "serve", "Serve OpenAI's API over the pools of a configuration.", "gateway"),
     "keys": Lazy("routerkit.cli.serve", "keys_app", "Keys of the gateway's callers: create, list, revoke.", "gateway"),
     "app": Lazy("routerkit.cli.app_command", "app_command", "Look at what was measured and routed, in a browser.", "app"),
-    "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: ingest, query, spend."),
+    "ledger": Lazy("routerkit.cli.ledger", "ledger_app", "Look at recorded calls: show, sql, ingest, reconcile."),
     "report": Lazy("routerkit.cli.online", "report", "Tell what became of an answer."),
     "replay": Lazy("routerkit.cli.replay", "replay", "Decide logged calls again under another configuration."),
-    "drift": Lazy("routerkit.cli.online", "drift", "Who has become worse than the scorecard says?"),
+    "drift": Lazy("routerkit.cli.online", "drift", "Say who has become worse than the scorecard says."),
     "budgets": Lazy("routerkit.cli.budgets", "budgets", "Show what was spent today, and what is left."),
     "usage": Lazy("routerkit.cli.usage", "usage", "Show who spent what, and what a success cost."),
-    "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine.", "local"),
+    "local": Lazy("routerkit.cli.local", "local_app", "Models that run on this machine: pull, list.", "local"),
 }
 """In the order of a first day with routerkit."""
 

@@ -75,7 +75,7 @@ def show(
     folder: Folder = None,
     config: Config = None,
 ) -> None:
-    """Explain one call: what was considered, what was tried, what came of it."""
+    """Explain one call. What was considered, what was tried, what came of it."""
     place = find_folder(*_inherit(context, folder, config))
     columns = "record_id, called_at, status, target, cost_usd, latency_s, decision, attempts"
     found = query(place, f"SELECT {columns} FROM calls WHERE starts_with(record_id, ?) LIMIT 2", [record_id])  # noqa: S608  a constant
@@ -121,7 +121,7 @@ def ingest_segments(
     config: Config = None,
     is_following: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C or SIGTERM.")] = False,
 ) -> None:
-    """Move written rows into the database file, where queries are fast."""
+    """Move written rows into the database file. Queries are fast there."""
     place = find_folder(*_inherit(context, folder, config))
     if not is_following:
         _print_result(ingest(place, schemas=_STREAMS))
@@ -132,7 +132,7 @@ def ingest_segments(
 
 @ledger_app.command("compact")
 def compact_lake(context: typer.Context, folder: Folder = None, config: Config = None) -> None:
-    """Merge the small files of a store that hosts share; once an hour, on one of them."""
+    """Merge the small files of a store that hosts share. Once an hour, on one of them."""
     done = compact(find_folder(*_inherit(context, folder, config)))
     print(f"merged {done.n_merged} files into {done.n_made}, removed {done.n_removed}")
 
@@ -147,7 +147,7 @@ def reconcile(
     as_json: AsJson = False,
     is_settling: Settle = False,
 ) -> None:
-    """Compare recorded usage with a provider's export, per day and model; exit code 1 when they differ."""
+    """Compare recorded usage with a provider's export. Per day and model; exit code 1 when they differ."""
     given = _inherit(context, folder, config)
     place = find_folder(*given)
     if is_settling:

@@ -29,7 +29,7 @@ _PLAIN_EVERY_S = 5.0
 def pull_command(
     names: Annotated[list[str], typer.Argument(metavar="MODEL...", help="smollm2, gemma-270m, PATH.gguf or OWNER/REPO:FILE.gguf")],
 ) -> None:
-    """Download models into the user's cache folder; what is there and intact is not fetched again."""
+    """Download models into the user's cache folder. What is there and intact is not fetched again."""
     for name in names:
         pull_one(name)
 

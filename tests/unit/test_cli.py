@@ -282,6 +282,14 @@ def test_help_of_every_command_looks_alike(run: Run) -> None:
         assert (0, True, "") == (code, out.startswith("Usage: ") and "completion" not in out, err), name
 
 
+@pytest.mark.parametrize("group", [(), ("eval",), ("scores",), ("ledger",), ("keys",), ("local",)])
+def test_list_of_commands_has_whole_sentences(run: Run, monkeypatch: pytest.MonkeyPatch, group: tuple[str, ...]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = run(*group, "--help")[1].partition("Commands:\n")[2].splitlines()
+    assert len(commands) > 1
+    assert [] == [line for line in commands if line.endswith("...")]
+
+
 def test_init_takes_the_file_by_the_option_that_all_others_have(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "served_models", no_server)
     code, out, _ = run("init", "--config", "mine.toml")

@@ -38,7 +38,7 @@ def simulate_command(
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers there.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw cost against quality: .svg, .png, .html.")] = None,
 ) -> None:
-    """Fit routing policies on recorded outcomes and score them on others; nothing is called."""
+    """Score routing policies on recorded outcomes. They are fitted on others; nothing is called."""
     from routerkit.cascade import Rates
     from routerkit_evals.lab.picture import check_suffix, draw
     from routerkit_evals.lab.report import to_json, to_text
@@ -78,7 +78,7 @@ def fit_command(
     out: Annotated[Path, typer.Option(help="Predictor file to write.")] = Path("predictor.json"),
     report: Annotated[Path | None, typer.Option("--json", help="Write the calibration there.")] = None,
 ) -> None:
-    """Learn which requests need the stronger model, prove it on items outside the fit, and save it for the router."""
+    """Learn which requests need the stronger model. That is proven on items outside the fit, and saved for the router."""
     from routerkit_evals.lab.fit_run import FitRun, calibration_json, calibration_text, fit_run
 
     chosen = tuple(name.strip() for name in models.split(",") if name.strip())
