@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from routerkit.errors import ConfigError
@@ -94,27 +96,33 @@ class _Covered:
 
 def _without_reported(asked: Iterable[Asked], bill: Iterable[Billed]) -> tuple[dict[str, list[Billed]], int]:
     """Lines left by model, in the order of time, once those of the reported attempts are taken; and how many these were."""
-    lines = _grouped(bill)
-    n_found = 0
-    for attempt in sorted((a for a in asked if a.is_reported), key=lambda a: a.began_at):
-        waiting = lines.get(_key(attempt.model, attempt.used))
-        if waiting is None:
-            continue
-        place = bisect_left(waiting, attempt.began_at - NEAR, key=_at)
-        if place < len(waiting) and waiting[place].at <= _end(attempt):
-            del waiting[place]
-            n_found += 1
-    rest: dict[str, list[Billed]] = {}
-    for line in sorted((line for waiting in lines.values() for line in waiting), key=_at):
-        rest.setdefault(line.model, []).append(line)
-    return rest, n_found
-
-
-def _grouped(bill: Iterable[Billed]) -> dict[tuple[str, int, int], list[Billed]]:
+    attempts: dict[tuple[str, int, int], list[Asked]] = {}
+    for attempt in asked:
+        if attempt.is_reported:
+            attempts.setdefault(_key(attempt.model, attempt.used), []).append(attempt)
     lines: dict[tuple[str, int, int], list[Billed]] = {}
     for line in sorted(bill, key=_at):
         lines.setdefault(_key(line.model, line.used), []).append(line)
-    return lines
+    left = sorted((line for key, alike in lines.items() for line in _unclaimed(alike, attempts.get(key, ()))), key=_at)
+    rest: dict[str, list[Billed]] = {}
+    for line in left:
+        rest.setdefault(line.model, []).append(line)
+    return rest, sum(map(len, lines.values())) - len(left)
+
+
+def _unclaimed(lines: Iterable[Billed], attempts: Iterable[Asked]) -> Iterator[Billed]:
+    """Lines, in the order of time, that are left when as many as possible went to one attempt each: always to the one that ended first."""
+    coming = deque(sorted(attempts, key=lambda a: a.began_at))
+    open_: list[datetime] = []
+    for line in lines:
+        while coming and coming[0].began_at - NEAR <= line.at:
+            heappush(open_, _end(coming.popleft()))
+        while open_ and open_[0] < line.at:
+            heappop(open_)
+        if open_:
+            heappop(open_)
+        else:
+            yield line
 
 
 def _take_nearest(asked: Asked, rest: dict[str, list[Billed]]) -> Billed | None:

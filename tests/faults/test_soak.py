@@ -16,13 +16,16 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
 
 from routerkit import Policy, Pool, Request, Router, RouterState
+from routerkit.config import account_standings, read
 from routerkit.providers.openai_compatible import OpenAICompatible
+from routerkit.store import query
 from routerkit.testing import make_target
 from tests.gateway.conftest import CONFIG
 from tests.servers.fault import Fault
@@ -156,9 +159,11 @@ async def round_of(n: int, pid: int, port: int) -> Held:
 def test_r2_a_hundred_thousand_calls_leave_nothing_behind(
     upstreams: tuple[Forgetful, Forgetful], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Through `routerkit serve` with its ledger; its memory, threads and sockets are read from outside."""
+    """Through `routerkit serve` with its ledger and a budget; its memory, threads and sockets are read from outside."""
     config = tmp_path / "routerkit.toml"
-    config.write_text(CONFIG.format(first=upstreams[0].base_url, second=upstreams[1].base_url))
+    text = CONFIG.format(first=upstreams[0].base_url, second=upstreams[1].base_url)
+    config.write_text(text.replace("[pools.coding]", "[pools.coding]\nusd_per_day = 100_000.0"))
+    days = {datetime.now(UTC).date()}
     keys = {"FIRST_KEY": upstreams[0].api_key, "SECOND_KEY": upstreams[1].api_key}
     command = [COMMAND, "serve", "--config", str(config), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **keys}) as process:
@@ -176,3 +181,9 @@ def test_r2_a_hundred_thousand_calls_leave_nothing_behind(
     assert (warm.n_threads, True) == (last.n_threads, last.n_files <= warm.n_files + N_CLIENTS)
     assert all(held.outcomes == {"whole": held.n} for held in held)
     assert all(server.wait_until_idle() for server in upstreams)
+    days.add(datetime.now(UTC).date())
+    booked = sum(line.spent_usd for day in days for line in account_standings(read(config), tmp_path, day.isoformat()))
+    ((rows, n_attempts),) = query(tmp_path / "data", "SELECT sum(cost_usd), sum(n_attempts) FROM calls").rows
+    with capsys.disabled():
+        sys.stdout.write(f"{n_attempts} attempts, rows ${rows:.6f}, booked ${booked:.6f}\n")
+    assert -1e-6 <= booked - rows <= 1e-6 * n_attempts  # booked in whole micro-dollars, rounded up

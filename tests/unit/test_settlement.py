@@ -44,6 +44,12 @@ def test_lines_of_reported_requests_are_theirs() -> None:
     assert [11] == [s.billed.input_tokens for s in found.settled]
 
 
+def test_reported_requests_get_as_many_lines_as_they_can() -> None:
+    """One that began earlier, and may have ended much later, leaves the first line to the one that ended before the second."""
+    late = Asked("late", 0, "m", at(-1), None, Used(10, 5, 0.01), is_reported=True)
+    assert () == settle([late, reported(0)], [line(0), line(200)]).strangers
+
+
 def test_of_several_lines_the_one_with_the_most_similar_prompt_counts() -> None:
     found = settle([asked("a", 0, 100), asked("b", 1, 900)], [line(0, 880), line(1, 90)])
     assert [90, 880] == [s.billed.input_tokens for s in found.settled]
