@@ -245,7 +245,7 @@ class Router:
             self._explore_budget.left_usd(policy),
             self.experience,
             self._warmth.prefixes(request),
-            self._listener.hear(state.predictor, request.messages, facts.kind),
+            self._listener.hear(state.predictor, request.messages, facts.kind) if state.predictor else state.unheard,
         )
         ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
         capped = self._extras.rules(request, pool, state, addressed.target)

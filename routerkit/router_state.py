@@ -16,7 +16,7 @@ from routerkit.fence import fenced
 from routerkit.judge import Judge
 from routerkit.messages import Request
 from routerkit.policy import Policy
-from routerkit.predictor import Predictor
+from routerkit.predictor import SILENT, Correction, Predictor
 from routerkit.provider import Provider
 from routerkit.routes import RouteBook
 from routerkit.rules import Rule
@@ -41,7 +41,9 @@ class RouterState:
     pool_budgets: Mapping[str, float] = field(default_factory=dict)
     """Pool → dollars per UTC day."""
     predictor: Predictor | None = None
-    """What the words of a request say, where that was proven to help; None = nobody fitted one."""
+    """What the words of a request say, where that was proven to help; None = there is none to trust."""
+    unheard: Correction = SILENT
+    """Said while there is no predictor: nothing, or why the one that was configured is not used."""
     classifier: Classifier | None = None
     """Asked for the route of a request that sounds like none."""
     verifiers: Mapping[str, Verifier | Judge] = field(default_factory=dict)

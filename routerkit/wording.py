@@ -8,7 +8,7 @@ from typing import Final
 
 from routerkit.features import last_user_text
 from routerkit.messages import Message
-from routerkit.predictor import SILENT, Correction, Predictor
+from routerkit.predictor import Correction, Predictor
 
 _WINDOW: Final = 200
 """Newest texts that are judged together."""
@@ -27,16 +27,14 @@ class Listener:
     def __init__(self) -> None:
         self._strange: deque[bool] = deque(maxlen=_WINDOW)
 
-    def hear(self, predictor: Predictor | None, messages: Sequence[Message], kind: str | None) -> Correction:
+    def hear(self, predictor: Predictor, messages: Sequence[Message], kind: str | None) -> Correction:
         """What to add to the log-odds of success of each target.
 
         Args:
-            predictor: None = there is none.
+            predictor: Whom to ask.
             messages: Of the request.
             kind: Task kind.
         """
-        if predictor is None:
-            return SILENT
         correction = predictor.correction(last_user_text(messages), kind)
         if correction.by_target or correction.is_strange:
             self._strange.append(correction.is_strange)

@@ -29,7 +29,7 @@ from routerkit.errors import ConfigError, StoreError
 from routerkit.experiment import Experiment, Ramp
 from routerkit.policy import Policy
 from routerkit.posterior import Prior
-from routerkit.predictor import Predictor, load_predictor
+from routerkit.predictor import SILENT, Correction, Predictor, load_predictor
 from routerkit.priors import published
 from routerkit.provider import Provider
 from routerkit.router_state import RouterState
@@ -79,13 +79,15 @@ def plan_state(config: Config, base: Path) -> RouterState:
     """
     targets = build_targets(config)
     routes = RouteBook([Route(**dict(route)) for route in config.routes])
+    predictor = _predictor(config.scorecard, base)
     return RouterState(
         pools={n: Pool(n, tuple(targets[t] for t in pool.targets), pool.policy) for n, pool in config.pools.items()},
         providers={},
         policies={name: _policy(name, policy) for name, policy in config.policies.items()},
         rules=tuple(_rule(rule) for rule in config.rules),
         scorecard=_scorecard(config.scorecard, base, targets),
-        predictor=_predictor(config.scorecard, base),
+        predictor=predictor if isinstance(predictor, Predictor) else None,
+        unheard=SILENT if isinstance(predictor, Predictor) else predictor,
         budgets=config.usd_per_day,
         pool_budgets=config.pool_usd_per_day,
         ceilings={name: pool.max_share for name, pool in config.pools.items() if pool.max_share},
@@ -255,15 +257,15 @@ def _published(targets: Mapping[str, Target]) -> dict[str, tuple[Prior, ...]]:
     return {name: priors for name, target in targets.items() if (priors := published(target.model))}
 
 
-def _predictor(section: ScorecardSection | None, base: Path) -> Predictor | None:
-    """The predictor that was fitted; one that cannot be trusted is left out and named, and the table decides alone."""
+def _predictor(section: ScorecardSection | None, base: Path) -> Predictor | Correction:
+    """The predictor that was fitted, or why there is none: one that cannot be trusted is named, and the table decides alone."""
     if section is None or section.predictor is None:
-        return None
+        return SILENT
     try:
         return load_predictor(base / Path(section.predictor).expanduser())
     except ConfigError as exc:
         _log.warning("the predictor is not used, the scorecard decides alone: %s", exc)
-        return None
+        return Correction({}, str(exc))
 
 
 def _scorecard_path(section: ScorecardSection, base: Path) -> Path:

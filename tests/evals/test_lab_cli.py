@@ -42,9 +42,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def simulate(folder: Path, *options: str) -> dict:
+def simulate(folder: Path, *options: str, fit: str = "fit.csv") -> dict:
     """Result of `routerkit eval simulate` on the recordings; item files stand behind one `--items`, as a shell expands them."""
-    files = ["--fit", str(folder / "fit.csv"), "--test", str(folder / "test.csv")]
+    files = ["--fit", str(folder / fit), "--test", str(folder / "test.csv")]
     items = ["--items", str(folder / "items1.csv"), str(folder / "items2.csv")]
     result = CliRunner().invoke(
         eval_app, ["simulate", *files, *items, "--resamples", "40", "--json", str(folder / "o.json"), *options], catch_exceptions=False
@@ -70,6 +70,21 @@ def test_every_policy_reports_every_metric_with_bounds(recordings: Path) -> None
     plain = {name.split(":")[0] for name in policies}
     assert set(POLICIES) == plain
     assert all({"value", "low", "high"} == set(policies[name][m]) for name in policies for m in METRICS)
+
+
+def test_more_labels_than_there_are_is_said(recordings: Path) -> None:
+    body = simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "121")
+    assert ["b: --labels 121 is more than the 120 items there are to fit: all are used"] == body["notes"]
+    assert [] == simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "120")["notes"]
+
+
+def test_model_without_fitted_outcomes_is_named(recordings: Path) -> None:
+    """Its expectations are assumptions, and the predictor has nothing to compare it with."""
+    rows = [line for line in (recordings / "fit.csv").read_text().splitlines() if ",mini," not in line]
+    (recordings / "without.csv").write_text("\n".join(rows))
+    body = simulate(recordings, "--pair", "mini,large", "--policy", "corrected", fit="without.csv")
+    assert "--fit holds no outcomes of mini: what is expected there is assumed, not learned" == body["comparison_notes"][0]
+    assert "table only: 0 fitted items have outcomes of all of mini, x/large" == body["policies"]["corrected"]["note"]
 
 
 def test_pool_is_cut_to_its_hull_and_the_dominated_model_left_out(recordings: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from routerkit import Request
 from routerkit.config.build import plan_state
 from routerkit.config.load import read
 from routerkit.config.watch import ScorecardWatch
@@ -51,8 +52,11 @@ def test_untrusted_predictor_is_named_once_and_left_out(folder: Path, content: s
     if content is not None:
         (folder / "predictor.json").write_text(content)
     with caplog.at_level(logging.WARNING):
-        assert planned(folder).predictor is None
+        state = planned(folder)
+    assert state.predictor is None
     assert 1 == caplog.text.count("the predictor is not used, the scorecard decides alone")
+    decision = Router(state).decide(Request("pool", ({"role": "user", "content": "fix the bug"},)))
+    assert any(note.startswith(f"the table alone: {folder / 'predictor.json'}: ") for note in decision.notes)
 
 
 def test_running_router_takes_over_a_new_predictor_and_keeps_it_when_a_broken_one_follows(folder: Path) -> None:

@@ -103,8 +103,13 @@ def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
     test = _complete(test, arms, best)
     stage = _Stage(fit, test, arms, best, _forecast(static, test, arms), _forecast(table, test, arms), setting)
     scored = tuple(_in_calls(s) if not is_cost_known else s for s in _scored(stage))
-    n_clusters = len(set(test.clusters.tolist()))
-    return Comparison(setting.benchmark, len(fit), len(test), n_clusters, arms, best, is_cost_known, scored, cost_notes)
+    n_clusters, notes = len(set(test.clusters.tolist())), (*_assumed(fit, arms), *cost_notes)
+    return Comparison(setting.benchmark, len(fit), len(test), n_clusters, arms, best, is_cost_known, scored, notes)
+
+
+def _assumed(fit: Recorded, arms: Sequence[str]) -> tuple[str, ...]:
+    strangers = [arm for arm in arms if np.isnan(fit.columns([arm]).score).all()]
+    return (f"--fit holds no outcomes of {', '.join(strangers)}: what is expected there is assumed, not learned",) if strangers else ()
 
 
 def _covered(test: Recorded) -> tuple[str, ...]:

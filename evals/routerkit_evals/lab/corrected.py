@@ -28,7 +28,9 @@ def corrected_forecast(fit: Recorded, test: Recorded, table: Forecast, *, seed: 
         seed: Of the fit.
     """
     known = fit.rows(fit.is_complete)
-    if len(known) < 2 or not any(known.texts):
+    if len(known) < 2:
+        return table, f"table only: {len(known)} fitted items have outcomes of all of {', '.join(fit.arms)}"
+    if not any(known.texts):
         return table, "table only: no prompts to learn from"
     return apply_predictor(fit_predictor(known, seed=seed).predictor, test, table)
 

@@ -79,7 +79,7 @@ def _row(scored: Scored) -> tuple[str, ...]:
 def _cell(value: Bounded, name: str) -> str:
     if value.value is None:
         return "-"
-    show = format_usd if name == "cost_usd" else "{:.3f}".format
+    show = format_usd if name == "cost_usd" else "{:z.3f}".format
     interval = "" if value.low is None or value.high is None else f" [{show(value.low)}, {show(value.high)}]"
     return show(value.value) + interval
 

@@ -73,7 +73,9 @@ def simulate(experiment: Experiment, on_step: Callable[[str], None] = lambda _: 
     comparisons = []
     for name in _benchmarks(test, experiment.benchmark, pair):
         on_step(f"{name or 'test'}: fitting and scoring")
-        part = sampled(_fitting(fit, name, pair), experiment.n_labels, seed=experiment.seed)
+        part = _fitting(fit, name, pair)
+        notes = (*notes, *_fewer(name, len(part), experiment.n_labels))
+        part = sampled(part, experiment.n_labels, seed=experiment.seed)
         comparisons.append(compare(part, test.only(name), _setting(experiment, pair, name)))
     if not comparisons:
         raise EvalError(_nothing(experiment, test))
@@ -135,6 +137,14 @@ def _matching(name: str, known: Sequence[str]) -> str:
 def _repeated(fit: Recorded, test: Recorded) -> tuple[str, ...]:
     both = {(i.benchmark, i.item_id) for i in fit.items} & {(i.benchmark, i.item_id) for i in test.items}
     return (f"{len(both)} of {len(test)} test items were also fitted on: their figures flatter",) if both else ()
+
+
+def _fewer(benchmark: str, n: int, n_labels: int | None) -> tuple[str, ...]:
+    return (
+        (f"{benchmark or 'fit'}: --labels {n_labels} is more than the {n} items there are to fit: all are used",)
+        if (n_labels or 0) > n
+        else ()
+    )
 
 
 def _nothing(experiment: Experiment, test: Recorded) -> str:
