@@ -13,6 +13,7 @@ from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.tool_names import changed_names
+from routerkit.gateway.tool_turns import ToolTurns
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCallDelta, Usage
 from routerkit.sizes import measure
 
@@ -41,7 +42,7 @@ class MessageEvents:
         self._shows_thinking = _wants_thinking(asked)
         self._names = _changed_names(asked)
         self._is_open = self._has_begun = self._has_calls = self._has_refused = False
-        self._index = -1
+        self._index, self._turns = -1, ToolTurns()
         self._block: object = None
         """What the open block holds: `thinking`, `text`, or the index of a tool call."""
         self._final, self._usage, self._last = Chunk(finish_reason="stop"), Usage(), Chunk()
@@ -53,6 +54,21 @@ class MessageEvents:
         if chunk.record_id:
             self._last = chunk
         out = b"" if self._has_begun else self._begin(chunk.model)
+        return out + self._blocks(self._turns.of(chunk))
+
+    def end(self) -> bytes:
+        """Stop reason, usage (of the prompt, too, which `message_start` could only estimate), the record, the end mark."""
+        rest = self._blocks(self._turns.rest())
+        delta = _REFUSED if self._has_refused else _ending(self._final, self._asked, has_calls=self._has_calls)
+        ended = _event("message_delta", {"delta": delta, "usage": _usage(self._usage)})
+        return rest + self._close() + ended + comment(self._last) + _event("message_stop", {})
+
+    def broken(self, refused: Refusal) -> bytes:
+        """An error event."""
+        return b"event: error\ndata: " + encode(refused.anthropic_body()) + b"\n\n"
+
+    def _blocks(self, chunk: Chunk) -> bytes:
+        out = b""
         if chunk.reasoning and self._shows_thinking:
             out += self._in("thinking", {"type": "thinking", "thinking": "", "signature": ""})
             out += self._delta({"type": "thinking_delta", "thinking": chunk.reasoning})
@@ -62,16 +78,6 @@ class MessageEvents:
         for call in chunk.tool_calls:
             out += self._call(call)
         return out
-
-    def end(self) -> bytes:
-        """Stop reason, usage (of the prompt, too, which `message_start` could only estimate), the record, the end mark."""
-        delta = _REFUSED if self._has_refused else _ending(self._final, self._asked, has_calls=self._has_calls)
-        ended = _event("message_delta", {"delta": delta, "usage": _usage(self._usage)})
-        return self._close() + ended + comment(self._last) + _event("message_stop", {})
-
-    def broken(self, refused: Refusal) -> bytes:
-        """An error event."""
-        return b"event: error\ndata: " + encode(refused.anthropic_body()) + b"\n\n"
 
     def _begin(self, model: str) -> bytes:
         self._has_begun = True

@@ -12,6 +12,7 @@ from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.response_tools import Object, tools_of
 from routerkit.gateway.responses import chat_body
 from routerkit.gateway.responses_answer import Item, body_of, call, finished, message, response, thought
+from routerkit.gateway.tool_turns import ToolTurns
 from routerkit.messages import Chunk, Request, ToolCallDelta, Usage
 
 
@@ -27,6 +28,7 @@ class ResponseEvents:
         self._said = ""
         """What the open item holds so far."""
         self._call_index: int | None = None
+        self._turns = ToolTurns()
         self._finish, self._usage, self._last = "stop", Usage(), Chunk()
 
     def of(self, chunk: Chunk) -> bytes:
@@ -36,17 +38,11 @@ class ResponseEvents:
         if chunk.record_id:
             self._last = chunk
         out = b"" if self._number else self._begin(chunk.model)
-        if chunk.reasoning:
-            out += self._thought(chunk.reasoning)
-        if said := chunk.text or chunk.refusal:
-            out += self._text(said)
-        for delta in chunk.tool_calls:
-            out += self._arguments(delta)
-        return out
+        return out + self._pieces(self._turns.of(chunk))
 
     def end(self) -> bytes:
         """Closing events with the whole response, and the record."""
-        closed = self._close()
+        closed = self._pieces(self._turns.rest()) + self._close()
         whole = body_of(self._id, self._last.model or self._model, self._items, finish=self._finish, used=self._usage)
         return closed + comment(self._last) + self._event(f"response.{whole['status']}", {"response": whole})
 
@@ -60,6 +56,14 @@ class ResponseEvents:
         self._model = model
         empty = body_of(self._id, model, [], finish="stop", used=None) | {"status": "in_progress"}
         return self._event("response.created", {"response": empty}) + self._event("response.in_progress", {"response": empty})
+
+    def _pieces(self, chunk: Chunk) -> bytes:
+        out = self._thought(chunk.reasoning) if chunk.reasoning else b""
+        if said := chunk.text or chunk.refusal:
+            out += self._text(said)
+        for delta in chunk.tool_calls:
+            out += self._arguments(delta)
+        return out
 
     def _thought(self, said: str) -> bytes:
         out = b""

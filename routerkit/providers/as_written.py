@@ -13,9 +13,8 @@ from typing import Final
 import msgspec
 
 from routerkit.as_written import Written, WrittenAnswer
-from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request
-from routerkit.providers import openai_format
+from routerkit.providers.as_read import corrected, is_strict
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 
@@ -48,7 +47,7 @@ def with_body(reply: Reply, parsed: Json, body: bytes) -> Reply:
         parsed: The body's JSON.
         body: As it came.
     """
-    if _is_faithful(parsed, reply):
+    if _is_faithful(parsed, reply) and is_strict(body):
         # Made for this call, and nobody else has seen it yet.
         object.__setattr__(reply, "written", WrittenAnswer(body, reply.text, reply.tool_calls))
     return reply
@@ -80,6 +79,7 @@ class PassingDecoder(StreamDecoder):
         self._texts: list[str] = []
         self._events: list[bytes] = []
         self._n_noted = 0
+        self._parsed_event: Mapping[str, Json] = {}
         self._passes: bool | None = None
         """Whether the first event has the id that clients insist on; if not, all are written anew."""
 
@@ -119,11 +119,11 @@ class PassingDecoder(StreamDecoder):
         super()._event(event, chunks, is_last=is_last)
         self._texts += [piece.text for piece in chunks[n_before:]]
         self._n_noted = len(self._texts)
-        if self._asks_usage or _has_choices(event):
-            self._events.append(event)
+        if self._asks_usage or self._parsed_event.get("choices"):
+            self._events.append(corrected(event, self._parsed_event, chunks[n_before:]))
 
     def _parsed(self, event: bytes, *, is_last: bool) -> Mapping[str, Json]:
-        parsed = super()._parsed(event, is_last=is_last)
+        parsed = self._parsed_event = super()._parsed(event, is_last=is_last)
         if self._passes is None:
             self._passes = bool(parsed.get("id"))
         return parsed
@@ -187,14 +187,6 @@ def _spliced(written: Written, model: str) -> list[bytes]:
 @lru_cache(maxsize=1024)
 def _quoted(model: str) -> bytes:
     return json.dumps(model).encode()
-
-
-def _has_choices(event: bytes) -> bool:
-    try:
-        parsed = openai_format.decode(event)
-    except ProviderError:
-        return True
-    return isinstance(parsed, dict) and bool(parsed.get("choices"))
 
 
 def _framed(events: list[bytes]) -> bytes:

@@ -130,7 +130,7 @@ def reply(parsed: Json, request: Request) -> Reply:
     """
     if not isinstance(parsed, dict):
         raise malformed(f"a JSON {type(parsed).__name__} instead of an object")
-    choice = _first_choice(parsed)
+    choice = first_choice(parsed)
     if choice is None:
         raise empty_answer("it has no choices")
     message = choice.get("message")
@@ -157,7 +157,7 @@ def reply(parsed: Json, request: Request) -> Reply:
 
 def chunk(parsed: Object) -> Chunk:
     """One event of a streamed answer, without what needs its predecessors: tool calls keep their index and id as sent."""
-    choice = _first_choice(parsed)
+    choice = first_choice(parsed)
     model, used = _string(parsed.get("model")), usage(parsed.get("usage"))
     if choice is None:
         return Chunk(model=model, usage=used)
@@ -224,7 +224,7 @@ def _tool_calls(message: Object) -> tuple[ToolCall, ...]:
     """The calls, each under an id of its own: results are told apart by nothing else."""
     calls: dict[str, ToolCall] = {}
     for raw in _objects(message.get("tool_calls")):
-        function, call_id = _object(raw.get("function")), _string(raw.get("id"))
+        function, call_id = as_object(raw.get("function")), _string(raw.get("id"))
         call_id = new_call_id() if not call_id or call_id in calls else call_id
         calls[call_id] = ToolCall(call_id, _string(function.get("name")), _arguments(function.get("arguments")))
     check_named(call.name for call in calls.values())
@@ -232,7 +232,7 @@ def _tool_calls(message: Object) -> tuple[ToolCall, ...]:
 
 
 def _tool_delta(raw: Object, position: int) -> ToolCallDelta:
-    function, index = _object(raw.get("function")), raw.get("index")
+    function, index = as_object(raw.get("function")), raw.get("index")
     return ToolCallDelta(
         index if isinstance(index, int) else position,
         _string(raw.get("id")) or None,
@@ -273,7 +273,8 @@ def _stopped_by(choice: Object) -> str | None:
     return "" if choice.get("finish_reason") == "stop_sequence" else None
 
 
-def _first_choice(parsed: Object) -> Object | None:
+def first_choice(parsed: Object) -> Object | None:
+    """The choice that counts; None without one."""
     choices = parsed.get("choices")
     if not isinstance(choices, list) or not choices:
         return None
@@ -290,7 +291,8 @@ def _objects(raw: Json) -> list[Object]:
     return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) and raw else []
 
 
-def _object(raw: Json) -> Object:
+def as_object(raw: Json) -> Object:
+    """The value if it is an object, else an empty one."""
     return raw if isinstance(raw, dict) else {}
 
 

@@ -1,0 +1,79 @@
+"""Streams with oddities that the library sets right: the gateway's callers get them right, too, though events pass as written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from tests.faults.test_bytes import chunked, sized
+from tests.gateway.test_chat import MESSAGES, TOOL
+from tests.gateway.test_chat import served as served  # noqa: PLC0414  a fixture
+from tests.servers.fault import Fault
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return b"data: " + json.dumps({**body, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}).encode() + b"\n\n"
+
+
+def call(index: int, call_id: str | None, name: str | None, arguments: Any) -> bytes:
+    identity = {} if call_id is None else {"id": call_id, "type": "function"}
+    function = {"arguments": arguments} if name is None else {"name": name, "arguments": arguments}
+    return event({"tool_calls": [{"index": index, **identity, "function": function}]})
+
+
+ONE = '{"city": "Paris"}'
+CALLS = {
+    "all under index 0": [call(0, "a", "f", ""), call(0, None, None, ONE), call(0, "b", "g", ""), call(0, None, None, ONE)],
+    "all under one id": [call(0, "a", "f", ONE), call(1, "a", "g", ONE)],
+    "without ids": [call(0, None, "f", ""), call(0, None, None, ONE), call(1, None, "g", ONE)],
+    "arguments as an object": [call(0, "a", "f", json.loads(ONE)), call(1, "b", "g", json.loads(ONE))],
+}
+
+
+@pytest.mark.parametrize("events", CALLS.values(), ids=CALLS)
+def test_tool_calls_arrive_apart(served, events):
+    served.first.script(Fault(raw=chunked(event({"content": "Both."}), *events, event({}, "tool_calls"), b"data: [DONE]\n\n")))
+    client = openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0)
+    with client, client.chat.completions.stream(model="coding", messages=MESSAGES, tools=[TOOL]) as stream:
+        (choice,) = stream.get_final_completion().choices
+    assert ("Both.", "tool_calls") == (choice.message.content, choice.finish_reason)
+    assert ["f", "g"] == [made.function.name for made in choice.message.tool_calls]
+    assert [json.loads(ONE)] * 2 == [json.loads(made.function.arguments) for made in choice.message.tool_calls]
+    ids = [made.id for made in choice.message.tool_calls]
+    assert all(ids)
+    assert 2 == len(set(ids))
+
+
+@pytest.mark.parametrize(("said", "told"), [("eos", "stop"), ("tool_calls", "stop"), ("max_tokens", "length"), ("whatever", "stop")])
+def test_ending_is_told_in_the_words_of_the_format(served, said, told):
+    """`tool_calls` without any would have an agent wait for calls that nobody makes."""
+    ending = event({"content": " two"}, said), event({}, said)  # some say it again with the usage
+    served.first.script(Fault(raw=chunked(event({"content": "One"}), *ending, b"data: [DONE]\n\n")))
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        chunks = list(client.chat.completions.create(model="coding", messages=MESSAGES, stream=True))
+    assert [told] == [c.choices[0].finish_reason for c in chunks if c.choices[0].finish_reason]
+    assert "One two" == "".join(c.choices[0].delta.content or "" for c in chunks)
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity"])
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_what_is_no_json_reaches_no_caller(served, is_streamed, number):
+    """Python's parser takes it, and so do we; most others do not."""
+    whole = {"id": "c1", "model": "m", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": USAGE, "score": 0.5}
+    odd = event({"content": "hi", "score": 0.5}, "stop")
+    raw = (
+        chunked(odd.replace(b"0.5", number), b"data: [DONE]\n\n")
+        if is_streamed
+        else sized(json.dumps(whole).encode().replace(b"0.5", number))
+    )
+    served.first.script(Fault(raw=raw))
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        said = client.chat.completions.with_raw_response.create(model="coding", messages=MESSAGES, stream=is_streamed).http_response.read()
+    assert b'"hi"' in said
+    assert number not in said
