@@ -62,22 +62,23 @@ class ChatEvents:
             return b""
         added = _delta(chunk)
         if not self._head:
-            self._head = {
-                "id": f"chatcmpl-{os.urandom(12).hex()}",
-                "object": "chat.completion.chunk",
-                "created": int(time.time()),
-                "model": chunk.model,
-            }
+            self._head = _head(chunk.model)
             added = {"role": "assistant", "content": "", **added}
         return self._choice(added, None) if added else b""
 
     def end(self) -> bytes:
         """The finish reason, usage if it was asked for, the record, the end mark; of a passed stream what it has not said yet."""
         if self._is_passed:
-            return comment(self._last) + _DONE
+            told = self._told_usage() if self._usage.is_estimated else b""
+            return told + comment(self._last) + _DONE
         self._head["model"] = self._last.model or self._head["model"]
-        usage = _event({**self._head, "choices": [], "usage": _usage(self._usage)}) if self._with_usage else b""
-        return self._choice({}, _finish(self._finish)) + usage + comment(self._last) + _DONE
+        return self._choice({}, _finish(self._finish)) + self._told_usage() + comment(self._last) + _DONE
+
+    def _told_usage(self) -> bytes:
+        if not self._with_usage:
+            return b""
+        head = self._head or _head(self._last.model)
+        return _event({**head, "choices": [], "usage": _usage(self._usage)})
 
     def broken(self, refused: Refusal) -> bytes:
         """An error event; the missing end mark tells everybody else."""
@@ -85,6 +86,10 @@ class ChatEvents:
 
     def _choice(self, added: dict[str, Any], finish: str | None) -> bytes:
         return _event({**self._head, "choices": [{"index": 0, "delta": added, "logprobs": None, "finish_reason": finish}]})
+
+
+def _head(model: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{os.urandom(12).hex()}", "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
 
 
 def _finish(reason: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from routerkit import fastjson
 from routerkit.messages import Chunk, Json, ToolCallDelta
 from routerkit.providers.openai_format import as_object, first_choice
+from routerkit.providers.openai_usage import usage
 
 _FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
 _BOM: Final = b"\xef\xbb\xbf"
@@ -16,6 +17,14 @@ _BOM: Final = b"\xef\xbb\xbf"
 def is_strict(body: bytes) -> bool:
     """Whether JSON that Python reads is read by everybody; may say no where texts contain such words."""
     return not (b"NaN" in body or b"Infinity" in body or body.startswith(_BOM))
+
+
+def is_counted(parsed: Mapping[str, Json]) -> bool:
+    """Whether it tells a usage that nothing has to be added to."""
+    said = as_object(parsed.get("usage"))
+    used = usage(said)
+    sides = said.get("prompt_tokens"), said.get("completion_tokens")
+    return used is not None and all(sides) and sides == (used.input_tokens, used.output_tokens)
 
 
 def corrected(event: bytes, parsed: Mapping[str, Json], pieces: Sequence[Chunk]) -> bytes:

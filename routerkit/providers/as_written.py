@@ -14,7 +14,7 @@ import msgspec
 
 from routerkit.as_written import Written, WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
-from routerkit.providers.as_read import corrected, is_strict
+from routerkit.providers.as_read import corrected, is_counted, is_strict
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 
@@ -70,7 +70,8 @@ def _is_faithful(parsed: Json, reply: Reply) -> bool:
 class PassingDecoder(StreamDecoder):
     """As `StreamDecoder`, but what arrives together is one chunk, which carries the events as they were written.
 
-    The end mark is left to the caller, who has something to say before it, and so are events with nothing but usage that nobody asked for.
+    The end mark is left to the caller, who has something to say before it. Events without a choice pass only for the usage they tell, where
+    somebody asked for it.
     """
 
     def __init__(self, request: Request, upstream: Upstream) -> None:
@@ -119,7 +120,7 @@ class PassingDecoder(StreamDecoder):
         super()._event(event, chunks, is_last=is_last)
         self._texts += [piece.text for piece in chunks[n_before:]]
         self._n_noted = len(self._texts)
-        if self._asks_usage or self._parsed_event.get("choices"):
+        if self._parsed_event.get("choices") or (self._asks_usage and is_counted(self._parsed_event)):
             self._events.append(corrected(event, self._parsed_event, chunks[n_before:]))
 
     def _parsed(self, event: bytes, *, is_last: bool) -> Mapping[str, Json]:

@@ -61,6 +61,31 @@ def test_ending_is_told_in_the_words_of_the_format(served, said, told):
     assert "One two" == "".join(c.choices[0].delta.content or "" for c in chunks)
 
 
+def said_with(usage: object) -> list[bytes]:
+    """A whole stream whose last event has this usage."""
+    body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": usage}
+    return [
+        event({"content": "hi"}),
+        event({}, "stop"),
+        b"data: {}\n\n",
+        b"data: " + json.dumps(body).encode() + b"\n\n",
+        b"data: [DONE]\n\n",
+    ]
+
+
+@pytest.mark.parametrize("usage", [USAGE, None, "x", {}, {"prompt_tokens": -3, "completion_tokens": 2}, {"prompt_tokens": 1e30}])
+def test_usage_that_was_asked_for_comes_once_and_makes_sense(served, usage):
+    """Also where the provider leaves it out, or says what cannot be."""
+    served.first.script(Fault(raw=chunked(*said_with(usage))))
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        ask = {"model": "coding", "messages": MESSAGES, "stream": True, "stream_options": {"include_usage": True}}
+        chunks = list(client.chat.completions.create(**ask))
+    (told,) = [chunk.usage for chunk in chunks if chunk.usage]
+    assert 0 <= told.prompt_tokens < 100
+    assert 0 < told.completion_tokens < 100
+    assert all(isinstance(chunk.choices, list) for chunk in chunks)
+
+
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity"])
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_what_is_no_json_reaches_no_caller(served, is_streamed, number):
