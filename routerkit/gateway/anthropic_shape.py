@@ -9,10 +9,12 @@ from msgspec import Meta, Struct
 
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.gateway.shape import Misfit, S, fitted
+from routerkit.gateway.wire import MOST_TOKENS
 from routerkit.messages import Json
 
 _Object = dict[str, Any]
 _Name = Annotated[str, Meta(min_length=1)]
+_Count = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 
 
 class _Text(Struct, gc=False):
@@ -72,7 +74,7 @@ class _Output(Struct, gc=False):
 
 class _Settings(Struct, gc=False):
     context_management: _Object | None = None
-    max_tokens: int | None = None
+    max_tokens: _Count | None = None
     metadata: _Object | None = None
     output_config: _Output | None = None
     service_tier: str | None = None

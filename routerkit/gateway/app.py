@@ -33,6 +33,7 @@ from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
 _DEFAULT: Final = Limits()
+_LONGEST_ID: Final = 200
 _EVERYTHING: Final = Scope()
 Open = Callable[[Exchange], Awaitable[None]]
 Look = Callable[[Exchange, Key | None], Awaitable[None]]
@@ -115,7 +116,7 @@ class Gateway:
             return
         key = None if self._gate is None else self._gate.check(exchange)
         if key is None:
-            check_local(exchange.headers)
+            check_local(exchange.headers, exchange.repeated)
         follow(exchange.headers)
         if (work := self._work.get((exchange.method, exchange.path))) is None:
             await self._look(exchange)(exchange, key)
@@ -205,7 +206,12 @@ class Gateway:
     async def _feedback(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         body = parsed(data, self._limits)
         record_id, success, evidence = body.get("record_id"), body.get("success"), body.get("evidence", "")
-        if not isinstance(record_id, str) or not record_id or not isinstance(success, bool) or not isinstance(evidence, str):
+        if (
+            not isinstance(record_id, str)
+            or not 0 < len(record_id) <= _LONGEST_ID
+            or not isinstance(success, bool)
+            or not isinstance(evidence, str)
+        ):
             raise bad("feedback needs record_id (text) and success (true or false), and may have evidence (text)")
         self._check_owner(key, record_id)
         self._router.report(record_id, success=success, evidence=evidence[:2_000])

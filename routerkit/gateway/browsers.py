@@ -10,19 +10,22 @@ from urllib.parse import urlsplit
 
 from routerkit.gateway.refusal import Refusal
 
+_TELLING: Final = frozenset({"host", "origin"})
 _REMEDY: Final = "a gateway without keys answers this machine alone; make one with `routerkit keys create`"
 
 
-def check_local(headers: Mapping[str, str]) -> None:
+def check_local(headers: Mapping[str, str], repeated: frozenset[str]) -> None:
     """Refuse what is not meant for this machine by its name, and what a page of another site sent.
 
     A page's own name may lead to 127.0.0.1 (DNS rebinding), which its `Host` tells; and a page may post here without asking first,
     which its `Origin` tells. Programs send no `Origin`.
 
     Raises:
-        Refusal: 403, naming what was sent.
+        Refusal: 403, naming what was sent, or 400 when it was sent twice.
     """
     host, origin = headers.get("host", "localhost"), headers.get("origin")
+    if not repeated.isdisjoint(_TELLING):
+        raise Refusal(400, "host or origin came more than once; send each once", code="invalid_http")
     if not _is_local(host):
         raise Refusal(403, f"host {host[:80]!r} is not this machine; {_REMEDY}", code="untrusted_host")
     if origin is not None and not _is_local(origin.rpartition("://")[2]):

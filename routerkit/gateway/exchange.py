@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from routerkit import fastjson
-from routerkit.gateway.limits import Limits, is_deeper
+from routerkit.gateway.limits import Limits, holds_more, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
@@ -104,8 +104,10 @@ def parsed(data: bytes, limits: Limits) -> Mapping[str, Json]:
     """The JSON object that a body is.
 
     Raises:
-        Refusal: it is none, or nested too deeply.
+        Refusal: it is none, nested too deeply, or has too many parts.
     """
+    if holds_more(data, limits.containers):
+        raise bad(f"the body holds more than {limits.containers:,} objects and lists", code="invalid_body")
     try:
         value: Json = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:

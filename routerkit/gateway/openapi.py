@@ -18,8 +18,8 @@ _NAME: Final[Schema] = {"type": "string", "minLength": 1}
 _OBJECT: Final[Schema] = {"type": "object"}
 _EVENT: Final[Schema] = {"type": "object", "properties": {"event": _TEXT, "data": _TEXT}, "required": ["data"]}
 """One event of a stream, as the tools that read such documents see it."""
-_NUMBER: Final[Schema] = {"type": ["number", "null"], "minimum": 0}
-_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 1}
+_NUMBER: Final[Schema] = {"type": ["number", "null"], "minimum": 0, "maximum": wire.HOTTEST}
+_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 1, "maximum": wire.MOST_TOKENS}
 _FLAG: Final[Schema] = {"type": ["boolean", "null"]}
 _STATUSES: Final = (400, 401, 403, 404, 405, 408, 413, 429, 500, 502, 503, 504)
 _CONTENT: Final[Schema] = {"anyOf": [_TEXT, {"type": "null"}, {"type": "array", "items": {"type": "object", "required": ["type"]}}]}
@@ -94,7 +94,7 @@ def _messages(limits: Limits, required: tuple[str, ...] = ("max_tokens",)) -> Sc
     }
     own: Mapping[str, Schema] = {
         "model": _NAME,
-        "max_tokens": {"type": "integer", "minimum": 1},
+        "max_tokens": {"type": "integer", "minimum": 1, "maximum": wire.MOST_TOKENS},
         "messages": {"type": "array", "items": message, "minItems": 1, "maxItems": limits.messages},
         "stream": _FLAG,
         "temperature": _NUMBER,
@@ -119,7 +119,7 @@ def _embeddings(limits: Limits) -> Schema:
 def _feedback() -> Schema:
     return {
         "type": "object",
-        "properties": {"record_id": _NAME, "success": {"type": "boolean"}, "evidence": _TEXT},
+        "properties": {"record_id": {**_NAME, "maxLength": 200}, "success": {"type": "boolean"}, "evidence": _TEXT},
         "required": ["record_id", "success"],
     }
 

@@ -9,10 +9,12 @@ from msgspec import Meta, Struct
 
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.gateway.shape import Misfit, S, fitted
+from routerkit.gateway.wire import MOST_TOKENS
 from routerkit.messages import Json
 
 _Object = dict[str, Any]
 _Name = Annotated[str, Meta(min_length=1)]
+_Count = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 _ROLES: Final = ("user", "assistant", "system", "developer")  # no set: what callers send may be unhashable
 _CHOICES: Final = ("none", "auto", "required")
 
@@ -102,7 +104,7 @@ class _Effort(Struct, gc=False):
 
 class _Settings(Struct, gc=False):
     instructions: str | None = None
-    max_output_tokens: int | None = None
+    max_output_tokens: _Count | None = None
     metadata: _Object | None = None
     parallel_tool_calls: bool | None = None
     prompt_cache_key: str | None = None

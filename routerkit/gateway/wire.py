@@ -13,6 +13,10 @@ from routerkit.messages import TASK_KINDS, Json, Request
 
 Body = Mapping[str, Json]
 _LONGEST_COUNT: Final = 6
+MOST_TOKENS: Final = 1_000_000_000
+"""More than any model writes; numbers without end would be written into messages and books."""
+HOTTEST: Final = 100
+"""OpenAI ends at 2, others do not say."""
 _OWN: Final = frozenset(
     {
         "model",
@@ -202,16 +206,16 @@ def _limit(body: Body) -> int | None:
         value = body.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise bad(f"{name} must be a whole number above 0", param=name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_TOKENS:
+            raise bad(f"{name} must be a whole number from 1 to {MOST_TOKENS:,}", param=name)
         found = value
     return found
 
 
 def _number(body: Body, name: str) -> float | None:
     value = body.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-        raise bad(f"{name} must be a number of at least 0", param=name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= HOTTEST):
+        raise bad(f"{name} must be a number from 0 to {HOTTEST}", param=name)
     return value
 
 

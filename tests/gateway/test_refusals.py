@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from routerkit.gateway.limits import holds_more
 from tests.gateway.conftest import serving
 
 OK = {"model": "coding", "messages": [{"role": "user", "content": "hi"}]}
@@ -174,3 +175,48 @@ def test_health_readiness_and_metrics_need_no_body(served):
 def test_nothing_of_a_refused_body_is_logged(served, caplog):
     post(served, with_(api_key="sk-canary-7777"))
     assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("pair", [(b"localhost", b"evil.example"), (b"evil.example", b"localhost")])
+def test_two_hosts_are_one_too_many(served, pair):
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port), 10) as sock:
+        sock.sendall(b"GET /v1/models HTTP/1.1\r\nhost: %b\r\nhost: %b\r\n\r\n" % pair)
+        assert b" 400 " in sock.recv(4096).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "change"),
+    [
+        ("/v1/chat/completions", "max_tokens", OK),
+        ("/v1/messages", "max_tokens", OK),
+        ("/v1/responses", "max_output_tokens", {"model": "coding", "input": "hi"}),
+        ("/v1/chat/completions", "temperature", OK),
+    ],
+)
+def test_number_without_end_is_refused_by_its_name_and_not_repeated(served, path, name, change):
+    status, parsed, _ = post(served, json.dumps({**change, name: 10**400}).encode(), path=path)
+    assert 400 == status
+    assert (True, True) == (name in parsed["error"]["message"], len(parsed["error"]["message"]) < 200)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": "x"}] * 60_000,
+        [{"role": "user", "content": [{"type": "text", "text": "x"}] * 60_000}],
+        [[]] * 600_000,
+    ],
+)
+def test_body_of_many_small_parts_is_refused_before_it_is_read(served, messages):
+    status, parsed, _ = post(served, with_(messages=messages))
+    assert (400, "the body holds more than 50,000 objects and lists") == (status, parsed["error"]["message"])
+
+
+def test_brackets_within_texts_are_no_parts():
+    body = with_(messages=[{"role": "user", "content": '{"a": ["\\", "\\\\"]} \n' * 60_000}, {"role": "user", "content": "[" * 9}])
+    assert (False, True) == (holds_more(body, 5), holds_more(body, 3))
+
+
+def test_feedback_about_an_endless_id_is_refused(served):
+    assert 400 == post(served, json.dumps({"record_id": "x" * 201, "success": True}).encode(), path="/v1/feedback")[0]
