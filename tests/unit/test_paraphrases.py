@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from routerkit.cache import AnswerCache, CacheSettings
 from routerkit.cache.asking import asking_of
 from routerkit.cache.likeness import Likeness, LikenessThread
 from routerkit.cache.paraphrases import Alike, Match, Paraphrases
+from routerkit.cache.shelf import ShelfThread
 from routerkit.cache.wish import alike_of
 from tests.unit.test_cache import OTHER, Here, here
 
@@ -144,6 +146,9 @@ NEAR_DUPLICATES = [
     ("I saw a dog", "I saw the dog"),
     ("list(a)", "List(a)"),
     ("What does f'a  b' mean?", "What does f'a b' mean?"),
+    ("What does rb'a  b' mean?", "What does rb'a b' mean?"),
+    ("Explain this:  a", "Explain this: a"),
+    ("Can you write a method in a method?", "Write a method in a method?"),
     ("Write it down, thanks", "Write it down"),
 ]
 
@@ -276,6 +281,18 @@ def test_answer_expires_and_is_as_new_as_its_caller_asks(age_s, control, is_hit)
     assert is_hit == (one.router.complete(ask(OTHERWISE, cache_control=control)).cached_from is not None)
 
 
+def test_prompt_that_is_asked_again_is_looked_up_once():
+    """What was not found under its own key is not looked for there again as its own paraphrase."""
+    looked_up = []
+    shelf = SimpleNamespace(get=looked_up.append, put=lambda key, data, expires_at: None, close=lambda: None)
+    one = with_paraphrases()
+    one.router.remember(AnswerCache(CacheSettings(memory_bytes=1), ShelfThread(lambda: shelf), paraphrases=one.cache.paraphrases))
+    for _ in range(2):
+        one.router.complete(ask(ASKED))
+    one.router.close()
+    assert 2 == len(looked_up)
+
+
 def test_hit_by_likeness_is_not_compared_to_in_its_turn():
     one = with_paraphrases()
     one.router.complete(ask(ASKED))
@@ -305,15 +322,17 @@ def test_embedder_that_fails_is_skipped_counted_and_said_once(call, caplog, like
 
 def test_embedder_that_hangs_costs_a_fifth_of_a_second_and_soon_nothing(caplog):
     """S6: waiting is bounded, and while comparisons hang nobody else waits."""
-    gate = threading.Event()
-    paraphrases = Paraphrases(LikenessThread(lambda text, others: [float(gate.wait(10))]))
+    gate, compared = threading.Event(), []
+    paraphrases = Paraphrases(LikenessThread(lambda text, others: [compared.append(text) or float(gate.wait(10))]))
     paraphrases.note(Alike("k", "how do I"), "answer")
-    searches = [paraphrases.find(Alike("k", "how can I")) for _ in range(5)]
-    assert [0.2] * 4 == [next(search).timeout_s for search in searches[:4]]
-    assert [None, None] == [ended(searches[4]), ended(searches[0])]
+    searches = [paraphrases.find(Alike("k", f"how can {n}")) for n in range(5)]
+    waits = [next(search) for search in searches[:4]]
+    assert [0.2] * 4 == [wait.timeout_s for wait in waits]
+    assert [None, None] == [ended(searches[4]), ended(searches[1])]
     assert 2 == paraphrases.thread.n_skipped
     gate.set()
-    paraphrases.thread.close()
+    waits[3].future.result(10)
+    assert ["how can 0", "how can 2", "how can 3"] == compared, "nobody compares what nobody waits for"
 
 
 def test_late_comparison_is_a_miss(call):
