@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -52,16 +53,21 @@ def open_store(url: str, base: Path, *, ledger: str | None = None) -> StateStore
     Raises:
         ConfigError: it cannot be opened, or a package for it is not installed.
     """
-    if url.startswith("sqlite:"):
-        # sqlite3 takes 5 ms, which only those who have something to keep should wait for.
-        from routerkit.state.sqlite import SqliteStore
-        from routerkit.store import record_lost
+    # The store's modules take a while, which only those who have something to keep should wait for; so does sqlite3.
+    from routerkit.state.notes import Notes
+    from routerkit.store import record_lost
 
-        folder = None if ledger is None else base / Path(ledger).expanduser()
-        return SqliteStore(base / Path(url.removeprefix("sqlite:")).expanduser(), ledger=folder, bury=record_lost)
+    folder = None if ledger is None else base / Path(ledger).expanduser()
+    if url.startswith("sqlite:"):
+        from routerkit.state.sqlite import SqliteStore, notes_beside
+
+        path = base / Path(url.removeprefix("sqlite:")).expanduser()
+        return SqliteStore(path, notes=Notes(notes_beside(path), ledger=folder, bury=record_lost))
     try:
         # An optional extra.
         from routerkit.state.redis import RedisStore
     except ModuleNotFoundError as exc:
         raise ConfigError(f"needs {exc.name}, which is not installed; run pip install 'routerkit[redis]'") from exc
-    return RedisStore(url)
+    # Another server's notes are of no use here, and must not be taken for this one's.
+    name = f"redis-{hashlib.sha256(url.encode()).hexdigest()[:8]}-owed"
+    return RedisStore(url, notes=None if folder is None else Notes(folder / name, ledger=folder, bury=record_lost))

@@ -1,6 +1,7 @@
 """Steps that Redis takes as one. Time is the server's, so that workers on many machines need no common clock.
 
-An account is one hash: `cap`, `spent`, `leased`, and `lease:HOLDER` with `until:HOLDER` for each holder.
+An account is one hash: `cap`, `spent`, `leased`; for each holder `lease:HOLDER`, `until:HOLDER`, `booked:HOLDER` (number of its last
+booking) and `lapsed:HOLDER` (what counted as spent when its lease lapsed).
 """
 
 from __future__ import annotations
@@ -49,10 +50,11 @@ local ended = math.min(tonumber(lease or 0), spent + back)
 add(KEYS[1], 'spent', spent)
 add(KEYS[1], 'leased', -ended)
 add(KEYS[1], 'lease:' .. holder, -ended)
-redis.call('HSET', KEYS[1], 'until:' .. holder, tostring(now + ARGV[4]))
+redis.call('HSET', KEYS[1], 'until:' .. holder, tostring(now + ARGV[4]), 'booked:' .. holder, ARGV[6])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 return {{standing(KEYS[1], holder)}}"""
-"""KEYS: account. ARGV: spent, back, holder, seconds of the lease, seconds to keep the account. → standing, or nil if the lease lapsed.
+"""KEYS: account. ARGV: spent, back, holder, seconds of the lease, seconds to keep the account, number.
+→ standing, or nil if the lease lapsed.
 An account that Redis has lost is begun anew with what was spent."""
 
 LAPSE: Final = f"""{_TIME}{_STANDING}
@@ -63,19 +65,34 @@ for i = 1, #fields, 2 do
     local lost = tonumber(redis.call('HGET', KEYS[1], 'lease:' .. holder) or 0)
     total = total + lost
     redis.call('HDEL', KEYS[1], 'lease:' .. holder, fields[i])
-    if lost > 0 then add(KEYS[1], 'spent', lost); add(KEYS[1], 'leased', -lost) end
+    if lost > 0 then
+      add(KEYS[1], 'spent', lost)
+      add(KEYS[1], 'leased', -lost)
+      redis.call('HSET', KEYS[1], 'lapsed:' .. holder, lost)
+    end
   end
 end
 return total"""
 """KEYS: account. ARGV: seconds by which the asker is ahead. → micro-dollars that lapsed."""
 
-CORRECT: Final = f"""{_STANDING}
+END: Final = f"""{_STANDING}
+local holder, owed = ARGV[1], tonumber(ARGV[2])
+local lease, lapsed = redis.call('HGET', KEYS[1], 'lease:' .. holder), redis.call('HGET', KEYS[1], 'lapsed:' .. holder)
+if not lease and not lapsed then return 0 end
+if lease then add(KEYS[1], 'leased', -lease) end
+add(KEYS[1], 'spent', lease and owed or owed - lapsed)
+redis.call('HDEL', KEYS[1], 'lease:' .. holder, 'until:' .. holder, 'booked:' .. holder, 'lapsed:' .. holder)
+return owed"""
+"""KEYS: account. ARGV: holder, what it owed. → what counts as spent. A lease that has lapsed counted in full; that is put right."""
+
+CORRECT: Final = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local before = tonumber(redis.call('HGET', KEYS[1], 'correction:' .. ARGV[1]) or 0)
-add(KEYS[1], 'spent', ARGV[2] - before)
-redis.call('HSET', KEYS[1], 'correction:' .. ARGV[1], ARGV[2])
+local before = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
+redis.call('HINCRBY', KEYS[1], 'spent', string.format('%.0f', ARGV[2] - before))
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 0"""
-"""KEYS: account. ARGV: name of the correction, micro-dollars."""
+"""KEYS: account, its corrections. ARGV: name of the correction, micro-dollars, seconds to keep it."""
 
 ENTER: Final = f"""{_TIME}
 local at_once, cost = tonumber(ARGV[1]), {{requests = 1, tokens = tonumber(ARGV[4])}}

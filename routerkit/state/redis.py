@@ -15,7 +15,10 @@ from redis.retry import Retry
 
 from routerkit.errors import ConfigError, StateError
 from routerkit.state import lua
+from routerkit.state.estate import Estate
 from routerkit.state.interface import Account, AccountLine, Entry, Grant, Notice, Pace, Standing, StateStore, TooFast
+from routerkit.state.notes import Notes
+from routerkit.state.owed import OwedFile
 
 _log: Final = logging.getLogger(__name__)
 
@@ -33,18 +36,21 @@ class RedisStore(StateStore):
     is_shared = True
     may_be_away = True
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, *, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic, notes: Notes | None = None
+    ) -> None:
         """Prepare; the server is first asked when it is needed.
 
         Args:
             url: `redis://`, `rediss://` or `unix://`, with its password.
             now: Unix time.
             clock: Monotonic seconds.
+            notes: Where processes of this machine note what they owe; None = nowhere.
 
         Raises:
             ConfigError: the URL cannot be understood.
         """
-        self._now, self._clock = now, clock
+        self._now, self._clock, self._notes = now, clock, notes
         self._place = _without_secrets(url)
         try:
             # No retries: a step whose answer was lost may have been taken, and must not be taken twice.
@@ -66,11 +72,12 @@ class RedisStore(StateStore):
 
     def book(self, account: Account, *, spent: int, back: int, holder: str, until: float, number: int = 0) -> Standing | None:
         """As `StateStore.book`. An account that the server has lost is begun anew."""
-        found = self._run(lua.BOOK, [_key(account)], spent, back, holder, until - self._now(), KEPT_S)
+        found = self._run(lua.BOOK, [_key(account)], spent, back, holder, until - self._now(), KEPT_S, number)
         return Standing(*found) if found else None
 
-    def owed(self, holder: str) -> None:
-        """As `StateStore.owed`: nowhere, because its readers may be on other machines."""
+    def owed(self, holder: str) -> OwedFile | None:
+        """As `StateStore.owed`: on this machine. Others count all of a lease that lapsed, until an heir here puts it right."""
+        return None if self._notes is None else self._notes.begin(holder)
 
     def standing(self, account: Account, holder: str) -> Standing:
         """As `StateStore.standing`."""
@@ -78,14 +85,24 @@ class RedisStore(StateStore):
 
     def lapse(self, now: float) -> int:
         """As `StateStore.lapse`. `now` is compared with this process's clock only, the leases with the server's."""
-        total = 0
+        inherited = self._notes.inherit(self._end) if self._notes else 0
+        lapsed: list[int] = [self._run(lua.LAPSE, [_key(account)], now - self._now()) for account in self._accounts()]
+        return inherited + sum(lapsed)
+
+    def _end(self, holder: str, estate: Estate) -> int:
+        spent = 0
         for account in self._accounts():
-            total += self._run(lua.LAPSE, [_key(account)], now - self._now())
-        return total
+            with self._asked() as redis:
+                number: Any = redis.hget(_key(account), f"booked:{holder}")
+            owed = estate.owed(account, int(number or 0))
+            if owed is not None:
+                spent += self._run(lua.END, [_key(account)], holder, owed)
+        return spent
 
     def correct(self, account: Account, what: str, micros: int) -> None:
         """As `StateStore.correct`."""
-        self._run(lua.CORRECT, [_key(account)], what, micros)
+        key = _key(account)
+        self._run(lua.CORRECT, [key, f"{{{key}}}:corrections"], what, micros, KEPT_S)  # braces: both on one machine of a cluster
 
     def accounts(self, day: str) -> tuple[AccountLine, ...]:
         """As `StateStore.accounts`."""

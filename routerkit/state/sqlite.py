@@ -12,9 +12,10 @@ from typing import Final
 
 from routerkit.errors import ConfigError, StateError
 from routerkit.state.bucket import level, wait_s
-from routerkit.state.estate import Estate, left_behind, opened, read_estate
-from routerkit.state.interface import Account, AccountLine, Entry, Grant, Lost, Notice, Pace, Standing, StateStore, TooFast
+from routerkit.state.estate import Estate
+from routerkit.state.interface import Account, AccountLine, Entry, Grant, Notice, Pace, Standing, StateStore, TooFast
 from routerkit.state.memory import costs
+from routerkit.state.notes import Notes
 from routerkit.state.owed import OwedFile
 from routerkit.wal import open_shared
 
@@ -41,26 +42,18 @@ class SqliteStore(StateStore):
     is_shared = True
     may_be_away = False
 
-    def __init__(
-        self,
-        path: Path,
-        now: Callable[[], float] = time.time,
-        *,
-        ledger: Path | None = None,
-        bury: Callable[[Lost], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.time, *, notes: Notes | None = None) -> None:
         """Open or make the file, readable by its owner alone.
 
         Args:
             path: The file.
             now: Unix time.
-            ledger: Folder of the ledger that this process writes; None = it writes none.
-            bury: Records the calls that a dead process had under way. Repeated should this process die, too; raises OSError.
+            notes: Where processes note what they owe; None = in a folder beside the file, and calls of the dead are not recorded.
 
         Raises:
             ConfigError: it cannot be opened.
         """
-        self._path, self._now, self._ledger, self._bury = path, now, ledger, bury
+        self._path, self._now, self._notes = path, now, notes or Notes(notes_beside(path))
         self._lock = threading.Lock()
         self._trouble: str | None = None
         self._parents: list[sqlite3.Connection] = []
@@ -100,11 +93,7 @@ class SqliteStore(StateStore):
 
     def owed(self, holder: str) -> OwedFile:
         """As `StateStore.owed`."""
-        try:
-            return OwedFile(self._owed_by(holder), self._ledger)
-        except OSError as exc:
-            self._trouble = f"{self._owed_by(holder)}: {exc}"
-            raise StateError(self._trouble) from exc
+        return self._notes.begin(holder)
 
     def standing(self, account: Account, holder: str) -> Standing:
         """As `StateStore.standing`."""
@@ -113,29 +102,16 @@ class SqliteStore(StateStore):
 
     def lapse(self, now: float) -> int:
         """As `StateStore.lapse`. Forgets what is older than `KEPT_DAYS`, too."""
-        return self._end_silent(now) + sum([self._inherit(path) for path in left_behind(self._owed_by(""))])
+        return self._end_silent(now) + self._notes.inherit(self._end_dead)
 
-    def _inherit(self, path: Path) -> int:
-        """End all that a dead process had. Each of the three steps may be repeated: whoever does them may die in between."""
-        with opened(path) as estate:
-            if estate is None:
-                return 0
-            with self._step() as db:
-                lost = self._end(db, "holder = ?", path.name, lambda _: estate)
-            if calls := estate.lost(path.name):
-                self._record(calls)
-        return lost
-
-    def _record(self, lost: Lost) -> None:
-        try:
-            self._bury(lost)
-        except OSError as exc:
-            raise StateError(f"{lost.ledger}: {len(lost.tried)} attempts of a process that died cannot be recorded ({exc})") from exc
+    def _end_dead(self, holder: str, estate: Estate) -> int:
+        with self._step() as db:
+            return self._end(db, "holder = ?", holder, lambda _: estate)
 
     def _end_silent(self, now: float) -> int:
         """End leases of processes on which nothing is known but that they stood still, or died without a note."""
         with self._step() as db:
-            lost = self._end(db, "until < ?", now, lambda holder: read_estate(self._owed_by(holder)))
+            lost = self._end(db, "until < ?", now, self._notes.read)
             oldest = (now, f"-{KEPT_DAYS} days")
             db.execute("DELETE FROM budgets WHERE leased = 0 AND day < date(?, 'unixepoch', ?)", oldest)
             db.execute("DELETE FROM corrections WHERE day < date(?, 'unixepoch', ?)", oldest)
@@ -156,9 +132,6 @@ class SqliteStore(StateStore):
             )
             total += spent
         return total
-
-    def _owed_by(self, holder: str) -> Path:
-        return self._path.with_name(f"{self._path.name}-owed") / holder
 
     def correct(self, account: Account, what: str, micros: int) -> None:
         """As `StateStore.correct`."""
@@ -258,6 +231,11 @@ class SqliteStore(StateStore):
                 self._trouble = f"{self._path}: {exc}"
                 raise StateError(self._trouble) from exc
             self._trouble = None
+
+
+def notes_beside(path: Path) -> Path:
+    """The folder for notes on what is owed to a store in this file."""
+    return path.with_name(f"{path.name}-owed")
 
 
 def _standing(db: sqlite3.Connection, account: Account, holder: str) -> Standing:

@@ -15,10 +15,12 @@ import pytest
 from routerkit.budget import Purse, Subject
 from routerkit.errors import StateError
 from routerkit.state.estate import opened, read_estate
-from routerkit.state.interface import Account, Lost
+from routerkit.state.interface import Account, Lost, StateStore
 from routerkit.state.leases import Claim, Leases
+from routerkit.state.notes import Notes
 from routerkit.state.owed import OwedFile
-from routerkit.state.sqlite import SqliteStore
+from routerkit.state.redis import RedisStore
+from routerkit.state.sqlite import SqliteStore, notes_beside
 from routerkit.store import CALLS, SegmentWriter, connect_readonly, query, record_lost
 from routerkit.testing import ScriptedProvider, make_request, make_router, make_target
 from tests.state.conftest import UNIX, Hands
@@ -59,7 +61,7 @@ class WatchedStore(SqliteStore):
     seen: Callable[[], None] = staticmethod(lambda: None)
 
     def owed(self, holder):
-        file = Watched(self._owed_by(holder), self._ledger)
+        file = Watched(self._notes._folder / holder, self._notes._ledger)
         file.seen = lambda: self.seen()  # noqa: PLW0108  set later
         return file
 
@@ -72,6 +74,12 @@ class WatchedStore(SqliteStore):
         standing = super().book(*args, **options)
         self.seen()
         return standing
+
+
+def in_file(folder: Path, kind: type[SqliteStore] = SqliteStore, hands: Hands | None = None, **options) -> SqliteStore:
+    """A store, with notes that tell as much as the options say."""
+    path = folder / "state.sqlite"
+    return kind(path, hands or Hands(), notes=Notes(notes_beside(path), **options))
 
 
 class Autopsy:
@@ -88,7 +96,7 @@ class Autopsy:
             source.backup(target)
         shutil.copytree(self._folder / "state.sqlite-owed", copy / "state.sqlite-owed")
         lost: list[Lost] = []
-        heir = SqliteStore(copy / "state.sqlite", Hands(), bury=lost.append)
+        heir = in_file(copy, bury=lost.append)
         heir.lapse(UNIX)
         rows = {t.facts.record_id: 0 for found in lost for t in found.tried}
         for tried in (t for found in lost for t in found.tried):
@@ -104,7 +112,7 @@ def killed(tmp_path: Path) -> Iterator[tuple[Leases, dict[str, int], Autopsy]]:
     """A process on a watched store; what it has recorded, and who looks after every step."""
     recorded: dict[str, int] = {}
     autopsy = Autopsy(tmp_path, recorded)
-    store = WatchedStore(tmp_path / "state.sqlite", Hands(), ledger=tmp_path / "led")
+    store = in_file(tmp_path, WatchedStore, ledger=tmp_path / "led")
     leases = Leases(store, now=Hands())
     leases._be_known(leases._loan(CLAIMS[0], TODAY))
     store.seen = autopsy
@@ -163,7 +171,7 @@ def test_process_that_lives_is_not_inherited(tmp_path):
     """However long it did nothing: its notes stay, and so does what they are worth should it die later."""
     lost: list[Lost] = []
     hands = Hands()
-    store = SqliteStore(tmp_path / "state.sqlite", hands, ledger=tmp_path / "led", bury=lost.append)
+    store = in_file(tmp_path, hands=hands, ledger=tmp_path / "led", bury=lost.append)
     leases = Leases(store, now=hands)
     _, purse = call(leases, 1)
     purse.reserve(CHEAP)
@@ -173,14 +181,23 @@ def test_process_that_lives_is_not_inherited(tmp_path):
     assert 1 == len(list((tmp_path / "state.sqlite-owed").iterdir()))
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def opened_again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., StateStore]:
+    """Opens the same store for another process."""
+    if request.param == "sqlite":
+        return lambda **options: in_file(tmp_path, **options)
+    url = request.getfixturevalue("redis_url")
+    return lambda **options: RedisStore(url, now=Hands(), notes=Notes(tmp_path / "redis-owed", **options))
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
     return tmp_path / "led"
 
 
-def left_by_the_dead(tmp_path: Path, ledger: Path) -> None:
+def left_by_the_dead(opened_again: Callable[..., StateStore], ledger: Path) -> None:
     """A process dies with two attempts of one call noted."""
-    leases = Leases(SqliteStore(tmp_path / "state.sqlite", Hands(), ledger=ledger), now=Hands())
+    leases = Leases(opened_again(ledger=ledger), now=Hands())
     _, purse = call(leases, 1)
     purse.reserve(CHEAP)
     purse.settle(0.002)
@@ -188,18 +205,18 @@ def left_by_the_dead(tmp_path: Path, ledger: Path) -> None:
     leases._owed.leave()
 
 
-def test_call_of_a_dead_process_gets_its_row_once(tmp_path, ledger):
+def test_call_of_a_dead_process_gets_its_row_once(opened_again, ledger):
     """Also if the first who found it died after writing the row."""
 
     def die(lost: Lost) -> None:
         record_lost(lost)
         raise OSError("killed")
 
-    left_by_the_dead(tmp_path, ledger)
+    left_by_the_dead(opened_again, ledger)
     with pytest.raises(StateError, match="2 attempts of a process that died cannot be recorded"):
-        SqliteStore(tmp_path / "state.sqlite", Hands(), bury=die).lapse(UNIX)
+        opened_again(bury=die).lapse(UNIX)
     assert 1 == len(query(ledger, "FROM calls").rows)
-    heir = SqliteStore(tmp_path / "state.sqlite", Hands(), bury=record_lost)
+    heir = opened_again(bury=record_lost)
     heir.lapse(UNIX)
     heir.lapse(UNIX)
     (row,) = query(ledger, "FROM calls").as_dicts()
@@ -208,11 +225,11 @@ def test_call_of_a_dead_process_gets_its_row_once(tmp_path, ledger):
     assert (113_000, 113_000) == (round(row["cost_usd"] * 1e6), heir.standing(PLANNER, "").spent)
 
 
-def test_row_that_was_written_before_the_end_stays_the_only_one(tmp_path, ledger):
+def test_row_that_was_written_before_the_end_stays_the_only_one(opened_again, ledger):
     """Killed after its row and before its notes were gone; whether the row is ingested already or not."""
-    left_by_the_dead(tmp_path, ledger)
+    left_by_the_dead(opened_again, ledger)
     lost: list[Lost] = []
-    SqliteStore(tmp_path / "state.sqlite", Hands(), bury=lost.append).lapse(UNIX)
+    opened_again(bury=lost.append).lapse(UNIX)
     writer = SegmentWriter(ledger, CALLS.name)
     writer.append({"record_id": "record1", "status": "ok"})
     writer.flush()
@@ -227,7 +244,7 @@ def test_row_that_was_written_before_the_end_stays_the_only_one(tmp_path, ledger
 
 def test_forked_child_does_not_keep_a_dead_parent_alive(tmp_path):
     """It has the parent's file open, and with it the parent's lock."""
-    leases = Leases(SqliteStore(tmp_path / "state.sqlite", Hands(), ledger=tmp_path / "led"), now=Hands())
+    leases = Leases(in_file(tmp_path, ledger=tmp_path / "led"), now=Hands())
     _, purse = call(leases, 1)
     purse.reserve(CHEAP)
     (ready, tell), (wait, end) = os.pipe(), os.pipe()
@@ -248,7 +265,7 @@ def test_forked_child_does_not_keep_a_dead_parent_alive(tmp_path):
 
 def test_call_that_ends_in_a_forked_child_frees_nobody_elses_note(tmp_path):
     """It was noted by the parent; the child has a file of its own by then."""
-    leases = Leases(SqliteStore(tmp_path / "state.sqlite", Hands(), ledger=tmp_path / "led"), now=Hands())
+    leases = Leases(in_file(tmp_path, ledger=tmp_path / "led"), now=Hands())
     (_, of_parent), (_, of_child), (_, last) = (call(leases, number) for number in (1, 2, 3))
     of_parent.reserve(CHEAP)
     leases.after_fork()
@@ -258,3 +275,15 @@ def test_call_that_ends_in_a_forked_child_frees_nobody_elses_note(tmp_path):
     last.reserve(CHEAP)
     (lost,) = [found for path in (tmp_path / "state.sqlite-owed").iterdir() if len((found := read_estate(path).lost("")).tried) == 2]
     assert ["record2", "record3"] == sorted(tried.facts.record_id for tried in lost.tried)
+
+
+def test_lease_that_lapsed_on_another_machine_is_put_right_by_an_heir_on_this_one(redis_url, tmp_path, ledger):
+    """Elsewhere nobody knows what was owed, so all of it counts, until somebody here reads the notes."""
+    here = RedisStore(redis_url, now=Hands(), notes=Notes(tmp_path / "redis-owed", ledger=ledger, bury=record_lost))
+    left_by_the_dead(lambda **_: here, ledger)
+    leased = here.standing(PLANNER, "").leased
+    RedisStore(redis_url, now=Hands()).lapse(UNIX + 61)
+    assert (leased, 0) == here.standing(PLANNER, "")[:2]
+    for _ in range(2):
+        here.lapse(UNIX)
+    assert (113_000, 0) == here.standing(PLANNER, "")[:2]
