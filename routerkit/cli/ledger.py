@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import select
-import signal
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from routerkit.cli.following import Teller, print_result, wait_for_signal
 from routerkit.cli.reconcile import Tolerance, UsageFile, print_reconciliation
 from routerkit.cli.settle import Settle, print_change, settle_estimates
 from routerkit.cli.tables import cell, print_table
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ConfigError, StoreError
 from routerkit.ledger import remark
-from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, IngestResult, Rows, compact, follow, ingest, query
+from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, Rows, compact, follow, ingest, query
 from routerkit.store.destination import Lake, settle
 
 DEFAULT_CONFIG: Final = "routerkit.toml"
@@ -124,10 +121,10 @@ def ingest_segments(
     """Move written rows into the database file. Queries are fast there."""
     place = find_folder(*_inherit(context, folder, config))
     if not is_following:
-        _print_result(ingest(place, schemas=_STREAMS))
+        print_result(ingest(place, schemas=_STREAMS))
         return
-    with _wait_for_signal() as wait:
-        follow(place, wait, schemas=_STREAMS, on_result=_Teller())
+    with wait_for_signal() as wait:
+        follow(place, wait, schemas=_STREAMS, on_result=Teller())
 
 
 @ledger_app.command("compact")
@@ -198,47 +195,6 @@ def _inherit(context: typer.Context, folder: Path | None, config: Path | None) -
     """Options given before the sub-command count as well."""
     outer: tuple[Path | None, Path | None] = context.obj
     return (folder, config) if folder or config else outer
-
-
-@contextmanager
-def _wait_for_signal() -> Iterator[Callable[[float], bool]]:
-    # A pipe, because it is all a handler may touch safely: setting an Event that is being waited for can deadlock.
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-
-    def stop(*_: object) -> None:
-        os.write(writing, b"x")
-
-    def wait(seconds: float) -> bool:
-        return bool(select.select([reading], [], [], seconds)[0])
-
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield wait
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reading)
-        os.close(writing)
-
-
-class _Teller:
-    """Prints a result when it is news."""
-
-    def __init__(self) -> None:
-        self._note: str | None = None
-
-    def __call__(self, result: IngestResult) -> None:
-        if result.n_segments or (result.note and result.note != self._note):
-            _print_result(result)
-        self._note = result.note
-
-
-def _print_result(result: IngestResult) -> None:
-    bad = f", {result.n_bad} bad lines skipped" if result.n_bad else ""
-    print(f"ingested {result.n_rows} rows from {result.n_segments} segments{bad}", flush=True)
-    if result.note:
-        print(result.note, file=sys.stderr, flush=True)
 
 
 def _print_calls(rows: Rows) -> None:

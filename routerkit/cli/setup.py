@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from routerkit.errors import ConfigError
+from routerkit.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from routerkit.config import Config
@@ -146,7 +146,6 @@ def _text_of_file(path: Path) -> str:
 
 
 def _known_kind(kind: str | None) -> str | None:
-    from routerkit.config.problems import nearest
     from routerkit.messages import TASK_KINDS
 
     if kind is not None and kind not in TASK_KINDS:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from routerkit.catalog import Pool, Target
 from routerkit.classifier import Classifier
-from routerkit.config.learning import ReportWatch
+from routerkit.config.learning import report_watch
 from routerkit.config.ledger_section import ledger_folder
+from routerkit.config.ledger_watch import LedgerWatch
 from routerkit.config.prices import find_facts
 from routerkit.config.problems import KeyPath, Problem
 from routerkit.config.providers import build_provider, references
@@ -22,7 +23,7 @@ from routerkit.config.routing import ExperimentSection
 from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
 from routerkit.config.secrets import Secret, resolve
 from routerkit.config.targets import build_target, wanted
-from routerkit.config.trial_watch import TrialWatch
+from routerkit.config.trial_watch import trial_watch
 from routerkit.config.verifying import build_verifiers
 from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError, StoreError
@@ -135,18 +136,18 @@ def build_ledger(config: Config, base: Path) -> Ledger | None:
         raise _placed(config, ("ledger", "store"), str(exc)) from exc
 
 
-def build_report_watch(config: Config, base: Path) -> ReportWatch | None:
+def build_report_watch(config: Config, base: Path) -> LedgerWatch | None:
     """What teaches a running router from its ledger; None when the configuration does not ask for it."""
     if config.online is None or config.ledger is None:
         return None
-    return ReportWatch(base / Path(config.ledger.path).expanduser(), config.online)
+    return report_watch(base / Path(config.ledger.path).expanduser(), config.online)
 
 
-def build_trial_watch(config: Config, base: Path) -> TrialWatch | None:
+def build_trial_watch(config: Config, base: Path) -> LedgerWatch | None:
     """What ends experiments by what the ledger says; None when there are none."""
     if config.ledger is None or all(pool.experiment is None for pool in config.pools.values()):
         return None
-    return TrialWatch(ledger_folder(config.ledger, base))
+    return trial_watch(ledger_folder(config.ledger, base))
 
 
 def build_watch(config: Config, base: Path) -> ScorecardWatch | None:

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from routerkit.catalog import CAPABILITIES
 from routerkit.config.experiment_checks import experiment_problems
-from routerkit.config.problems import KeyPath, Problem, nearest, unknown, unknown_targets, unknown_words
+from routerkit.config.problems import KeyPath, Problem, unknown, unknown_targets, unknown_words
 from routerkit.config.route_checks import route_problems, wish_problems
 from routerkit.config.routing import PoolSection
 from routerkit.config.schema import Config, PolicySection, RuleSection, TargetSection
 from routerkit.config.verifying import verifier_problems
+from routerkit.errors import nearest
 from routerkit.exploring import WEIGHS_QUALITY
 from routerkit.languages import LANGUAGES
 from routerkit.messages import TASK_KINDS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from routerkit.config.problems import KeyPath, Problem, nearest, unknown_words
+from routerkit.config.problems import KeyPath, Problem, unknown_words
+from routerkit.errors import nearest
 from routerkit.policy import POLICY_KINDS
 
 if TYPE_CHECKING:

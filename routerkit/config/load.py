@@ -15,13 +15,13 @@ from pydantic_core import ErrorDetails
 from routerkit.config.build import build_ledger, build_report_watch, build_state, build_trial_watch, build_watch
 from routerkit.config.cache import build_router
 from routerkit.config.checks import cross_problems
-from routerkit.config.problems import KeyPath, Problem, Source, nearest, show
+from routerkit.config.problems import KeyPath, Problem, Source, show
 from routerkit.config.schema import PROVIDER_KINDS, Config
 from routerkit.config.section import Section
 from routerkit.config.state import build_store
 from routerkit.config.telemetry import build_telemetry
 from routerkit.config.watch import SWAPPING
-from routerkit.errors import ConfigError
+from routerkit.errors import ConfigError, nearest
 from routerkit.messages import Json
 from routerkit.observe import Observer
 from routerkit.router import Router
@@ -34,6 +34,7 @@ _FIXED: Final = {
     "too_short": "is empty; name at least one",
     "string_too_short": "is empty; give a text",
 }
+"""Pydantic's error types whose own words would not help."""
 _TOML_WORDS: Final = {
     "dict_type": "should be a table",
     "model_type": "should be a table",
@@ -45,7 +46,6 @@ _TOML_WORDS: Final = {
     "bool_type": "should be true or false",
 }
 """Types of the same that speak of Python where people wrote TOML."""
-"""Pydantic's error types whose own words would not help."""
 _TOML_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 

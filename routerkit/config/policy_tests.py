@@ -10,10 +10,10 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from routerkit.config.load import read_text, validated
-from routerkit.config.problems import KeyPath, Problem, Source, nearest, unknown_targets, unknown_words
+from routerkit.config.problems import KeyPath, Problem, Source, unknown_targets, unknown_words
 from routerkit.config.schema import Config
 from routerkit.config.section import Count, Dollars, Names, Section, Share
-from routerkit.errors import ConfigError
+from routerkit.errors import ConfigError, nearest
 from routerkit.messages import TASK_KINDS, Json, Request
 
 NONE: Final = "none"

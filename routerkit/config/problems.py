@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
 from routerkit.config.secrets import is_secret_name, scrub
-from routerkit.errors import ConfigError
+from routerkit.errors import ConfigError, nearest
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
 """Keys from the top of the document, list positions as numbers: `("rules", 0, "when", "kind")`."""
@@ -66,15 +65,6 @@ class Source:
 def dotted(path: KeyPath) -> str:
     """A key path as people write it: `rules[0].when.kind`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
-
-
-def nearest(word: str, valid: Iterable[str]) -> str:
-    """A hint for a misspelt word: the nearest valid one, or all of them; never empty."""
-    known = sorted(valid)
-    found = get_close_matches(word, known, n=1, cutoff=0.6)
-    if found:
-        return f"did you mean {found[0]!r}?"
-    return f"valid are {', '.join(known)}" if known else "there are none"
 
 
 def unknown(what: str, name: str, valid: Collection[str], section: str) -> str:

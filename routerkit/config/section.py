@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from routerkit.config.problems import nearest
+from routerkit.errors import nearest
 
 Names: TypeAlias = Annotated[tuple[str, ...], Field(strict=False)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import weakref
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from routerkit.config.rounds import Rounds
+from routerkit.config.ledger_watch import LedgerWatch
 from routerkit.config.watch import SWAPPING
-from routerkit.errors import StoreError
 from routerkit.experiment import Experiment
-from routerkit.record import Record, Report
 from routerkit.router import Router
 from routerkit.store import read_trial
 from routerkit.trial import settled
@@ -24,52 +21,24 @@ ALPHA: Final = 0.05
 """Probability of ever settling wrongly, as `routerkit experiment` has it by default."""
 
 
-class TrialWatch:
-    """Looks at the outcomes of a router's experiments. Give it to the Router as an observer, so that closing the router ends it.
+def trial_watch(folder: Path) -> LedgerWatch:
+    """What settles a router's experiments by their outcomes."""
+    otherwise = "experiments are not looked at and go on as they are"
+    return LedgerWatch("routerkit-trials", partial(_settle, folder), every_s=_EVERY_S, otherwise=otherwise)
 
-    All workers read the same ledger, so they settle the same, also after a restart. A ledger that cannot be read settles nothing.
-    """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._router: Callable[[], Router | None] = lambda: None
-        self._rounds = Rounds("routerkit-trials", self.look, every_s=_EVERY_S, is_due_at_once=True)
-        self._trouble = ""
+def _settle(folder: Path, router: Router) -> bool:
+    news = {pool: new for pool, old in router.state.experiments.items() if (new := _looked_at(folder, pool, old)) != old}
+    if news:
+        _put_in_force(router, news)
+    return bool(news)
 
-    def start(self, router: Router) -> None:
-        """Look after this router's experiments from now on."""
-        self._router = weakref.ref(router)
-        self._rounds.start(router)
 
-    def look(self) -> bool:
-        """Look once; whether anything was settled anew."""
-        router = self._router()
-        if router is None:
-            return False
-        try:
-            news = {pool: new for pool, old in router.state.experiments.items() if (new := self._looked_at(pool, old)) != old}
-        except StoreError as exc:
-            if str(exc) != self._trouble:
-                _log.warning("experiments are not looked at and go on as they are: %s", exc)
-            self._trouble = str(exc)
-            return False
-        self._trouble = ""
-        if news:
-            _put_in_force(router, news)
-        return bool(news)
-
-    def _looked_at(self, pool: str, experiment: Experiment) -> Experiment:
-        if experiment.settle_within is None:
-            return experiment
-        calls = read_trial(self._folder, pool, experiment.name)
-        return replace(experiment, ending=settled(calls, list(experiment.policies), alpha=ALPHA, epsilon=experiment.settle_within))
-
-    def observe(self, event: Record | Report) -> None:
-        """The ledger tells; single calls are of no interest here."""
-
-    def close(self) -> None:
-        """Look no more."""
-        self._rounds.end()
+def _looked_at(folder: Path, pool: str, experiment: Experiment) -> Experiment:
+    if experiment.settle_within is None:
+        return experiment
+    calls = read_trial(folder, pool, experiment.name)
+    return replace(experiment, ending=settled(calls, list(experiment.policies), alpha=ALPHA, epsilon=experiment.settle_within))
 
 
 def _put_in_force(router: Router, news: dict[str, Experiment]) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import ConfigDict, Field
 
 from routerkit.config.foreign import foreign_class
-from routerkit.config.problems import Problem, nearest
+from routerkit.config.problems import Problem
 from routerkit.config.section import Section
-from routerkit.errors import ConfigError
+from routerkit.errors import ConfigError, nearest
 from routerkit.judge import Judge
 from routerkit.validators import VALIDATORS, validator
 from routerkit.verifier import Verifier

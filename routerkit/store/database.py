@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -75,11 +74,6 @@ def open_writing(path: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
-
-
-def quoted(names: Sequence[str], prefix: str = "") -> str:
-    """Column list for SQL."""
-    return ", ".join(f'{prefix}"{n}"' for n in names)
 
 
 def tables_of(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from routerkit import Cell, Scorecard
 from routerkit.cli.online import drift, report
 from routerkit.config import parse
-from routerkit.config.learning import OnlineSection, ReportWatch
+from routerkit.config.learning import OnlineSection, report_watch
 from routerkit.errors import ConfigError, StoreError
 from routerkit.gateway.metrics import Metrics
 from routerkit.ledger import Ledger
@@ -98,10 +98,9 @@ def test_drift_of_an_empty_ledger_says_what_is_missing(tmp_path):
 def test_running_router_learns_from_the_ledger(folder, caplog):
     """At the next look it believes the reports, says that the cell drifted, and the cell is due for measuring."""
     router = make_router({"a": ScriptedProvider([make_reply()])}, scorecard=CARD)
-    watch = ReportWatch(folder, OnlineSection(every_s=3_600.0), now=lambda: datetime.now(UTC) + timedelta(minutes=1))
-    watch._router = lambda: router  # looks only when told to
+    watch = report_watch(folder, OnlineSection(), now=lambda: datetime.now(UTC) + timedelta(minutes=1))
     with caplog.at_level(logging.WARNING):
-        assert watch.look()
+        assert watch.look(router)
     assert "a drifted on explain: 0.00 over 40" in caplog.text
     assert "+40 reported; drift of success" in router.decide(make_request("explain this")).candidate("a").note
     assert [("a", "explain", "success")] == due_for_measuring(folder, CARD.revision)
@@ -118,10 +117,9 @@ def test_unreadable_ledger_changes_nothing_and_is_mentioned_once(tmp_path, caplo
     """What was learned stays."""
     (tmp_path / "routerkit.duckdb").write_text("no database")
     router = make_router({"a": ScriptedProvider([make_reply()])})
-    before, watch = router.experience, ReportWatch(tmp_path, OnlineSection(every_s=3_600.0))
-    watch._router = lambda: router
+    before, watch = router.experience, report_watch(tmp_path, OnlineSection())
     with caplog.at_level(logging.WARNING):
-        assert [False, False] == [watch.look() for _ in range(2)]
+        assert [False, False] == [watch.look(router) for _ in range(2)]
     assert before is router.experience
     assert 1 == caplog.text.count("reports are not looked at")
 

@@ -14,7 +14,7 @@ import pytest
 from routerkit import Decision, Policy, Pool, Record, Request, Router, RouterState, Usage
 from routerkit.confidence import mean_sequence
 from routerkit.config import parse, plan_state
-from routerkit.config.trial_watch import TrialWatch
+from routerkit.config.trial_watch import trial_watch
 from routerkit.errors import ConfigError
 from routerkit.experiment import Ending, Experiment, Ramp, unit_of
 from routerkit.ledger import Ledger
@@ -278,14 +278,13 @@ def test_running_router_settles_by_its_ledger_and_goes_on_settled(run: Run, tmp_
     path.write_text(SELF_ENDING)
     state = plan_state(parse(SELF_ENDING), tmp_path)
     live = Router(state, now=lambda: NOW)
-    watch = TrialWatch(tmp_path / "calls")
-    watch._router = lambda: live  # as `start` does, without its thread
+    watch = trial_watch(tmp_path / "calls")
     write_outcomes(tmp_path / "calls", live, range(150), good="canary")
-    assert (True, False) == (watch.look(), watch.look())
+    assert (True, False) == (watch.look(live), watch.look(live))
     decisions = [live.decide(ask(f"s{i}", model="coding")) for i in range(50)]
     assert {("canary", "best")} == {(d.arm.variant, d.policy) for d in decisions}
     write_outcomes(tmp_path / "calls", live, range(150, 400), good="nobody")
-    assert not watch.look()
+    assert not watch.look(live)
     _, out, _ = run("experiment")
     assert out.endswith("in force: control → canary; canary is within 0.02 of the best\n")
     assert "150 calls" in out

@@ -50,10 +50,6 @@ class Trial:
     why: str = ""
     """One line unless tests ran."""
 
-    def agrees_with(self, other: Trial) -> bool:
-        """Whether the same tests passed and failed."""
-        return (self.passed, self.failed) == (other.passed, other.failed)
-
 
 class Bench:
     """A sandbox with the way this project's tests are started."""
