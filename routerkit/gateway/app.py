@@ -14,6 +14,7 @@ from routerkit.gateway import chat, embeddings, openapi
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.browsers import check_local
+from routerkit.gateway.completions import COMPLETIONS
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Events, Format
 from routerkit.gateway.keys import Admission, Gate, Key, Scope
@@ -77,6 +78,7 @@ class Gateway:
         }
         self._work: Mapping[tuple[str, str], Work] = {
             ("POST", "/v1/chat/completions"): self._chat,
+            ("POST", "/v1/completions"): self._completions,
             ("POST", "/v1/responses"): self._responses,
             ("POST", "/v1/messages"): self._messages,
             ("POST", "/v1/embeddings"): self._embed,
@@ -149,6 +151,9 @@ class Gateway:
 
     async def _messages(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         await self._talk(exchange, key, data, MESSAGES)
+
+    async def _completions(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        await self._talk(exchange, key, data, COMPLETIONS)
 
     async def _responses(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         await self._talk(exchange, key, data, RESPONSES)

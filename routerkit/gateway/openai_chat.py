@@ -15,7 +15,8 @@ from routerkit.gateway.refusal import Refusal
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCallDelta, Usage
 
 _FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
-_DONE: Final = b"data: [DONE]\n\n"
+DONE: Final = b"data: [DONE]\n\n"
+"""The end mark of a stream."""
 
 
 def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
         "object": "chat.completion",
         "created": int(time.time()),
         "model": reply.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(reply.finish_reason)}],
-        "usage": _usage(reply.usage),
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish_of(reply.finish_reason)}],
+        "usage": usage_of(reply.usage),
     }
 
 
@@ -70,15 +71,15 @@ class ChatEvents:
         """The finish reason, usage if it was asked for, the record, the end mark; of a passed stream what it has not said yet."""
         if self._is_passed:
             told = self._told_usage() if self._usage.is_estimated else b""
-            return told + comment(self._last) + _DONE
+            return told + comment(self._last) + DONE
         self._head["model"] = self._last.model or self._head["model"]
-        return self._choice({}, _finish(self._finish)) + self._told_usage() + comment(self._last) + _DONE
+        return self._choice({}, finish_of(self._finish)) + self._told_usage() + comment(self._last) + DONE
 
     def _told_usage(self) -> bytes:
         if not self._with_usage:
             return b""
         head = self._head or _head(self._last.model)
-        return _event({**head, "choices": [], "usage": _usage(self._usage)})
+        return _event({**head, "choices": [], "usage": usage_of(self._usage)})
 
     def broken(self, refused: Refusal) -> bytes:
         """An error event; the missing end mark tells everybody else."""
@@ -92,7 +93,7 @@ def _head(model: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{os.urandom(12).hex()}", "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
 
 
-def _finish(reason: str) -> str:
+def finish_of(reason: str) -> str:
     """Why an answer ended, in a word of the format: clients may take no other."""
     return reason if reason in _FINISHES else "stop"
 
@@ -118,7 +119,8 @@ def _call(call: ToolCallDelta) -> dict[str, Any]:
     return {"index": call.index, **head, "function": function}
 
 
-def _usage(used: Usage) -> dict[str, Any]:
+def usage_of(used: Usage) -> dict[str, Any]:
+    """What was used, in the words of the format."""
     return {
         "prompt_tokens": used.input_tokens,
         "completion_tokens": used.output_tokens,

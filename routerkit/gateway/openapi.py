@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from routerkit.fair_queue import PRIORITIES
-from routerkit.gateway import anthropic, embeddings, responses, wire
+from routerkit.gateway import anthropic, completions, embeddings, responses, wire
 from routerkit.gateway.chat_shape import ROLES
 from routerkit.gateway.limits import Limits
 from routerkit.messages import TASK_KINDS
@@ -33,6 +33,7 @@ def document(limits: Limits) -> Schema:
         "security": [{}, {"bearer": []}, {"header": []}],
         "paths": {
             "/v1/chat/completions": {"post": _asked(_chat(limits), {"choices": {"type": "array", "minItems": 1}}, is_streamed=True)},
+            "/v1/completions": {"post": _asked(_completions(), {"choices": {"type": "array", "minItems": 1}}, is_streamed=True)},
             "/v1/responses": {"post": _asked(_responses(), {"output": {"type": "array"}}, is_streamed=True)},
             "/v1/messages": {"post": _asked(_messages(limits), {"content": {"type": "array"}}, is_streamed=True, error="AnthropicError")},
             "/v1/messages/count_tokens": {
@@ -71,6 +72,19 @@ def _chat(limits: Limits) -> Schema:
         "metadata": _hints(),
     }
     return _body({name: own.get(name, {}) for name in sorted(wire.KNOWN)}, required=("model", "messages"))
+
+
+def _completions() -> Schema:
+    prompt = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1, "maxItems": 1}]}
+    own: Mapping[str, Schema] = {
+        "model": _NAME,
+        "prompt": prompt,
+        "temperature": _NUMBER,
+        "max_tokens": _COUNT,
+        "stream": _FLAG,
+        "metadata": _hints(),
+    }
+    return _body({name: own.get(name, {}) for name in sorted(completions.KNOWN)}, required=("model", "prompt"))
 
 
 def _responses() -> Schema:
