@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -76,6 +77,11 @@ def test_revoked_and_expired_keys_stop_working(tmp_path):
         gate.check(exchange)
 
 
+def _run(path, statement):
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(statement)
+
+
 def test_first_key_closes_a_running_gateway_and_an_emptied_file_does_not_open_it(tmp_path):
     ticks, path = itertools.count(0, 10), tmp_path / "data" / "keys.sqlite"
     gate = Gate(path, clock=lambda: next(ticks))
@@ -87,7 +93,7 @@ def test_first_key_closes_a_running_gateway_and_an_emptied_file_does_not_open_it
     KeyStore(path).create("ci", Scope())
     with pytest.raises(Exception, match="no key was sent"):
         gate.check(nothing)
-    for empty in (sqlite3.connect(path).execute("DELETE FROM keys").connection.commit, path.unlink):
+    for empty in (lambda: _run(path, "DELETE FROM keys"), path.unlink):
         empty()
         with pytest.raises(Exception, match="no key was sent"):
             gate.check(nothing)
