@@ -11,7 +11,8 @@ import pytest
 
 from routerkit import Request
 from routerkit.ledger import Ledger
-from routerkit.store import CALLS, OUTPUTS, RUNS, SAMPLES, Row, SegmentWriter
+from routerkit.state.interface import Facts, Lost, Tried
+from routerkit.store import CALLS, OUTPUTS, RUNS, SAMPLES, Row, SegmentWriter, record_lost
 from routerkit.testing import ScriptedProvider, make_reply, make_router
 from tests.app.driving import prepare, show, titles
 
@@ -108,6 +109,15 @@ def test_calls_without_price_leave_the_spend_unknown(tmp_path, monkeypatch):
     shown = show("overview", tmp_path, monkeypatch)
     assert "unknown" == metrics(shown)["Spent"]
     assert "saved is unknown" in " ".join(c.value for c in shown.caption)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_call_lost_with_its_process_breaks_no_page(page, tmp_path, monkeypatch):
+    """How long it took and how it was decided nobody wrote down."""
+    at = datetime.now(UTC).isoformat()
+    facts = Facts("r1", at, at, "mini", "mini-1", "7", "coding", "planner", "", "", "cheapest", "")
+    record_lost(Lost(tmp_path, "17-ab", (Tried(facts, 2_000),)))
+    show(page, tmp_path, monkeypatch, record="r1")
 
 
 def call(record_id: str, **more: object) -> Row:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from routerkit.cli.ledger import find_folder, ledger_app
 from routerkit.errors import ConfigError, ProviderError, StoreError
 from routerkit.ledger import Ledger
-from routerkit.store import ingest, query
+from routerkit.state.interface import Facts, Lost, Tried
+from routerkit.store import ingest, query, record_lost
 from routerkit.testing import ScriptedProvider, make_reply, make_request, make_router
 
 BOOM = ProviderError("boom\x1b]0;owned", code="server", status=500)
@@ -73,6 +74,17 @@ def test_show_explains_one_call(folder):
     for part in ("pool=pool kind=explain policy=fallback picked=a", "tried a at", "server: boom", "tried b at", "worked tests passed"):
         assert part in shown
     assert "\x1b" not in shown
+
+
+def test_lost_call_shows_what_is_known_of_it(tmp_path):
+    """Its process was killed: how long it took and how it was decided nobody wrote down."""
+    at = "2026-11-27T12:00:00+00:00"
+    facts = Facts("r1", at, "2026-11-27T12:00:01+00:00", "mini", "mini-1", "7", "coding", "planner", "", "", "cheapest", "")
+    record_lost(Lost(tmp_path, "17-ab", (Tried(facts, 2_000),)))
+    shown = run("show", "r1", "--folder", tmp_path)
+    assert "r1  2026-11-27 12:00:00  lost on mini, $0.0020, unknown" in shown
+    assert "tried mini at 1.00 s for unknown: lost: the process ended before the call did" in shown
+    assert "lost" in run("--folder", tmp_path)
 
 
 def test_show_of_an_unknown_record_is_an_error(folder):
