@@ -50,6 +50,17 @@ def loads(text: bytes) -> Json:
     return value
 
 
+def is_text(data: bytes) -> bool:
+    """Whether bytes are UTF-8, which decoding into a structure checks only in the fields that it has."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _plain(value: object) -> Json:
     if isinstance(value, Mapping):
         return dict(value)

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from routerkit import fastjson
-from routerkit.gateway.limits import Limits, holds_more, is_deeper
+from routerkit.gateway.limits import Limits, announced_bytes, holds_more, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
@@ -131,8 +131,7 @@ def check_size(n_bytes: int, limits: Limits) -> None:
 
 def check_announced(headers: Mapping[str, str], limits: Limits) -> None:
     """Refuse a body that says it will be too large, as `check_size`, or comes in another form than it is."""
-    announced = headers.get("content-length", "0")
-    check_size(int(announced) if announced.isdigit() else 0, limits)
+    check_size(announced_bytes(headers) or 0, limits)
     for name, plain in _PLAIN:
         if (coding := headers.get(name, plain).lower()) != plain:
             raise bad(f"{name} is {coding[:40]!r}; send it plain", code="unsupported_encoding", status=415)

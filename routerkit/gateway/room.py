@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from routerkit.gateway.limits import Limits
+from routerkit.gateway.limits import Limits, announced_bytes
 from routerkit.gateway.refusal import Refusal
 
 _COPIES: Final = 5
@@ -109,8 +109,8 @@ def _group() -> str:
 
 def _announced(headers: Mapping[str, str], limits: Limits) -> int:
     """Bytes of a body; as many as it may have where it does not say."""
-    said = headers.get("content-length", "0")
-    return limits.body_bytes if "transfer-encoding" in headers or not said.isdigit() else min(int(said), limits.body_bytes)
+    said = announced_bytes(headers)
+    return limits.body_bytes if "transfer-encoding" in headers or said is None else min(said, limits.body_bytes)
 
 
 def _weight(body_bytes: int) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from routerkit import fastjson
 from routerkit.as_written import Written, WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers.as_read import corrected, is_counted, is_strict
@@ -147,9 +148,10 @@ class PassingDecoder(StreamDecoder):
 def plain_text(event: bytes) -> str | None:
     """Text of an event that says nothing else, as nearly all do; None for any other."""
     try:
-        return _PLAIN(event).choices[0].delta.content
+        text = _PLAIN(event).choices[0].delta.content
     except msgspec.MsgspecError:
         return None
+    return text if fastjson.is_text(event) else None
 
 
 class _Delta(msgspec.Struct, forbid_unknown_fields=True):

@@ -206,8 +206,9 @@ class Exchange:
             raise ValueError("bytes after the answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep one header."""
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """Keep one header; what comes after the body changes nothing any more."""
+        if not self.status:
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Learn how the body is framed and coded."""
@@ -216,7 +217,7 @@ class Exchange:
             self.headers = {}
             return
         self.status = status
-        has_length = "content-length" in self.headers or "transfer-encoding" in self.headers
+        has_length = "content-length" in self.headers or self.headers.get("transfer-encoding", "identity").lower() != "identity"
         self._is_eof_framed = not has_length and status not in _NO_BODY_STATUS
         coding = self.headers.get("content-encoding", "identity").strip().lower()
         if coding in CODINGS:

@@ -208,6 +208,6 @@ def _first_text(fields: Mapping[str, Json], *names: str) -> str:
 def _status_of(fields: Mapping[str, Json]) -> int | None:
     for name in ("status", "code", "status_code"):
         value = str(fields.get(name))
-        if len(value) == 3 and value.isdigit() and value[0] in "45":
+        if len(value) == 3 and value.isdecimal() and value[0] in "45":
             return int(value)
     return None

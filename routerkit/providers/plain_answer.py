@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from routerkit import fastjson
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Reply, Request, Usage
 from routerkit.providers.openai_usage import MAX_TOKENS
@@ -77,6 +78,8 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
     try:
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if not fastjson.is_text(body):
         return None
     choice, used = answer.choices[0], answer.usage
     text, finish = choice.message.content, choice.finish_reason

@@ -77,6 +77,8 @@ _NULL_CONTENT: Final = json.dumps(
     {"choices": [{"index": 0, "message": {"content": None}, "finish_reason": "stop"}], "usage": USAGE}
 ).encode()
 _HTML: Final = b"<html><body>Bad gateway</body></html>"
+_NO_TEXT: Final = WHOLE.replace(b'"model"', b'"vendor": "\xff\xfe", "model"')
+_NO_TEXT_EVENT: Final = FIRST.strip().removeprefix(b"data: ").replace(b'"model"', b'"vendor": "\xff\xfe", "model"')
 _LOST: Final = b'{"error":{"message":"overloaded","type":"overloaded_error"}}'
 
 ANSWERS: Final = [
@@ -175,6 +177,7 @@ ANSWERS: Final = [
     bad("end mark and nothing else", sized(b"[]"), chunked(DONE), "empty_answer", *_CUT),
     bad("an event that is no json", sized(WHOLE[:-1]), chunked(b"data: {oops\n\n", STREAM), *_CUT),
     good("json with nan", sized(WHOLE.replace(b'"m"', b"NaN")), chunked(FIRST.replace(b'"m"', b"NaN"), LAST, END, DONE)),
+    bad("no text in a field that nobody reads", sized(_NO_TEXT), chunked(b"data: " + _NO_TEXT_EVENT + b"\n\n", LAST, END, DONE), *_CUT),
     bad("nested beyond reason", sized(b"[" * 200_000), chunked(b"data: " + b"[" * 200_000 + b"\n\n"), *_CUT),
     bad(
         "gzip bomb",

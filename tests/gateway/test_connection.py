@@ -162,6 +162,13 @@ def test_coded_body_is_refused_by_its_name(served, header):
         assert b"send it plain" in read_until(sock, b"unsupported_encoding")
 
 
+def test_length_with_zeros_before_it_is_a_length(served):
+    """More digits than Python turns into a number."""
+    with dialled(served) as sock:
+        sock.sendall(asking(BODY).replace(b"content-length: ", b"content-length: " + b"0" * 5_000))
+        assert b" 200 OK" in read_until(sock, b"total_tokens")
+
+
 def test_large_body_in_the_same_piece_as_its_head_is_no_large_head(served):
     with dialled(served) as sock:
         sock.sendall(asking(json.dumps({**OK, "messages": [{"role": "user", "content": "x" * 150_000}]}).encode()))

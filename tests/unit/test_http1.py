@@ -39,9 +39,10 @@ class TestExchange:
         assert (200, True, True) == (exchange.status, exchange.is_complete, exchange.is_keep_alive)
         assert "link" not in exchange.headers
 
-    def test_end_of_connection_ends_only_a_body_without_length(self) -> None:
+    @pytest.mark.parametrize("header", [b"", b"Transfer-Encoding: Identity\r\n"])
+    def test_end_of_connection_ends_only_a_body_without_length(self, header: bytes) -> None:
         free, counted = Exchange(), Exchange()
-        free.feed(b"HTTP/1.1 200 OK\r\n\r\nhel")
+        free.feed(b"HTTP/1.1 200 OK\r\n" + header + b"\r\nhel")
         counted.feed(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel")
         assert (True, False) == (free.feed_eof(), counted.feed_eof())
         assert not free.is_keep_alive
@@ -51,6 +52,11 @@ class TestExchange:
         exchange = Exchange()
         exchange.feed(head + b"\r\ncontent-length: 0\r\n\r\n")
         assert (True, False) == (exchange.is_complete, exchange.is_keep_alive)
+
+    def test_headers_after_the_body_change_nothing(self) -> None:
+        exchange = Exchange()
+        read(exchange, b"HTTP/1.1 429 X\r\nretry-after: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nretry-after: 9\r\nx: y\r\n\r\n", 1000)
+        assert (True, "1", None) == (exchange.is_complete, exchange.headers["retry-after"], exchange.headers.get("x"))
 
     def test_bytes_after_the_body_are_ignored_and_end_the_reuse(self) -> None:
         exchange = Exchange()

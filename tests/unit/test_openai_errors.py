@@ -72,6 +72,7 @@ def said(**fields: Any) -> bytes:
         (503, b"null", "overloaded", "transient"),
         (504, b'"x"', "server", "transient"),
         (529, b"{", "overloaded", "transient"),
+        (500, said(code="4²³"), "server", "transient"),  # digits, but no number
     ],
 )
 def test_failure_is_named_by_status_and_body(status: int, body: bytes, code: str, kind: str) -> None:
