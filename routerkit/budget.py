@@ -80,9 +80,9 @@ class Subject(NamedTuple):
         """Of an attempt that begins now, or (None) of a check."""
         request, decision = self
         return Facts(
+            decision.at.timestamp(),
+            at.timestamp(),
             decision.id,
-            decision.at.isoformat(),
-            at.isoformat(),
             "" if target is None else target.name,
             "" if target is None else target.model,
             str(features.input_tokens),

@@ -24,7 +24,7 @@ class _Attempt(NamedTuple):
     number: int
     micros: int
     slots: tuple[int, ...]
-    facts: bytes
+    facts: Facts
 
 
 class Estate:
@@ -53,7 +53,7 @@ class Estate:
 
     def lost(self, holder: str) -> Lost | None:
         """The calls that never ended; None where there are none, or no ledger that should know of them."""
-        tried = tuple(Tried(Facts.unpack(a.facts), a.micros) for a in self._attempts if a.facts)
+        tried = tuple([Tried(a.facts, a.micros) for a in self._attempts if a.facts.record_id])
         return Lost(Path(os.fsdecode(self._ledger)), holder, tried) if tried and self._ledger else None
 
 
@@ -94,7 +94,8 @@ def left_behind(folder: Path) -> Sequence[Path]:
 def _attempts(pages: bytes) -> list[_Attempt]:
     found = []
     for at in range(ATTEMPTS_AT, len(pages), ATTEMPT_BYTES):
-        number, micros, *slots, size = HEAD.unpack_from(pages, at)
+        number, micros, *slots, called_at, began_at, size = HEAD.unpack_from(pages, at)
         if number:
-            found.append(_Attempt(number, micros, tuple(slots), pages[at + HEAD.size : at + HEAD.size + size]))
+            facts = Facts.unpack(called_at, began_at, pages[at + HEAD.size : at + HEAD.size + size])
+            found.append(_Attempt(number, micros, tuple(slots), facts))
     return found

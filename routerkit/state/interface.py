@@ -90,12 +90,12 @@ class Notice:
 
 
 class Facts(NamedTuple):
-    """Of an attempt, as its process notes them before anything is sent. Texts; empty = unknown or none."""
+    """Of an attempt, as its process notes them before anything is sent. Texts are empty where unknown or none."""
 
+    called_at: float
+    """Unix time; also the next."""
+    began_at: float
     record_id: str
-    called_at: str
-    """ISO 8601 with its offset; also the next."""
-    began_at: str
     target: str
     model: str
     input_tokens: str
@@ -107,14 +107,14 @@ class Facts(NamedTuple):
     session: str
 
     def pack(self) -> bytes:
-        """Bytes that `unpack` reads; what comes last is cut first, should they be too many."""
-        return "\0".join(self).encode("utf-8", "surrogatepass")
+        """Bytes of the texts; what comes last is cut first, should they be too many."""
+        return "\0".join(self[2:]).encode("utf-8", "surrogatepass")
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Facts:
+    def unpack(cls, called_at: float, began_at: float, packed: bytes) -> Facts:
         """The facts again, as far as they were kept."""
-        texts = packed.decode("utf-8", "replace").split("\0")
-        return cls(*(texts + [""] * len(cls._fields))[: len(cls._fields)])
+        texts = packed.decode("utf-8", "replace").split("\0") + [""] * len(cls._fields)
+        return cls(called_at, began_at, *texts[: len(cls._fields) - 2])
 
 
 class Tried(NamedTuple):

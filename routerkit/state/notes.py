@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from routerkit.errors import StateError
 from routerkit.state.estate import Estate, left_behind, opened, read_estate
 from routerkit.state.interface import Lost
 from routerkit.state.owed import OwedFile
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Notes:
@@ -65,3 +69,4 @@ class Notes:
             self._bury(lost)
         except OSError as exc:
             raise StateError(f"{lost.ledger}: {len(lost.tried)} attempts of a process that died cannot be recorded ({exc})") from exc
+        _log.warning("%d attempts that a process had under way when it died are recorded as lost", len(lost.tried))

@@ -28,8 +28,9 @@ SLOT: Final = Struct("=qqQQ16s")
 part of them, and whose account it is."""
 N_SLOTS: Final = 2_048
 """Accounts of one process at a time; what finds no room is unknown, and counts as spent in full."""
-HEAD: Final = Struct("=Qq8HH")
-"""Number of an attempt (0 = a free slot), its micro-dollars, up to eight slots of accounts (+ 1; 0 = none), bytes of its facts."""
+HEAD: Final = Struct("=Qq8HddH")
+"""Number of an attempt (0 = a free slot), its micro-dollars, up to eight slots of accounts (+ 1; 0 = none), when its call and it began,
+and bytes of texts, which follow."""
 ATTEMPT_BYTES: Final = 512
 N_ATTEMPTS: Final = 4_096
 """Attempts of calls under way in one process; when there are more, the whole file says no longer what is owed."""
@@ -38,6 +39,7 @@ _SUMS: Final = Struct("=qqQQ")
 _MICROS: Final = Struct("=q")
 _NUMBER: Final = Struct("=Q")
 _MOST_FACTS: Final = ATTEMPT_BYTES - HEAD.size
+_NOBODY: Final = [0] * 8
 _SLOTS_AT: Final = BOOT_BYTES + PLACE_BYTES
 ATTEMPTS_AT: Final = _SLOTS_AT + N_SLOTS * SLOT.size
 _BYTES: Final = ATTEMPTS_AT + N_ATTEMPTS * ATTEMPT_BYTES
@@ -86,14 +88,15 @@ class OwedFile:
 
     def begin(self, number: int, accounts: Sequence[Account], micros: int, facts: Facts | None) -> int:
         """As `Owed.begin`."""
-        if not self._free_attempts:
+        if not self._free_attempts or len(accounts) > len(_NOBODY):
             self._pages[:BOOT_BYTES] = b"\0" * BOOT_BYTES
             return -1
         slot = self._free_attempts.pop()
         at, packed = ATTEMPTS_AT + slot * ATTEMPT_BYTES, b"" if facts is None else facts.pack()[:_MOST_FACTS]
+        times = (0.0, 0.0) if facts is None else facts[:2]
         self._pages[at + HEAD.size : at + HEAD.size + len(packed)] = packed
         whose = [0 if found is None else found + 1 for found in map(self._slot, accounts)]
-        HEAD.pack_into(self._pages, at, number, micros, *(whose + [0] * 8)[:8], len(packed))
+        HEAD.pack_into(self._pages, at, number, micros, *(whose + _NOBODY)[:8], *times, len(packed))
         return slot
 
     def amend(self, slot: int, micros: int) -> None:

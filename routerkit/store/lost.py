@@ -31,7 +31,7 @@ def lost_row(tried: list[Tried]) -> Row:
     call, asked = tried[0].facts, [t for t in tried if t.facts.target]
     last = asked[-1].facts if asked else None
     return {
-        "called_at": datetime.fromisoformat(call.called_at).astimezone(UTC).replace(tzinfo=None).isoformat(),
+        "called_at": datetime.fromtimestamp(call.called_at, UTC).replace(tzinfo=None).isoformat(),
         "record_id": call.record_id,
         "pool": call.pool,
         "policy": call.policy or None,
@@ -57,7 +57,7 @@ def _attempt(tried: Tried) -> Json:
     return {
         "target": facts.target,
         "model": facts.model,
-        "offset_s": (datetime.fromisoformat(facts.began_at) - datetime.fromisoformat(facts.called_at)).total_seconds(),
+        "offset_s": round(facts.began_at - facts.called_at, 6),
         "latency_s": None,
         "usage": {"input_tokens": _tokens(tried), "output_tokens": 0, "is_estimated": True},
         "cost_usd": tried.micros / 1e6,

@@ -114,8 +114,8 @@ def test_calls_without_price_leave_the_spend_unknown(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_call_lost_with_its_process_breaks_no_page(page, tmp_path, monkeypatch):
     """How long it took and how it was decided nobody wrote down."""
-    at = datetime.now(UTC).isoformat()
-    facts = Facts("r1", at, at, "mini", "mini-1", "7", "coding", "planner", "", "", "cheapest", "")
+    at = datetime.now(UTC).timestamp()
+    facts = Facts(at, at, "r1", "mini", "mini-1", "7", "coding", "planner", "", "", "cheapest", "")
     record_lost(Lost(tmp_path, "17-ab", (Tried(facts, 2_000),)))
     show(page, tmp_path, monkeypatch, record="r1")
 

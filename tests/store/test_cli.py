@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -78,8 +79,8 @@ def test_show_explains_one_call(folder):
 
 def test_lost_call_shows_what_is_known_of_it(tmp_path):
     """Its process was killed: how long it took and how it was decided nobody wrote down."""
-    at = "2026-11-27T12:00:00+00:00"
-    facts = Facts("r1", at, "2026-11-27T12:00:01+00:00", "mini", "mini-1", "7", "coding", "planner", "", "", "cheapest", "")
+    at = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
+    facts = Facts(at, at + 1, "r1", "mini", "mini-1", "7", "coding", "planner", "", "", "cheapest", "")
     record_lost(Lost(tmp_path, "17-ab", (Tried(facts, 2_000),)))
     shown = run("show", "r1", "--folder", tmp_path)
     assert "r1  2026-11-27 12:00:00  lost on mini, $0.0020, unknown" in shown

@@ -12,7 +12,7 @@ from routerkit.state.interface import Account, Facts
 from routerkit.state.owed import OwedFile
 
 ONE, OTHER = Account("agent:planner", "2027-01-15"), Account("agent:plann", "er2027-01-15")
-FACTS = Facts("r1", "2027-01-15T00:00:00", "2027-01-15T00:00:01", "a", "m", "7", "pool", "planner", "", "", "p", "s" * 1_000)
+FACTS = Facts(1_800_000_000.25, 1_800_000_001.5, "r1", "a", "m", "7", "pool", "planner", "", "", "p", "s" * 1_000)
 
 
 @pytest.fixture
@@ -125,6 +125,11 @@ def test_more_attempts_than_there_is_room_for_make_all_unknown(path: Path, monke
     for slot in slots:
         file.amend(slot, 1)
         file.end(slot)
+    assert (None, None) == found(path)
+
+
+def test_more_accounts_than_an_attempt_can_name_make_all_unknown(path: Path) -> None:
+    OwedFile(path).begin(1, [ONE, *[Account(f"pool:{n}", ONE.day) for n in range(8)]], 50, None)
     assert (None, None) == found(path)
 
 
