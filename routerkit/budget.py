@@ -13,7 +13,7 @@ from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
 from routerkit.messages import Request
-from routerkit.state.interface import Facts, StateStore
+from routerkit.state.interface import UNKNOWN, Facts, StateStore
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
 
@@ -65,9 +65,11 @@ class Budgets:
         return Left(tightest / MICROS_PER_USD, whose(claim.name))
 
     def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
-        """Money for one call; None when no budget applies."""
+        """Money for one call; None when no budget applies, and nobody would know of the call if this process died."""
         claims = _claims(request, decision.pool, limits)
-        return Purse(self.leases, claims, decision.features, self._now, Subject(request, decision)) if claims else None
+        if not (claims or self.leases.store.records_lost):
+            return None
+        return Purse(self.leases, claims, decision.features, self._now, Subject(request, decision))
 
 
 class Subject(NamedTuple):
@@ -123,16 +125,16 @@ class Purse:
         """
         features = features or self._features
         usd = worst_usd(target, features)
-        if usd is None:
+        if usd is None and self._claims:
             text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
             return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
-        if not usd:
-            return None  # a model on this machine costs nothing, and answers also when the day's money is gone
+        # A model on this machine costs nothing, and answers also when the day's money is gone.
+        payers, most = (self._claims, micros(usd)) if usd and self._claims else ((), 0 if usd == 0 else UNKNOWN)
         at, subject = self._now(), self._subject
         facts = subject and (lambda: subject.facts(target, features, at))
-        found = self._leases.reserve(self._claims, micros(usd), _day(at), facts)
+        found = self._leases.reserve(payers, most, _day(at), facts)
         if isinstance(found, Shortage):
-            return _refused(target, usd, found)
+            return _refused(target, usd or 0.0, found)
         self._hold = found
         self._holds.append(found)
         return None

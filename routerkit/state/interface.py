@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class Standing(NamedTuple):
@@ -89,6 +89,10 @@ class Notice:
     why: str
 
 
+UNKNOWN: Final = -1
+"""Micro-dollars of an attempt under way that no account pays for."""
+
+
 class Facts(NamedTuple):
     """Of an attempt, as its process notes them before anything is sent. Texts are empty where unknown or none."""
 
@@ -122,7 +126,7 @@ class Tried(NamedTuple):
 
     facts: Facts
     micros: int
-    """What it cost or, while it was under way, may cost at most; micro-dollars."""
+    """What it cost or, while it was under way, may cost at most; micro-dollars, `UNKNOWN` = nobody knows."""
 
 
 class Lost(NamedTuple):
@@ -189,6 +193,8 @@ class StateStore(Protocol):
     """Whether other processes see the same."""
     may_be_away: bool
     """Whether it can be lost while this process lives, which then goes on alone."""
+    records_lost: bool
+    """Whether calls that a process has under way when it dies get their row."""
 
     def draw(self, account: Account, *, ask: int, least: int, limit: int, holder: str, until: float) -> Grant:
         """Lend `ask` micro-dollars, or what is left if that is at least `least`, so that spent + leased <= limit; else nothing.

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from routerkit.errors import StateError
@@ -59,11 +60,14 @@ class Leases:
         """Set money aside on all accounts, or on none.
 
         Args:
-            claims: Who pays.
+            claims: Who pays; nobody = the attempt is only noted.
             micros: What the attempt may cost at most.
             day: UTC day on which it begins.
             facts: Of the attempt, for its row should this process die; asked for where there is a place to note them.
         """
+        if not claims:
+            with suppress(StateError):  # a call that costs no budget anything need not wait for somebody to know of it
+                self._be_known()
         while True:
             with self._lock:
                 loans = [self._loan(claim, day) for claim in claims]
@@ -188,11 +192,11 @@ class Leases:
             self._saw(loan, grant.standing)
             return None if grant.micros or loan.idle >= micros else Shortage(loan.account.name, loan.left)
 
-    def _be_known(self, loan: Loan) -> None:
+    def _be_known(self, loan: Loan | None = None) -> None:
         """Note the account before anything is lent, or all of it would count as spent if this process died now."""
         with self._lock:
             self._owed = self._owed or self._store.owed(self._holder)
-            if not loan.leased:
+            if loan is not None and not loan.leased:
                 self._note(loan)
 
     def _lapse(self) -> None:

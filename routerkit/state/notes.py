@@ -27,6 +27,7 @@ class Notes:
             bury: Records the calls that a dead process had under way. Repeated should this process die, too; raises OSError.
         """
         self._folder, self._ledger, self._bury = folder, ledger, bury
+        self.records_lost = ledger is not None
 
     def begin(self, holder: str) -> OwedFile:
         """The file of a process that begins to borrow.

@@ -51,6 +51,7 @@ class RedisStore(StateStore):
             ConfigError: the URL cannot be understood.
         """
         self._now, self._clock, self._notes = now, clock, notes
+        self.records_lost = notes is not None and notes.records_lost
         self._place = _without_secrets(url)
         try:
             # No retries: a step whose answer was lost may have been taken, and must not be taken twice.

@@ -54,6 +54,7 @@ class SqliteStore(StateStore):
             ConfigError: it cannot be opened.
         """
         self._path, self._now, self._notes = path, now, notes or Notes(notes_beside(path))
+        self.records_lost = self._notes.records_lost
         self._lock = threading.Lock()
         self._trouble: str | None = None
         self._parents: list[sqlite3.Connection] = []

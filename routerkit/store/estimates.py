@@ -91,11 +91,12 @@ def set_prices(folder: Path, prices: Iterable[tuple[LoggedAttempts, Mapping[int,
 def _priced(call: LoggedAttempts, prices: Mapping[int, Price]) -> tuple[str, str, float | None, int, int, bool]:
     attempts = [_settled(attempt, prices[i]) if i in prices else attempt for i, attempt in enumerate(call.attempts)]
     used = [attempt["usage"] or {} for attempt in attempts]
-    more = [price.cost_usd - (call.attempts[i]["cost_usd"] or 0.0) for i, price in prices.items()]
+    before = sum(a["cost_usd"] or 0.0 for a in call.attempts) if call.cost_usd is None else call.cost_usd
+    more = sum(price.cost_usd - (call.attempts[i]["cost_usd"] or 0.0) for i, price in prices.items())
     return (
         call.record_id,
         json.dumps(attempts),
-        None if any(a["cost_usd"] is None for a in attempts) else round((call.cost_usd or 0.0) + sum(more), 12),
+        None if any(a["cost_usd"] is None for a in attempts) else round(before + more, 12),
         sum(u.get("input_tokens", 0) for u in used),
         sum(u.get("output_tokens", 0) for u in used),
         any(u.get("is_estimated", False) for u in used),

@@ -8,7 +8,7 @@ from typing import Final
 
 from routerkit import fastjson
 from routerkit.messages import Json
-from routerkit.state.interface import Lost, Tried
+from routerkit.state.interface import UNKNOWN, Lost, Tried
 from routerkit.store.schema import LOST, Row
 from routerkit.store.segment_file import write_segment
 
@@ -27,7 +27,10 @@ def record_lost(lost: Lost) -> None:
 
 
 def lost_row(tried: list[Tried]) -> Row:
-    """Row of table `calls` from what was noted of one call: it costs what its attempts did, or at most may have, and says so."""
+    """Row of table `calls` from what was noted of one call.
+
+    It costs what its attempts did or, as its budget says, may have at most; an unknown amount where there was none.
+    """
     call, asked = tried[0].facts, [t for t in tried if t.facts.target]
     last = asked[-1].facts if asked else None
     return {
@@ -47,7 +50,7 @@ def lost_row(tried: list[Tried]) -> Row:
         "input_tokens": sum(_tokens(t) for t in asked),
         "output_tokens": 0,
         "usage_estimated": True,
-        "cost_usd": sum(t.micros for t in tried) / 1e6,
+        "cost_usd": None if any(t.micros == UNKNOWN for t in tried) else sum(t.micros for t in tried) / 1e6,
         "attempts": [_attempt(t) for t in asked],
     }
 
@@ -60,7 +63,7 @@ def _attempt(tried: Tried) -> Json:
         "offset_s": round(facts.began_at - facts.called_at, 6),
         "latency_s": None,
         "usage": {"input_tokens": _tokens(tried), "output_tokens": 0, "is_estimated": True},
-        "cost_usd": tried.micros / 1e6,
+        "cost_usd": None if tried.micros == UNKNOWN else tried.micros / 1e6,
         "error": _WHY,
         "error_kind": "transient",
         "error_code": "lost",

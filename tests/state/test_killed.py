@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from routerkit.budget import Purse, Subject
+from routerkit.budget import Budgets, Purse, Subject
 from routerkit.errors import StateError
+from routerkit.router_state import RouterState
 from routerkit.state.estate import opened, read_estate
 from routerkit.state.interface import Account, Lost, StateStore
 from routerkit.state.leases import Claim, Leases
@@ -223,6 +225,32 @@ def test_call_of_a_dead_process_gets_its_row_once(opened_again, ledger):
     assert ("record1", "lost", "lost", "dear", 2) == tuple(row[c] for c in ("record_id", "status", "error_code", "target", "n_attempts"))
     assert (NOW.replace(tzinfo=None), "planner", True) == (row["called_at"], row["agent"], row["usage_estimated"])
     assert (113_000, 113_000) == (round(row["cost_usd"] * 1e6), heir.standing(PLANNER, "").spent)
+
+
+@pytest.mark.parametrize(("usd", "last_usd", "sum_usd"), [(1_000.0, None, None), (None, None, None), (0.0, 0.0, 0.002)])
+def test_call_that_no_budget_pays_for_gets_its_row_at_unknown_cost(opened_again, ledger, usd, last_usd, sum_usd):
+    """What it may have cost at most would be a guess, and a dear one. The attempt that had ended is known."""
+    leases = Leases(opened_again(ledger=ledger), now=Hands())
+    request = make_request("x" * 35)
+    decision = replace(make_router({"a": ScriptedProvider([])}).decide(request), id="record1", at=NOW)
+    purse = Purse(leases, (), decision.features, lambda: NOW, Subject(request, decision))
+    assert purse.reserve(DEAR) is None
+    purse.settle(0.002)
+    assert purse.reserve(make_target("last", usd=usd)) is None
+    leases._owed.leave()
+    opened_again(bury=record_lost).lapse(UNIX)
+    (row,) = query(ledger, "FROM calls").as_dicts()
+    assert (2, "last", sum_usd) == (row["n_attempts"], row["target"], row["cost_usd"])
+    assert [0.002, last_usd] == [a["cost_usd"] for a in json.loads(row["attempts"])]
+
+
+@pytest.mark.parametrize(("has_ledger", "is_noted"), [(True, True), (False, False)])
+def test_calls_without_a_budget_are_noted_where_somebody_would_record_them(tmp_path, has_ledger, is_noted):
+    store = in_file(tmp_path, ledger=tmp_path / "led" if has_ledger else None)
+    limits = RouterState({}, {}, {})
+    request = make_request()
+    purse = Budgets(lambda: NOW, store).purse(request, make_router({"a": ScriptedProvider([])}).decide(request), limits)
+    assert is_noted == (purse is not None)
 
 
 def test_row_that_was_written_before_the_end_stays_the_only_one(opened_again, ledger):
