@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -150,6 +151,7 @@ class SuiteFile:
         return replace(self, stops=new)
 
 
+_NAME: Final = re.compile(r"\w[\w.-]*")
 _SECTIONS: Final = {"suite": SuiteSection, "stops": StopsSection, "publish": PublishSection, "regression": RegressionSection}
 
 
@@ -214,6 +216,8 @@ def _check(found: SuiteFile) -> None:
         EvalError: names the first one.
     """
     s, p, r, where = found.suite, found.publish, found.regression, found.path
+    if not _NAME.fullmatch(s.name):
+        raise EvalError(f"{where}: [suite] name is {s.name!r}; reports are named by it, so write letters, digits, '-', '_' and '.' only")
     if unknown := [kind for kind in s.kinds if kind not in TASK_KINDS]:
         raise EvalError(f"{where}: [suite] kinds has {unknown[0]!r}; it must be of {', '.join(TASK_KINDS)}")
     if s.solver not in SOLVERS:

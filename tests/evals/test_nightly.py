@@ -220,6 +220,7 @@ def test_dry_run_says_what_it_would_cost_and_does_nothing(
         ('[suite]\nkinds = ["bugs"]', "[suite] kinds has 'bugs'; it must be of "),
         ('[suite]\nsources = "own"', "[suite] sources is 'own'; it must be a list of texts"),
         ("[suite]\nanchors = -1", "[suite] anchors is too small; the least is 0"),
+        ('[suite]\nname = "../x"', "[suite] name is '../x'; reports are named by it"),
         ("[suite]\nanchors = 0\nfresh = 0", "anchors and fresh are both 0"),
         ("[stops]\nbudget_usd = -1", "is no limit"),
         ('[stops]\nbudget_usd = "5"', "[stops] budget_usd is '5'; it must be a number"),
