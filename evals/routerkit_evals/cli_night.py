@@ -64,7 +64,7 @@ def run_night(
         plan_night(router, file, folder, scorecard=scorecard_path(config), ledger=ledger, night=_date(label), is_unsafe=is_unsafe) as plan,
     ):
         print(f"night of {plan.night.isoformat()}: {len(plan.suite.tasks)} tasks, {len(plan.suite.targets)} targets", file=sys.stderr)
-        print_preflight(plan.suite, to_json=as_json and is_dry, due=plan.due)
+        print_preflight(plan.suite, is_dry=is_dry, as_json=as_json, due=plan.due)
         if is_dry:
             return
         with showing() as show:

@@ -7,30 +7,38 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from routerkit_evals.cli_shared import OTHER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from routerkit.store import Due
+    from routerkit_evals.preflight import Preflight
     from routerkit_evals.suite import Suite
 
 
-def print_preflight(suite: Suite, *, to_json: bool, due: Sequence[Due] = ()) -> None:
-    """What will be asked and what that costs, as lines on standard error or as JSON."""
+def print_preflight(suite: Suite, *, is_dry: bool, as_json: bool, due: Sequence[Due] = ()) -> None:
+    """What will be asked and what that costs: all that a dry run prints, as lines or as JSON; else lines on standard error."""
+    preflight = suite.preflight()
+    if is_dry and as_json:
+        print(json.dumps(_facts(preflight, due), indent=2))
+    else:
+        print("\n".join(_lines(suite, preflight, due)), file=sys.stdout if is_dry else sys.stderr)
+
+
+def _lines(suite: Suite, preflight: Preflight, due: Sequence[Due]) -> Iterator[str]:
     from routerkit_evals.due import due_lines
 
-    preflight = suite.preflight()
-    if not to_json:
-        print("\n".join(preflight.lines()), file=sys.stderr)
-        for line in due_lines(due):
-            print(f"  asked first: {line}", file=sys.stderr)
-        if suite.options.allocate != "uniform":
-            print("  that is the most: targets that fall behind are asked less", file=sys.stderr)
-        return
+    yield from preflight.lines()
+    yield from (f"  asked first: {line}" for line in due_lines(due))
+    if suite.options.allocate != "uniform":
+        yield "  that is the most: targets that fall behind are asked less"
+
+
+def _facts(preflight: Preflight, due: Sequence[Due]) -> dict[str, object]:
     interval = preflight.interval
-    body = {
+    return {
         "n_calls": preflight.n_calls,
         "n_known": preflight.n_known,
         "cost_usd": preflight.cost_usd,
@@ -40,7 +48,6 @@ def print_preflight(suite: Suite, *, to_json: bool, due: Sequence[Due] = ()) -> 
         "due_for_measuring": [cell._asdict() for cell in due],
         "targets": [{"target": f.target, "n_calls": f.n_calls, "cost_usd": f.cost_usd, "n_known": f.n_known} for f in preflight.forecasts],
     }
-    print(json.dumps(body, indent=2))
 
 
 def print_invalid(suite: Suite) -> None:

@@ -101,7 +101,7 @@ def _run_tasks(config: Path, pool: str, tasks: str, data: Path | None, options: 
 
     folder = data_folder(config, data)
     with routerkit.load(config) as router, open_suite(router, pool, tasks, folder=folder, options=options) as suite:
-        print_preflight(suite, to_json=as_json and is_dry)
+        print_preflight(suite, is_dry=is_dry, as_json=as_json)
         if is_dry:
             return
         with only_run(folder), showing() as show:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from io import TextIOWrapper
 from typing import Final
 
 from routerkit.errors import RouterKitError
@@ -17,6 +18,8 @@ def main() -> None:
     # Typer takes 80 ms; `python -c "import routerkit.cli"` in a test or a completion script should not pay for it.
     from routerkit.cli.app import app
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no "∞" gets "?", as stderr has it by itself
     try:
         app()
     except RouterKitError as exc:
@@ -29,8 +32,9 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except OSError as exc:
-        if exc.errno not in _NO_ROOM:
-            raise
+        if exc.errno not in _NO_ROOM and exc.filename is None:
+            raise  # no fault of a file or of its rights
         where = f"{exc.filename}: " if exc.filename else ""
-        print(f"routerkit: {where}{exc.strerror}; free the disk, then run the same command again", file=sys.stderr)
+        remedy = "free the disk, then run the same command again" if exc.errno in _NO_ROOM else "correct the path, or what you may do there"
+        print(f"routerkit: {where}{exc.strerror}; {remedy}", file=sys.stderr)
         sys.exit(2)

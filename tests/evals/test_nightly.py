@@ -303,7 +303,7 @@ def test_night_asks_first_where_production_drifted_and_the_same_night_again_keep
     raise_alarms(project / "data", [drifted], card, now=datetime(2026, 11, 25, tzinfo=UTC))
     capsys.readouterr()
     assert 0 == night(monkeypatch, "2026-11-25", "--dry-run")
-    assert "asked first: cheap on explain drifted in production (success)" in capsys.readouterr().err
+    assert "asked first: cheap on explain drifted in production (success)" in capsys.readouterr().out
     n_paid = len(paid(project))
     assert 0 == night(monkeypatch, "2026-11-25", "--json")
     found = json.loads(capsys.readouterr().out)

@@ -186,6 +186,31 @@ def test_full_disk_is_one_line_and_code_2(run: Run, monkeypatch: pytest.MonkeyPa
     assert (2, "", "routerkit: tasks.jsonl.journal: No space left on device; free the disk, then run the same command again\n") == run()
 
 
+def test_path_that_may_not_be_used_is_one_line_and_other_faults_are_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "data/hot")
+
+    def lost() -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(cli_app, "app", forbidden)
+    assert (2, "", "routerkit: data/hot: Permission denied; correct the path, or what you may do there\n") == run()
+    monkeypatch.setattr(cli_app, "app", lost)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        run()
+
+
+def test_terminal_without_a_letter_gets_a_question_mark(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    with (tmp_path / "routerkit.toml").open("a") as config:
+        config.write('[[rules]]\nname = "∞"\nwhen = { kind = "explain" }\nprefer = ["a"]\n')
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    assert 0 == run("explain", "hi", "--kind", "explain")[0]
+    shown.seek(0)
+    assert "rule='?'" in shown.read()
+
+
 def test_reader_that_leaves_early_causes_no_noise(tmp_path: Path) -> None:
     write_config(tmp_path, "http://127.0.0.1:9/v1", *(f"m{i}" for i in range(400)))
     command = f"{sys.executable} -c 'from routerkit.cli import main; main()' explain hi --json | head -c 10"
