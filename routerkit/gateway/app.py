@@ -143,8 +143,7 @@ class Gateway:
     async def _refuse(self, exchange: Exchange, refused: Refusal) -> None:
         self._metrics.refused(refused.status)
         if not exchange.is_started:
-            body = refused.anthropic_body() if exchange.path.startswith("/v1/messages") else refused.body()
-            await exchange.answer(refused.status, encode(body), refused.headers())
+            await exchange.answer(refused.status, encode(refused.body_at(exchange.path)), refused.headers())
 
     async def _chat(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         await self._talk(exchange, key, data, CHAT)

@@ -28,10 +28,7 @@ _HEAD_S: Final = 10.0
 """Longest wait for the rest of a head: callers that send it byte by byte would otherwise hold connections for nothing (Slowloris)."""
 _STALL_S: Final = 30.0
 """Longest wait for a caller to read on, while its answer's upstream is held open and paid for."""
-_NO_HTTP: Final = whole_answer(
-    bad(f"this is no request of HTTP/1.1, or its head is larger than {_MAX_HEAD_BYTES // 1024} KiB", code="invalid_http")
-)
-
+_NO_HTTP: Final = f"this is no request of HTTP/1.1, or its head is larger than {_MAX_HEAD_BYTES // 1024} KiB"
 _OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
@@ -271,7 +268,7 @@ class Connection(asyncio.Protocol):
         if self._reading is not None:
             self._reading.break_off()
         if self._task is None:
-            self.send(_NO_HTTP)
+            self.send(whole_answer(bad(_NO_HTTP, code="invalid_http"), self._url.decode("latin-1")))
             self._transport.write_eof()  # a socket closed with bytes unread would take the answer back
 
     def _decline(self, rest: bytes) -> None:

@@ -138,8 +138,8 @@ class HttpExchange:
         self._connection.send(data)
 
 
-def whole_answer(refused: Refusal) -> bytes:
+def whole_answer(refused: Refusal, path: str) -> bytes:
     """Bytes of an answer after which the connection closes."""
-    body = encode(refused.body())
+    body = encode(refused.body_at(path))
     lines = b"".join([b"%b: %b\r\n" % pair for pair in complete_headers(refused.headers(), len(body))])
     return b"%b%bconnection: close\r\n\r\n%b" % (_LINES[refused.status], lines, body)

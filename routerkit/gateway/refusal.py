@@ -83,6 +83,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         kind = _ANTHROPIC_TYPES.get(self.status, "invalid_request_error" if self._is_theirs else "api_error")
         return {"type": "error", "error": {"type": kind, "message": str(self)}}
 
+    def body_at(self, path: str) -> dict[str, Json]:
+        """In the shape of the format that is spoken there."""
+        return self.anthropic_body() if path.startswith("/v1/messages") else self.body()
+
     def headers(self) -> list[tuple[bytes, bytes]]:
         """What tells a client's own retries when to stop: we have tried every target already."""
         found = [(b"x-should-retry", b"true" if self.again else b"false")]

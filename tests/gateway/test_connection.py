@@ -150,6 +150,14 @@ def test_what_is_no_http_is_refused_in_a_body_that_clients_read_and_closed(serve
     assert (hits, "") == (served.first.hits, caplog.text)
 
 
+def test_what_is_no_http_is_refused_in_the_format_of_its_path(served):
+    with dialled(served) as sock:
+        sock.sendall(asking(BODY, b"content-length: 3").replace(b"/v1/chat/completions", b"/v1/messages"))
+        head, _, body = read_all(sock).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert ("error", "invalid_request_error") == (json.loads(body)["type"], json.loads(body)["error"]["type"])
+
+
 @pytest.mark.parametrize("header", [b"content-encoding: gzip", b"content-encoding: zstd", b"transfer-encoding: gzip, chunked"])
 def test_coded_body_is_refused_by_its_name(served, header):
     sent = (
