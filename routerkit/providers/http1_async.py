@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from routerkit.errors import ProviderError
 from routerkit.providers.dial import dial
 from routerkit.providers.http1 import Exchange, Origin
-from routerkit.providers.reuse import IDLE_S, cut, is_stale, tls_context, unreachable
+from routerkit.providers.reuse import IDLE_S, cut, tls_context, unreachable
 from routerkit.providers.timers import Timers, Watch
 
 if TYPE_CHECKING:
@@ -216,18 +216,8 @@ class Connections:
         self._guard: AsyncGenerator[None, None] | None = None
 
     async def open(self, request: bytes, watch: Watch) -> Connection:
-        """Send a request; return with the head of its answer.
-
-        A kept connection that the peer had closed meanwhile is replaced once; nothing else is ever sent twice.
-        """
-        connection = self._take()
-        if connection is not None:
-            try:
-                return await _asked(connection, request, watch)
-            except ProviderError as exc:
-                if not is_stale(exc, self._clock() - connection.idle_at):
-                    raise
-        return await _asked(await self._connect(watch), request, watch)
+        """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
+        return await _asked(self._take() or await self._connect(watch), request, watch)
 
     def _take(self) -> Connection | None:
         while self._idle:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from routerkit.errors import ProviderError
 from routerkit.providers.http1 import Exchange, Origin
 from routerkit.providers.reach import check_reach, is_literal
-from routerkit.providers.reuse import IDLE_S, RECV_BYTES, cut, is_stale, tls_context, unreachable
+from routerkit.providers.reuse import IDLE_S, RECV_BYTES, cut, tls_context, unreachable
 from routerkit.providers.timers import Watch
 
 if TYPE_CHECKING:
@@ -143,18 +143,8 @@ class Connections:
         self._tls: ssl.SSLContext | None = None
 
     def open(self, request: bytes, watch: Watch) -> Connection:
-        """Send a request; return with the head of its answer.
-
-        A kept connection that the peer had closed meanwhile is replaced once; nothing else is ever sent twice.
-        """
-        connection = self._take()
-        if connection is not None:
-            try:
-                return _asked(connection, request, watch)
-            except ProviderError as exc:
-                if not is_stale(exc, self._clock() - connection.idle_at):
-                    raise
-        return _asked(Connection(self, self._connect(watch)), request, watch)
+        """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
+        return _asked(self._take() or Connection(self, self._connect(watch)), request, watch)
 
     def _take(self) -> Connection | None:
         if self._pid != os.getpid():  # after a fork the sockets belong to the parent

@@ -12,19 +12,8 @@ if TYPE_CHECKING:
 
 IDLE_S: Final = 60.0
 """How long an idle connection is kept. Servers close theirs after 5 (uvicorn) to 400 s (Cloudflare); we notice when they do."""
-STALE_AFTER_S: Final = 1.0
-"""A connection idle for less cannot have met a server's idle timeout, so its loss is a failure of the server, not staleness."""
 RECV_BYTES: Final = 256 * 1024
 """Most bytes taken from a socket at once."""
-
-
-def is_stale(failure: ProviderError, idle_s: float) -> bool:
-    """Whether a reused connection failed only because the peer had given it up while it was idle.
-
-    Then the request was not processed and is sent again on a new connection, once. Within `STALE_AFTER_S` the peer may as well have
-    read the request and died of it, and sending it again is the caller's decision.
-    """
-    return failure.code == "connect" and idle_s >= STALE_AFTER_S
 
 
 def cut(where: str, exchange: Exchange, exc: BaseException | None) -> ProviderError:
