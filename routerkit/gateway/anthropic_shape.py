@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.gateway.shape import Misfit, S, fitted
@@ -17,7 +17,7 @@ _Name = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 
 
-class _Text(Struct, gc=False):
+class _Text(Struct, gc=False, tag="text"):
     text: str
 
 
@@ -28,32 +28,47 @@ class _Kind(Struct, gc=False):
     url: str | None = None
 
 
-class _Media(Struct, gc=False):
+class _Image(Struct, gc=False, tag="image"):
     source: _Kind
 
 
-class _Use(Struct, gc=False):
+class _Document(Struct, gc=False, tag="document"):
+    source: _Kind
+    title: str | None = None
+
+
+class _Use(Struct, gc=False, tag="tool_use"):
     id: str
     name: str
     input: _Object
 
 
-class _Result(Struct, gc=False):
+class _Result(Struct, gc=False, tag="tool_result"):
     tool_use_id: str
+    content: str | list[Any] | None = None
     is_error: bool | None = None
 
 
-class _Thought(Struct, gc=False):
+class _Thought(Struct, gc=False, tag="thinking"):
     thinking: str
 
 
 _BLOCKS: Final[Mapping[str, type[Struct]]] = {
     "text": _Text,
-    "image": _Media,
+    "image": _Image,
+    "document": _Document,
     "tool_use": _Use,
     "tool_result": _Result,
     "thinking": _Thought,
 }
+
+
+_Block = _Text | _Image | _Document | _Use | _Result | _Thought
+
+
+class _Turn(Struct, gc=False):
+    role: Literal["user", "assistant", "system"]
+    content: str | list[_Block]
 
 
 class _Tool(Struct, gc=False):
@@ -100,12 +115,35 @@ def check(body: Mapping[str, Json]) -> None:
         _check_blocks(system, "system", set())
     if not isinstance(messages, list):
         raise bad("messages: missing; it must be a list of messages", param="messages")
-    used: set[str] = set()
-    for number, message in enumerate(messages):
-        _check_message(message, f"messages.{number}", used)
+    if not _is_usual(messages):
+        used: set[str] = set()
+        for number, message in enumerate(messages):
+            _check_message(message, f"messages.{number}", used)
     for number, tool in enumerate(settings.tools or ()):
         if tool.get("type") in (None, "custom"):
             _checked(tool, _Tool, f"tools.{number}")
+
+
+def _is_usual(messages: Sequence[Json]) -> bool:
+    """Whether all of it is well-formed and of known kinds, as nearly always; told far sooner than the place of a mistake is found."""
+    used: set[str] = set()
+    try:
+        return all(_refer(turn.content, used) for turn in convert(messages, list[_Turn]) if isinstance(turn.content, list))
+    except ValidationError:
+        return False
+
+
+def _refer(blocks: list[_Block], used: set[str]) -> bool:
+    """Whether results have a use before them; raises ValidationError if their insides are no blocks."""
+    for block in blocks:
+        if isinstance(block, _Use):
+            used.add(block.id)
+        elif isinstance(block, _Result):
+            if block.tool_use_id not in used:
+                return False
+            if isinstance(block.content, list):
+                convert(block.content, list[_Block])
+    return True
 
 
 def _check_message(message: Json, at: str, used: set[str]) -> None:
@@ -125,19 +163,19 @@ def _check_blocks(content: Json, at: str, used: set[str]) -> None:
         if not isinstance(kind, str):
             raise bad(f"{at}.{number}: must be an object with a type", param=f"{at}.{number}")
         if kind in _BLOCKS:
-            _check_use(_checked(block, _BLOCKS[kind], f"{at}.{number}"), block, f"{at}.{number}", used)
+            _check_use(_checked(block, _BLOCKS[kind], f"{at}.{number}"), f"{at}.{number}", used)
 
 
-def _check_use(told: Struct, block: Json, at: str, used: set[str]) -> None:
+def _check_use(told: Struct, at: str, used: set[str]) -> None:
     """Look at what belongs to a tool's use: results have one before them, and their insides are blocks, too."""
     if isinstance(told, _Use):
         used.add(told.id)
-    if not isinstance(told, _Result) or not isinstance(block, dict):
+    if not isinstance(told, _Result):
         return
     if told.tool_use_id not in used:
         raise _refused(f"{at}.tool_use_id", f"{told.tool_use_id[:80]!r}, which no tool_use before it has as its id")
-    if not isinstance(inner := block.get("content"), str | None):
-        _check_blocks(inner, f"{at}.content", used)
+    if isinstance(told.content, list):
+        _check_blocks(told.content, f"{at}.content", used)
 
 
 def _checked(value: Json, shape: type[S], at: str) -> S:

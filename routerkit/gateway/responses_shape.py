@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError, convert
 
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.gateway.shape import Misfit, S, fitted
@@ -23,23 +23,31 @@ class _Text(Struct, gc=False):
     text: str
 
 
-class _Refused(Struct, gc=False):
+class _InputText(_Text, gc=False, tag="input_text"):
+    pass
+
+
+class _OutputText(_Text, gc=False, tag="output_text"):
+    pass
+
+
+class _Refused(Struct, gc=False, tag="refusal"):
     refusal: str
 
 
-class _Image(Struct, gc=False):
+class _Image(Struct, gc=False, tag="input_image"):
     image_url: str | None = None
     detail: str | None = None
 
 
-class _File(Struct, gc=False):
+class _File(Struct, gc=False, tag="input_file"):
     file_data: str | None = None
     filename: str | None = None
 
 
 _PARTS: Final[Mapping[str, type[Struct]]] = {
-    "input_text": _Text,
-    "output_text": _Text,
+    "input_text": _InputText,
+    "output_text": _OutputText,
     "text": _Text,
     "refusal": _Refused,
     "input_image": _Image,
@@ -47,28 +55,50 @@ _PARTS: Final[Mapping[str, type[Struct]]] = {
 }
 
 
-class _Call(Struct, gc=False):
+_Part = _InputText | _OutputText | _Refused | _Image | _File
+
+
+class _Call(Struct, gc=False, tag="function_call"):
     call_id: str
     name: str
     arguments: str
 
 
-class _Custom(Struct, gc=False):
+class _Custom(Struct, gc=False, tag="custom_tool_call"):
     call_id: str
     name: str
     input: str
 
 
-class _Output(Struct, gc=False):
+class _Output(Struct, gc=False, tag="function_call_output"):
     call_id: str
+    output: str | list[Any]
+
+
+class _CustomOutput(_Output, gc=False, tag="custom_tool_call_output"):
+    pass
+
+
+class _Easy(Struct, gc=False):
+    role: Literal["user", "assistant", "system", "developer"]
+    content: str | list[_Part]
+
+
+class _Message(_Easy, gc=False, tag="message"):
+    pass
+
+
+class _Reasoning(Struct, gc=False, tag="reasoning"):
+    pass
 
 
 _ITEMS: Final[Mapping[str, type[Struct]]] = {
     "function_call": _Call,
     "custom_tool_call": _Custom,
     "function_call_output": _Output,
-    "custom_tool_call_output": _Output,
+    "custom_tool_call_output": _CustomOutput,
 }
+_Item = _Message | _Reasoning | _Call | _Custom | _Output | _CustomOutput
 
 
 class _Function(Struct, gc=False):
@@ -146,6 +176,8 @@ def is_reference(item: Mapping[str, Json]) -> bool:
 def _check_items(items: Json) -> None:
     if not isinstance(items, list):
         raise bad("input is missing; it must be a text or a list of items", param="input")
+    if _is_usual(items):
+        return
     called: set[str] = set()
     for number, item in enumerate(items):
         at = f"input[{number}]"
@@ -157,6 +189,21 @@ def _check_items(items: Json) -> None:
             _check_message(item, at)
         else:
             _check_call(item, at, called)
+
+
+def _is_usual(items: Sequence[Json]) -> bool:
+    """Whether all of it is well-formed and of known kinds, as an agent's; told far sooner than the place of a mistake is found."""
+    called: set[str] = set()
+    try:
+        convert([item for item in items if isinstance(item, dict) and "type" not in item], list[_Easy])
+        for item in convert([item for item in items if not isinstance(item, dict) or "type" in item], list[_Item]):
+            if isinstance(item, _Call | _Custom):
+                called.add(item.call_id)
+            elif isinstance(item, _Output) and (item.call_id not in called or isinstance(item.output, list)):
+                return False
+    except ValidationError:
+        return False
+    return True
 
 
 def _check_message(item: Mapping[str, Json], at: str) -> None:
@@ -179,8 +226,8 @@ def _check_call(item: Mapping[str, Json], at: str, called: set[str]) -> None:
     elif isinstance(told, _Output):
         if told.call_id not in called:
             raise _refused(f"{at}.call_id", f"{told.call_id[:80]!r}, which no call before it has")
-        if not isinstance(output := item.get("output"), str):
-            _check_parts(output, f"{at}.output")
+        if isinstance(told.output, list):
+            _check_parts(told.output, f"{at}.output")
 
 
 def _check_parts(content: Json, at: str) -> None:

@@ -22,6 +22,8 @@ _MEMORY_SHARE: Final = 0.5
 """The rest is for the interpreter, answers, the ledger, and whoever else is on the machine."""
 _SOCKETS: Final = 2
 """Of a request: its caller's and its provider's."""
+_MANY_FILES: Final = 10_240
+"""Where a system says that there is no limit: macOS allows no more nevertheless."""
 _AGAIN_S: Final = 1.0
 
 
@@ -84,9 +86,11 @@ def fitting_room(n_processes: int = 1) -> Room:
 
 def raise_file_limit() -> None:
     """Allow this process as many sockets as it may allow itself; shells give 1,024 to programs that know no better."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with suppress(ValueError, OSError):  # some systems say that there is no limit, and have one
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # then it stays as it is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _memory_limits() -> Iterator[int]:
