@@ -19,7 +19,7 @@ from routerkit.gateway.refusal import bad
 _MAX_HEAD_BYTES: Final = 64 * 1024
 """Largest request line and headers together."""
 _MAX_AHEAD_BYTES: Final = 256 * 1024
-"""How much of a body is read before anybody asks for it, so that callers without a key cannot fill our memory."""
+"""How much is read of bodies that nobody has asked for yet, so that callers cannot fill our memory."""
 _MAX_QUEUED: Final = 8
 """Requests of one connection that wait for their turn before no more are read."""
 _KEEP_ALIVE_S: Final = 65.0
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
             self._head_at = asyncio.get_running_loop().time()
         if self._n_head > _MAX_HEAD_BYTES and self._reading is None and self._task is None:
             self._refuse_all()
-        elif len(self._queue) > _MAX_QUEUED:
+        elif self._queue and (len(self._queue) > _MAX_QUEUED or sum(e.n_bytes for e in self._queue) > _MAX_AHEAD_BYTES):
             self._pause()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -22,7 +22,6 @@ class HttpExchange:
 
     __slots__ = (
         "_connection",
-        "_n_bytes",
         "_pairs",
         "_parts",
         "_waiter",
@@ -35,6 +34,7 @@ class HttpExchange:
         "is_started",
         "is_whole",
         "method",
+        "n_bytes",
         "path",
         "repeated",
     )
@@ -45,7 +45,8 @@ class HttpExchange:
         self.is_keep_alive, self.is_chunked = is_keep_alive, is_chunked
         self.is_started = self.is_answered = self.is_whole = self.is_asked_for = self.is_broken = False
         self._parts: list[bytes] = []
-        self._n_bytes = 0
+        self.n_bytes = 0
+        """Of its body so far."""
         self._waiter: asyncio.Future[None] | None = None
 
     async def body(self, limits: Limits) -> bytes:
@@ -58,7 +59,7 @@ class HttpExchange:
                     await self._arrival(limits)
             except TimeoutError:
                 raise too_slow(limits) from None
-        check_size(self._n_bytes, limits)
+        check_size(self.n_bytes, limits)
         parts, self._parts = self._parts, []  # or they would stay beside the whole until it has been answered
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -99,11 +100,11 @@ class HttpExchange:
 
     def arrived(self, piece: bytes) -> int:
         """Keep a piece of the body, unless it is too late to matter; returns how many bytes are kept."""
-        self._n_bytes += len(piece)
+        self.n_bytes += len(piece)
         if not self.is_answered:
             self._parts.append(piece)
         self._wake()
-        return self._n_bytes
+        return self.n_bytes
 
     def ended(self) -> None:
         """The body is whole."""
@@ -119,7 +120,7 @@ class HttpExchange:
         while not self.is_whole:
             if self.is_broken:
                 raise bad("the body breaks the rules of HTTP; send its length, or well-formed chunks", code="invalid_http")
-            check_size(self._n_bytes, limits)
+            check_size(self.n_bytes, limits)
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 

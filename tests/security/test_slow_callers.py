@@ -14,7 +14,13 @@ class Wire(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_cut = False
+        self.is_cut = self.is_paused = False
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
 
     def abort(self) -> None:
         self.is_cut = True
@@ -54,6 +60,19 @@ async def test_caller_that_waits_for_its_answer_is_not_slow() -> None:
     await asyncio.sleep(0)
     listener.close_overdue(now + 500.0)
     assert not wire.is_cut
+    connection.connection_lost(None)
+
+
+async def test_caller_that_sends_requests_ahead_is_held_back_at_256_kib() -> None:
+    """However many they are: each of them alone is short enough."""
+    listener = Listener(never_answers)
+    one = b"POST /v1/feedback HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n" + b"x" * 100_000
+    connection, wire = accepted(listener, one)
+    paused = []
+    for _ in range(3):
+        connection.data_received(one)
+        paused.append(wire.is_paused)
+    assert [False, False, True] == paused
     connection.connection_lost(None)
 
 
