@@ -19,7 +19,8 @@ class Heard:
     def reply(self) -> Reply:
         """The whole answer. One with parts that this does not know how to join has no text, so nobody stores it."""
         chunks, last = self._chunks, self._chunks[-1]
-        is_plain = not any(chunk.extra for chunk in chunks)
+        extras = [chunk.extra for chunk in chunks if chunk.extra]
+        is_plain = len(extras) <= 1
         return Reply(
             "".join([chunk.text for chunk in chunks]) if is_plain else "",
             _joined([delta for chunk in chunks for delta in chunk.tool_calls]) if is_plain else (),
@@ -28,6 +29,7 @@ class Heard:
             last.model,
             "".join([chunk.reasoning for chunk in chunks]),
             "".join([chunk.refusal for chunk in chunks]),
+            extras[0] if is_plain and extras else {},
             target=last.target,
             record_id=last.record_id,
             verified=last.verified,

@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import anthropic
 import openai
 import pytest
 
@@ -15,6 +16,7 @@ from routerkit.config import load
 from routerkit.errors import ConfigError
 from routerkit.store import query
 from tests.gateway.conftest import CONFIG
+from tests.servers.fault import Fault
 
 ASK = {"model": "coding", "temperature": 0, "messages": [{"role": "user", "content": "Say hello."}]}
 
@@ -53,6 +55,17 @@ def test_hit_is_marked_costs_nothing_and_is_in_the_ledger(served, client):
     assert 1 == served.first.hits
     seen = client.get(f"/decisions/{second.headers['x-routerkit-record']}", cast_to=dict[str, object])
     assert "policy=cache" in seen["explain"]
+
+
+def test_stop_sequence_of_a_repeated_stream_is_told_again(served):
+    """Of vLLM, which tells it with the end of the stream."""
+    served.first.script(Fault(text="one two", choice={"stop_reason": "END"}))
+    ask = {"model": "coding", "max_tokens": 9, "stop_sequences": ["END"], "messages": ASK["messages"], "extra_body": {"temperature": 0}}
+    with anthropic.Anthropic(base_url=served.url, api_key="unused", max_retries=0) as client:
+        for _ in range(2):
+            with client.messages.stream(**ask) as stream:
+                assert ("stop_sequence", "END") == (stream.get_final_message().stop_reason, stream.get_final_message().stop_sequence)
+    assert 1 == served.first.hits
 
 
 @pytest.mark.parametrize("is_first_streamed", [False, True])
