@@ -217,7 +217,13 @@ class Connections:
 
     async def open(self, request: bytes, watch: Watch) -> Connection:
         """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
-        return await _asked(self._take() or await self._connect(watch), request, watch)
+        kept = self._take()
+        try:
+            return await _asked(kept or await self._connect(watch), request, watch)
+        except ProviderError as exc:
+            if kept is not None and exc.code == "connect":
+                self._drop_idle()  # as likely to be dead: whoever asks again should not meet the next one
+            raise
 
     def _take(self) -> Connection | None:
         while self._idle:
@@ -246,6 +252,9 @@ class Connections:
     def close(self) -> None:
         """Close what is idle and keep nothing from now on; running calls go on."""
         self._n_idle = 0
+        self._drop_idle()
+
+    def _drop_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 

@@ -144,7 +144,13 @@ class Connections:
 
     def open(self, request: bytes, watch: Watch) -> Connection:
         """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
-        return _asked(self._take() or Connection(self, self._connect(watch)), request, watch)
+        kept = self._take()
+        try:
+            return _asked(kept or Connection(self, self._connect(watch)), request, watch)
+        except ProviderError as exc:
+            if kept is not None and exc.code == "connect":
+                self._drop_idle()  # as likely to be dead: whoever asks again should not meet the next one
+            raise
 
     def _take(self) -> Connection | None:
         if self._pid != os.getpid():  # after a fork the sockets belong to the parent

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -104,6 +104,23 @@ class TestReuse:
 
         asyncio.run(run())
         assert 2 == openai_server.hits
+
+    def test_idle_connections_go_with_the_one_that_was_lost_unanswered(self, openai_server: StrictOpenAI) -> None:
+        """A router or firewall that forgot the connections of an hour ago forgot all of them: repeating must not meet the next dead one."""
+        provider = OpenAICompatible(openai_server.base_url, openai_server.api_key, connections=3)
+        openai_server.script(*[Fault(text="x", delay_s=0.05)] * 3)
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(provider.complete, [ASK] * 3))
+        _lose_one_then_ask(openai_server, lambda: provider.complete(ASK))
+        provider.close()
+
+    def test_idle_connections_of_the_event_loop_go_likewise(self, openai_server: StrictOpenAI) -> None:
+        provider = OpenAICompatible(openai_server.base_url, openai_server.api_key, connections=3)
+        openai_server.script(*[Fault(text="x", delay_s=0.05)] * 3)
+        with asyncio.Runner() as runner:
+            runner.run(_all([provider.acomplete(ASK) for _ in range(3)]))
+            _lose_one_then_ask(openai_server, lambda: runner.run(provider.acomplete(ASK)))
+            runner.run(provider.aclose())
 
     def test_fresh_connection_lost_without_a_byte_is_a_failure(
         self, call: Call, openai_server: StrictOpenAI, provider: OpenAICompatible
@@ -244,6 +261,19 @@ async def _three(provider: OpenAICompatible, call: Call) -> None:
 
 def _request(origin: http1.Origin) -> tuple[bytes, Watch]:
     return with_body(request_head(origin, "/chat/completions", {}), b"{}"), Watch(Timers(), timeout_s=5, first_token_s=None)
+
+
+async def _all(calls: Iterable[Awaitable[object]]) -> None:
+    await asyncio.gather(*calls)
+
+
+def _lose_one_then_ask(server: StrictOpenAI, ask: Callable[[], object]) -> None:
+    assert 3 == server.connections
+    server.script(Fault(hang_up=True))
+    with pytest.raises(ProviderError, match="without an answer"):
+        ask()
+    ask()
+    assert 4 == server.connections
 
 
 def _ask(pool: http1_sync.Connections) -> int:
