@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,17 @@ _FLAGS: Final = {
 
 class AddressError(ValueError):
     """The app cannot be served there, or would be open to others without a password; one line."""
+
+
+def check_installed() -> None:
+    """Look for what the server imports, which would fail in a process of its own.
+
+    Raises:
+        ModuleNotFoundError: names the first package that is missing.
+    """
+    for package in ("altair", "pandas", "streamlit"):
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def command(port: int, host: str = "127.0.0.1") -> list[str]:

@@ -67,6 +67,10 @@ def run_night(
         print_preflight(plan.suite, is_dry=is_dry, as_json=as_json, due=plan.due)
         if is_dry:
             return
+        # The report is drawn with them; imported here, so that their absence is told before anything is asked and paid for.
+        import altair  # noqa: F401
+        import vl_convert  # noqa: F401
+
         with showing() as show:
             night = plan.run(Watchers(checking, show))
     print_invalid(plan.suite)

@@ -23,8 +23,9 @@ def app_command(
     demo: Annotated[bool, typer.Option("--demo", help="Show generated data, marked as such.")] = False,
 ) -> None:
     """Look at what was measured and routed, in a browser. Beyond this machine it wants a password, from ROUTERKIT_APP_PASSWORD."""
-    from routerkit_app.launch import AddressError, check_address, run
+    from routerkit_app.launch import AddressError, check_address, check_installed, run
 
+    check_installed()
     try:
         check_address(host, port)
     except AddressError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 import pytest
 
@@ -26,6 +27,18 @@ def test_app_is_served_on_loopback_without_telemetry():
     assert "--browser.gatherUsageStats=false" in flags
     assert "--client.showErrorDetails=none" in flags
     assert "--client.disableDataExport=true" in flags
+
+
+def test_missing_package_is_told_before_a_server_starts(monkeypatch, capsys):
+    from routerkit.cli import main
+
+    monkeypatch.setitem(sys.modules, "streamlit", None)
+    monkeypatch.setattr("sys.argv", ["routerkit", "app", "--demo"])
+    with pytest.raises(SystemExit):
+        main()
+    assert (
+        "routerkit: `routerkit app` needs streamlit, which is not installed; run pip install 'routerkit[app]'\n" == capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

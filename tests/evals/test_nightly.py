@@ -123,6 +123,15 @@ def paid(project: Path) -> list[str]:
     return (project / "paid.log").read_text().splitlines()
 
 
+def test_night_that_cannot_draw_its_report_asks_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    assert 2 == night(monkeypatch, "2026-11-24")
+    assert "routerkit: `routerkit eval` needs vl_convert, which is not installed" in capsys.readouterr().err
+    assert not (project / "paid.log").exists()
+
+
 @pytest.mark.slow
 def test_killed_night_goes_on_without_losing_or_paying_anything_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same command again, as a timer would run it, after the process died like under `kill -9`."""
