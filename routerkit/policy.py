@@ -95,7 +95,7 @@ class Policy:
             + snapshot.scorecard.notes(ticket.at)
             + self._warning(case, drawn, plan)
             + _pin_note(features.pin, drawn.order)
-            + ((f"the table alone: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
+            + ((f"the words add nothing: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
             + drawn.explored.notes(drawn.best if drawn.is_exploring else ""),
             steps=steps_taken(plan, drawn.order) if plan else (),
             arm=ticket.arm,

@@ -1,8 +1,8 @@
-"""What the words of a request say about which target will get it right: a small linear correction to the measured table.
+"""What the text of a request says about which target will get it right: a small linear correction to the measured table.
 
 Fitted by `routerkit scores fit`, used here with the standard library only: no tokenizer, no network, well under a millisecond.
-It speaks only for kinds of work where its fit has proven a gain, and only about texts like those it was fitted on; otherwise it says
-why not, and the table stands alone.
+It speaks only about texts like those it was fitted on, and its words only for kinds of work where they have proven a gain; otherwise it
+says why not, and the table, or the table and the length of the text, stand alone.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from routerkit.errors import ConfigError
+from routerkit.lengths import Lengths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +39,11 @@ WordVector = dict[int, float]
 
 
 class Correction(NamedTuple):
-    """What to add to the log-odds of success of each target; empty with a reason when the table stands alone."""
+    """What to add to the log-odds of success of each target."""
 
     by_target: Mapping[str, float]
     why_not: str = ""
+    """Why the words add nothing; the length may."""
     is_strange: bool = False
     """Whether it is silent because the text is unlike those it was fitted on."""
 
@@ -80,21 +82,23 @@ class Predictor:
     anchors: tuple[WordVector, ...]
     """Centres of the fitted texts, of length one."""
     gates: tuple[Gate, ...]
+    lengths: Lengths = field(default_factory=Lengths)
     sources: Mapping[str, str] = field(default_factory=dict)
     """Provenance: files, n, date, command."""
 
     def correction(self, text: str, kind: str | None) -> Correction:
-        """What the words of `text` add to each target's log-odds of success on this kind of work."""
+        """What `text` adds to each target's log-odds of success on this kind of work."""
         gate = self.gate(kind)
         if gate is None:
             return Correction({}, f"the predictor has never seen {kind or 'work of unknown kind'}")
-        if not gate.is_open:
-            return Correction({}, f"no proven gain over the table (lower bound {gate.gain_low:+.3f} on {gate.n_labels} labels)")
         vector = word_vector(text, self.idf)
         # Most texts are near one of the first centres; only strangers are compared with all.
         if not any(_cosine(vector, anchor) >= gate.reach for anchor in self.anchors):
             return Correction({}, f"out of domain: likeness {self.likeness(vector):.2f} is below {gate.reach:.2f}", is_strange=True)
-        return Correction({target: _clipped(gate.scale * dot(vector, head)) for target, head in self.heads.items()})
+        by_length = self.lengths.by_target(text, kind or "")
+        if not gate.is_open:
+            return Correction(by_length, f"no proven gain over the table (lower bound {gate.gain_low:+.3f} on {gate.n_labels} labels)")
+        return Correction({t: _clipped(gate.scale * dot(vector, head) + by_length.get(t, 0.0)) for t, head in self.heads.items()})
 
     def gate(self, kind: str | None) -> Gate | None:
         """The gate that decides about a kind; None when the fit has not seen it."""
@@ -178,20 +182,24 @@ def _body(predictor: Predictor) -> dict[str, object]:
         "heads": {target: _packed(head) for target, head in predictor.heads.items()},
         "idf": _packed(predictor.idf),
         "anchors": [{str(slot): round(v, 5) for slot, v in anchor.items()} for anchor in predictor.anchors],
+        "lengths": asdict(predictor.lengths),
         "gates": [{**{name: getattr(g, name) for name in g.__slots__}, "kinds": sorted(g.kinds)} for g in predictor.gates],
         "sources": dict(predictor.sources),
     }
 
 
 def _parsed(body: Mapping[str, object]) -> Predictor:
-    heads, anchors, gates, sources = body["heads"], body["anchors"], body["gates"], body["sources"]
-    if not (isinstance(heads, dict) and isinstance(anchors, list) and isinstance(gates, list) and isinstance(sources, dict)):
+    heads, anchors, gates, lengths, sources = (body[name] for name in ("heads", "anchors", "gates", "lengths", "sources"))
+    if not (isinstance(heads, dict) and isinstance(anchors, list) and isinstance(gates, list)):
+        raise TypeError("a part has the wrong type")
+    if not (isinstance(lengths, dict) and isinstance(sources, dict)):
         raise TypeError("a part has the wrong type")
     return Predictor(
         {target: _unpacked(text) for target, text in heads.items()},
         _unpacked(body["idf"]),
         tuple({int(slot): float(v) for slot, v in anchor.items()} for anchor in anchors),
         tuple(Gate(**{**g, "kinds": frozenset(g["kinds"])}) for g in gates),
+        Lengths(**lengths),
         sources,
     )
 

@@ -185,7 +185,7 @@ def test_scores_fit_writes_a_predictor_that_loads_and_shows_its_calibration(reco
     predictor = load_predictor(out)
     assert ["mini", "x/large"] == list(predictor.heads)
     assert [False] == [gate.is_open for gate in predictor.gates]
-    assert "off, the table stands alone" in result.output
+    assert "off, only the length counts" in result.output
     calibration = json.loads((recordings / "c.json").read_text())["calibration"]
     assert {"mini", "x/large"} == {c["target"] for c in calibration}
     assert asdict(predictor.gates[0])["n_labels"] == 120

@@ -78,6 +78,20 @@ def test_stream_of_strange_texts_falls_back_to_the_table(telling: Fitted) -> Non
     assert "60 of 60 texts are out of domain" in note
 
 
+def test_length_speaks_where_the_words_have_proven_nothing() -> None:
+    """Sixty labels open no gate; the longest request is still expected to need the better arm more than the shortest."""
+    fit = make_worded(60)
+    table = Forecast(np.tile([0.5, 0.9], (60, 1)), np.tile([0.01, 0.1], (60, 1)))
+    predictor = fit_predictor(fit).predictor
+    predictor = replace(predictor, gates=tuple(replace(gate, reach=0.0) for gate in predictor.gates))
+    forecast, note = apply_predictor(predictor, fit, table)
+    order = np.argsort([len(text) for text in fit.texts], kind="stable")
+    gain = forecast.quality[order, 1] - forecast.quality[order, 0]
+    assert gain[0] < 0.4 < gain[-1]
+    assert np.full(60, 0.9) == pytest.approx(forecast.quality[:, 1])
+    assert note.startswith("words heard for 0 of 60; no proven gain over the table: 60")
+
+
 def test_same_seed_gives_the_same_predictor() -> None:
     assert fit_predictor(make_worded(60)).predictor.to_json() == fit_predictor(make_worded(60)).predictor.to_json()
 

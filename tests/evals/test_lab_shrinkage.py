@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from routerkit_evals.lab.lengths import GROWTH, log_lengths, stretched
+from routerkit.lengths import GROWTH
+from routerkit_evals.lab.lengths import fit_lengths, log_lengths, stretched
 from routerkit_evals.lab.recorded import record
 from routerkit_evals.lab.shrinkage import DEFAULT, Strength, shrunk, strength
 from routerkit_evals.lab.sparse import logit
 from routerkit_evals.lab.table import fit_table
-from tests.evals.lab_making import make_item, make_outcome
+from tests.evals.lab_making import make_item, make_outcome, make_recorded
 
 START = np.array([0.6, 0.8])
 ONES = np.ones(2)
@@ -72,6 +73,13 @@ def test_item_without_a_prompt_is_of_mean_length() -> None:
     items = [make_item(0, prompt="x" * 10), make_item(1), make_item(2, prompt="x" * 1000)]
     assert np.log([10, 100, 1000]).tolist() == pytest.approx(log_lengths(items).tolist())
     assert [0.0] == log_lengths([make_item(0)]).tolist()
+
+
+def test_fitted_lengths_are_those_of_each_kind_and_hold_only_the_lesser_arms_back() -> None:
+    items = [make_item(i, kind="ab"[i % 2], prompt="x" * (10, 1000)[i % 2]) for i in range(4)]
+    lengths = fit_lengths(make_recorded({"mini": 0.5, "large": 0.5}, 4, items=items).columns(("mini", "large")), START)
+    assert {"a": np.log(10), "b": np.log(1000)} == pytest.approx(dict(lengths.typical))
+    assert {"mini": GROWTH * (logit(START)[0] - logit(START)[1]), "large": 0.0} == pytest.approx(dict(lengths.slopes))
 
 
 def test_kind_with_long_requests_starts_with_arms_further_apart() -> None:

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit import ConfigError
+from routerkit.lengths import Lengths
 from routerkit.predictor import N_SLOTS, Gate, Predictor, load_predictor, slot_counts, word_vector
 
 KIND = "bug_fix"
+LENGTHS = Lengths({KIND: math.log(100)}, {"mini": -0.2, "large": 0.0})
 FLAT = array("f", [1.0]) * N_SLOTS
 GATE = Gate(frozenset({KIND}), n_labels=400, gain=0.02, gain_low=0.01, scale=1.0, reach=0.1, is_open=True)
 
@@ -29,7 +31,7 @@ def head(**weights: float) -> array[float]:
 
 def predictor(gate: Gate = GATE) -> Predictor:
     heads = {"mini": head(deadlock=-2.0), "large": head(deadlock=0.5)}
-    return Predictor(heads, FLAT, (word_vector("fix the deadlock in the pool", FLAT),), (gate,), {"items": "400"})
+    return Predictor(heads, FLAT, (word_vector("fix the deadlock in the pool", FLAT),), (gate,), LENGTHS, {"items": "400"})
 
 
 def test_word_of_a_hard_request_lowers_the_small_target_and_raises_the_large_one() -> None:
@@ -53,11 +55,27 @@ def test_kind_that_was_never_fitted_is_left_to_the_table() -> None:
     assert "work of unknown kind" in predictor().correction("fix the deadlock", None).why_not
 
 
-def test_closed_gate_is_left_to_the_table_and_says_by_how_much() -> None:
+def test_closed_gate_leaves_only_the_length_and_says_by_how_much_words_fell_short() -> None:
+    """The text is e times as long as usual: the small target falls behind by its slope, whatever the words say."""
     closed = replace(GATE, is_open=False, gain_low=-0.004)
-    assert ({}, "no proven gain over the table (lower bound -0.004 on 400 labels)") == predictor(closed).correction("the deadlock", KIND)[
-        :2
-    ]
+    said = predictor(closed).correction("fix the deadlock".ljust(round(100 * math.e)), KIND)
+    assert "no proven gain over the table (lower bound -0.004 on 400 labels)" == said.why_not
+    assert {"mini": -0.2, "large": 0.0} == pytest.approx(said.by_target, abs=0.002)
+
+
+def test_length_is_added_to_what_the_words_say() -> None:
+    usual, long = (predictor().correction("fix the deadlock".ljust(n), KIND).by_target for n in (100, 200))
+    assert usual["mini"] - 0.2 * math.log(2.0) == pytest.approx(long["mini"])
+    assert usual["large"] == pytest.approx(long["large"])
+
+
+@pytest.mark.parametrize(("n_chars", "longer"), [(1, -2.0), (100, 0.0), (10**6, 2.0)])
+def test_length_counts_up_to_two_e_folds(n_chars: int, longer: float) -> None:
+    assert {"mini": -0.2 * longer, "large": 0.0} == pytest.approx(LENGTHS.by_target("x" * n_chars, KIND))
+
+
+def test_length_of_an_unknown_kind_or_of_nothing_says_nothing() -> None:
+    assert {} == LENGTHS.by_target("x", "migrate") == LENGTHS.by_target("", KIND)
 
 
 def test_text_unlike_the_fitted_ones_is_left_to_the_table() -> None:
@@ -89,7 +107,7 @@ def test_file_gives_back_the_same_predictor() -> None:
     before, after = predictor(), Predictor.from_json(predictor().to_json())
     for text in ("fix the deadlock", "the pool", ""):
         assert dict(before.correction(text, KIND).by_target) == pytest.approx(dict(after.correction(text, KIND).by_target), abs=1e-4)
-    assert before.gates == after.gates
+    assert (before.gates, before.lengths) == (after.gates, after.lengths)
     assert before.sources == after.sources
 
 

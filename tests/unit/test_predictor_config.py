@@ -28,7 +28,7 @@ targets = ["a"]
 path = "scorecard.json"
 predictor = "predictor.json"
 """
-EMPTY = Predictor({"a": array("f", [0.0]) * N_SLOTS}, array("f", [1.0]) * N_SLOTS, (), (), {"made_at": "2026-01-01"})
+EMPTY = Predictor({"a": array("f", [0.0]) * N_SLOTS}, array("f", [1.0]) * N_SLOTS, (), (), sources={"made_at": "2026-01-01"})
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_untrusted_predictor_is_named_once_and_left_out(folder: Path, content: s
     assert state.predictor is None
     assert 1 == caplog.text.count("the predictor is not used, the scorecard decides alone")
     decision = Router(state).decide(Request("pool", ({"role": "user", "content": "fix the bug"},)))
-    assert any(note.startswith(f"the table alone: {folder / 'predictor.json'}: ") for note in decision.notes)
+    assert any(note.startswith(f"the words add nothing: {folder / 'predictor.json'}: ") for note in decision.notes)
 
 
 def test_running_router_takes_over_a_new_predictor_and_keeps_it_when_a_broken_one_follows(folder: Path) -> None:

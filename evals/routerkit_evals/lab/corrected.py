@@ -37,19 +37,12 @@ def corrected_forecast(fit: Recorded, test: Recorded, table: Forecast, *, seed: 
 
 def apply_predictor(predictor: Predictor, test: Recorded, table: Forecast) -> tuple[Forecast, str]:
     """Add a predictor's corrections to a forecast over its targets, in their order."""
-    targets = tuple(predictor.heads)
-    shift = np.zeros_like(table.quality)
-    silent: Counter[str] = Counter()
-    for i, item in enumerate(test.items):
-        correction = predictor.correction(item.prompt, item.kind)
-        if correction.why_not:
-            silent[correction.why_not.split(":")[0].split(" (")[0]] += 1
-        else:
-            shift[i] = [correction.by_target[t] for t in targets]
-    heard = len(test) - sum(n for n in silent.values())
-    if silent["out of domain"] > _MOST_STRANGE * max(heard + silent["out of domain"], 1):
-        return table, f"table only: {silent['out of domain']} of {heard + silent['out of domain']} texts are out of domain"
-    if not heard:
-        return table, "table only: " + "; ".join(f"{why} ({n})" for why, n in silent.most_common(2))
-    note = f"corrected {heard} of {len(test)}" + "".join(f"; {why}: {n}" for why, n in silent.most_common(3))
+    corrections = [predictor.correction(item.prompt, item.kind) for item in test.items]
+    strange = sum(c.is_strange for c in corrections)
+    asked = strange + sum(bool(c.by_target) for c in corrections)
+    if strange > _MOST_STRANGE * asked:
+        return table, f"table only: {strange} of {asked} texts are out of domain"
+    shift = np.array([[c.by_target.get(target, 0.0) for target in predictor.heads] for c in corrections])
+    silent = Counter(c.why_not.split(":")[0].split(" (")[0] for c in corrections if c.why_not)
+    note = f"words heard for {len(test) - silent.total()} of {len(test)}" + "".join(f"; {w}: {n}" for w, n in silent.most_common(3))
     return replace(table, quality=sigmoid(logit(table.quality) + shift)), note

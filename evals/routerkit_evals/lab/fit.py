@@ -12,6 +12,7 @@ import numpy as np
 
 from routerkit.predictor import N_SLOTS, Gate, Predictor, WordVector
 from routerkit_evals.lab.gain import Gain, best_scale, brier, make_folds, reliability, worth
+from routerkit_evals.lab.lengths import fit_lengths
 from routerkit_evals.lab.pooled import text_expectations
 from routerkit_evals.lab.recorded import Floats, Ints, Recorded
 from routerkit_evals.lab.sparse import Sparse, count_words, fit_logistic, logit, rarity, sigmoid, tf_idf
@@ -58,7 +59,10 @@ class _Held:
     """Predictions for items outside the fit: items × arms."""
 
     table: Floats
+    length: Floats
+    """Log-odds that the lengths add, as at decision time."""
     shift: Floats
+    """Log-odds that the words add."""
     near: Floats
     """Likeness to the texts inside, per item."""
     folds: Ints
@@ -80,7 +84,8 @@ def fit_predictor(recorded: Recorded, *, seed: int = 0, sources: Mapping[str, st
     heads = _heads(recorded, rows)
     gates = tuple(_gate(kinds, recorded, held) for kinds in _groups(recorded))
     weights = {arm: array("f", head.tolist()) for arm, head in zip(recorded.arms, heads, strict=True)}
-    predictor = Predictor(weights, idf, tuple(map(_sparse_anchor, anchors)), gates, dict(sources or {}))
+    lengths = fit_lengths(recorded, _rates(recorded))
+    predictor = Predictor(weights, idf, tuple(map(_sparse_anchor, anchors)), gates, lengths, dict(sources or {}))
     return Fitted(predictor, _calibrations(recorded, held, gates))
 
 
@@ -95,20 +100,32 @@ def _groups(recorded: Recorded) -> list[frozenset[str]]:
 def _held_out(recorded: Recorded, counts: Sparse, seed: int) -> _Held:
     n_folds = _FOLDS_OF_FEW if len(recorded) <= _FEW else _FOLDS
     folds = make_folds(len(recorded), n_folds, seed)
-    table, shift, near = np.zeros_like(recorded.score), np.zeros_like(recorded.score), np.zeros(len(recorded))
+    table, length, shift = (np.zeros_like(recorded.score) for _ in range(3))
+    near = np.zeros(len(recorded))
     for fold in range(n_folds):
         fit, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if not fit.size or not out.size:
             continue
-        part = recorded.rows(fit)
+        part, outside = recorded.rows(fit), recorded.rows(out)
         idf = rarity(counts.rows(fit))
         cells = fit_table(part, pooled=text_expectations(part, seed=seed))
         heads = _heads(part, tf_idf(counts.rows(fit), idf))
-        table[out] = cells.predict_quality(recorded.rows(out).items)
-        outside = tf_idf(counts.rows(out), idf)
-        shift[out] = np.column_stack([outside.times(head) for head in heads])
-        near[out] = _likeness(outside, _anchors(tf_idf(counts.rows(fit), idf), seed))
-    return _Held(table, shift, near, folds)
+        table[out], length[out] = cells.predict_quality(outside.items), _by_length(part, outside)
+        rows = tf_idf(counts.rows(out), idf)
+        shift[out] = np.column_stack([rows.times(head) for head in heads])
+        near[out] = _likeness(rows, _anchors(tf_idf(counts.rows(fit), idf), seed))
+    return _Held(table, length, shift, near, folds)
+
+
+def _rates(recorded: Recorded) -> Floats:
+    """Overall success probability per arm."""
+    return fit_table(recorded, depth=1).quality[0][()]
+
+
+def _by_length(fit: Recorded, items: Recorded) -> Floats:
+    lengths = fit_lengths(fit, _rates(fit))
+    added = [lengths.by_target(item.prompt, item.kind) for item in items.items]
+    return np.array([[by.get(arm, 0.0) for arm in fit.arms] for by in added])
 
 
 def _heads(recorded: Recorded, rows: Sparse) -> list[Floats]:
@@ -117,11 +134,10 @@ def _heads(recorded: Recorded, rows: Sparse) -> list[Floats]:
     Not against the table's cells: words and cells say much the same, and what each says alone adds up better than what one leaves over
     (halves of MMLU: APGR .703 against .694); the gate's scale takes back what is counted twice.
     """
-    table = fit_table(recorded, depth=1).predict_quality(recorded.items)
-    heads = []
+    odds, heads = logit(_rates(recorded)), []
     for j in range(len(recorded.arms)):
         known = np.flatnonzero(~np.isnan(recorded.score[:, j]))
-        heads.append(fit_logistic(rows.rows(known), recorded.score[known, j], logit(table[known, j]), _RIDGE))
+        heads.append(fit_logistic(rows.rows(known), recorded.score[known, j], np.full(known.size, odds[j]), _RIDGE))
     return heads
 
 
@@ -132,8 +148,9 @@ def _gate(kinds: frozenset[str], recorded: Recorded, held: _Held) -> Gate:
     if n < LEAST_LABELS or len(recorded.arms) < 2:
         return Gate(kinds, n, 0.0, 0.0, 0.0, reach, is_open=False)
     table, score = held.table[inside], recorded.score[inside]
-    scale = best_scale(logit(table), held.shift[inside], score)
-    corrected = sigmoid(logit(table) + scale * held.shift[inside])
+    base = logit(table) + held.length[inside]
+    scale = best_scale(base, held.shift[inside], score)
+    corrected = sigmoid(base + scale * held.shift[inside])
     gain: Gain = worth(table, corrected, score, held.folds[inside], recorded.rows(inside).clusters)
     return Gate(kinds, n, gain.mean, gain.low, scale, reach, is_open=gain.low > 0.0 and scale > 0.0)
 
@@ -141,7 +158,7 @@ def _gate(kinds: frozenset[str], recorded: Recorded, held: _Held) -> Gate:
 def _calibrations(recorded: Recorded, held: _Held, gates: Sequence[Gate]) -> tuple[Calibration, ...]:
     scale_of = {kind: gate.scale if gate.is_open else 0.0 for gate in gates for kind in gate.kinds}
     scale = np.array([scale_of.get(item.kind, 0.0) for item in recorded.items])[:, None]
-    corrected = sigmoid(logit(held.table) + scale * held.shift)
+    corrected = sigmoid(logit(held.table) + held.length + scale * held.shift)
     out = []
     for j, arm in enumerate(recorded.arms):
         score = recorded.score[:, j]

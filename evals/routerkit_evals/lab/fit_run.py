@@ -59,11 +59,11 @@ def fit_run(run: FitRun, on_step: Callable[[str], None] = lambda _: None) -> Fit
 
 def calibration_text(fitted: Fitted) -> str:
     """Gates, Brier scores and reliability curves, for a terminal."""
-    lines = ["where the predictor speaks (gain in quality over the table on items outside the fit, averaged over operating points):"]
+    lines = ["where the words speak (gain in quality over the table on items outside the fit, averaged over operating points):"]
     for gate in fitted.predictor.gates:
         kinds = sorted(gate.kinds)
         shown = ", ".join(kinds[:3]) + (f" and {len(kinds) - 3} more" if len(kinds) > 3 else "")
-        verdict = "on" if gate.is_open else "off, the table stands alone"
+        verdict = "on" if gate.is_open else "off, only the length counts"
         lines.append(f"  {shown or 'no kind'}: {gate.n_labels} labels, gain {gate.gain:+.4f}, at least {gate.gain_low:+.4f}: {verdict}")
     for c in fitted.calibration:
         lines += ["", f"{c.target}: Brier {c.brier_corrected:.4f} (table alone {c.brier_table:.4f}, n = {c.n})", "  predicted  solved  n"]

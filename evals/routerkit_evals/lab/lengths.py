@@ -1,21 +1,15 @@
-"""How long a request is, and what that says before any outcome: the longer the work, the further models are apart."""
+"""How long requests are, and what that says before any outcome; see `routerkit.lengths`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
+from routerkit.lengths import GROWTH, MOST, Lengths
 from routerkit_evals.lab.reading import Item
-from routerkit_evals.lab.recorded import Floats
+from routerkit_evals.lab.recorded import Floats, Recorded, numbered
 from routerkit_evals.lab.sparse import logit, sigmoid
-
-GROWTH: Final = 0.2
-"""Share by which log-odds between models grow when work is e times as long. Measured .11 ± .09 (SWE-bench), .21 ± .07 (SWT-Bench) and
-.44 ± .36 (GSM8K), from which it was taken; .29 ± .04 on MMLU, on which it was checked."""
-_MOST: Final = 2.0
-"""E-folds beyond which nothing was measured."""
 
 
 def log_lengths(items: Sequence[Item]) -> Floats:
@@ -36,6 +30,20 @@ def stretched(quality: Floats, longer: Floats | float) -> Floats:
 
     Source: discrimination of the two-parameter model of item response theory (Birnbaum 1968), a line in the logarithm of the length.
     """
+    return sigmoid(logit(quality) + slopes(quality) * np.clip(longer, -MOST, MOST))
+
+
+def slopes(quality: Floats) -> Floats:
+    """Log-odds that each arm gains per e-fold of length: none for the best, the less the worse it is."""
     odds = logit(quality)
-    best = odds.max(axis=-1, keepdims=True)
-    return sigmoid(best + (odds - best) * (1.0 + GROWTH * np.clip(longer, -_MOST, _MOST)))
+    behind: Floats = GROWTH * (odds - odds.max(axis=-1, keepdims=True))
+    return behind
+
+
+def fit_lengths(recorded: Recorded, quality: Floats) -> Lengths:
+    """How long the prompts of each kind are, and what that does to arms of this quality."""
+    lengths = log_lengths(recorded.items)
+    kinds = [item.kind for item in recorded.items]
+    numbers, names = numbered(kinds), list(dict.fromkeys(kinds))
+    typical = np.bincount(numbers, lengths, minlength=len(names)) / np.bincount(numbers, minlength=len(names))
+    return Lengths(dict(zip(names, typical.tolist(), strict=True)), dict(zip(recorded.arms, slopes(quality).tolist(), strict=True)))
