@@ -59,9 +59,11 @@ def _confirm_spend(pool: Pool, tasks: Sequence[Task], *, is_sure: bool) -> None:
     cost = expected_usd(pool, tasks)
     if cost == 0.0 or is_sure or (cost is not None and cost <= _ASK_ABOVE_USD):
         return
-    what = "an unknown amount: some target has no known price" if cost is None else f"about {format_usd(cost)}"
+    unpriced = ", ".join(target.name for target in pool.targets if target.price is None)
+    what = f"an unknown amount: {unpriced} has no known price" if cost is None else f"about {format_usd(cost)}"
     if not sys.stdin.isatty():
-        raise ConfigError(f"the demo would spend {what}; run it again with --yes, or with --limit N for fewer tasks")
+        less = "give it usd_per_mtok" if cost is None else "take --limit N for fewer tasks"
+        raise ConfigError(f"the demo would spend {what}; run it again with --yes (make demo ARGS=--yes), or {less}")
     typer.confirm(f"The demo will spend {what}. Go on?", abort=True)
 
 

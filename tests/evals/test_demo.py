@@ -56,6 +56,14 @@ def test_demo_says_that_answers_are_missing(shown: str) -> None:
     assert "2 of 4 answers are missing; the same command asks for them again" in shown
 
 
+def test_demo_spends_no_unknown_amount_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "routerkit.toml").write_text(CONFIG.replace("usd_per_mtok = { input = 0.1, output = 0.1 }\n", ""))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    assert 2 == _code(monkeypatch, "--folder", str(tmp_path))
+    told = "an unknown amount: here has no known price; run it again with --yes (make demo ARGS=--yes), or give it usd_per_mtok"
+    assert capsys.readouterr().err.endswith(f"routerkit: the demo would spend {told}\n")
+
+
 def test_demo_without_any_answer_ends_by_saying_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
