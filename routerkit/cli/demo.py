@@ -100,8 +100,11 @@ def _show(result: RunResult) -> None:
     print(table(summarise(result.rows)))
     for entry in lost(result.rows):
         print(entry.line())
-    print(result.remainder())
-    print(table(summarise(result.rows, by_kind=True)))
+    if remainder := result.remainder():
+        print(remainder)
+    if result.n_counted:
+        print()
+        print(table(summarise(result.rows, by_kind=True)))
 
 
 def _publish(result: RunResult, folder: Path) -> None:
