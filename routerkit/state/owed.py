@@ -7,6 +7,7 @@ which the reader knows how far it got, so that a process may be killed between a
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -63,7 +64,9 @@ class OwedFile:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         self._fd = _create(path)
         self._close = weakref.finalize(self, os.close, self._fd)
-        os.ftruncate(self._fd, _BYTES)
+        # Written, not only made long: a page that the disk has no room for, when it is first noted in, would end the process.
+        if os.pwrite(self._fd, bytes(_BYTES), 0) < _BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         self._pages: mmap.mmap | bytearray = mmap.mmap(self._fd, 0)
         place = b"" if ledger is None else os.fsencode(ledger.resolve())
         self._pages[BOOT_BYTES:_SLOTS_AT] = (place if len(place) <= PLACE_BYTES else b"").ljust(PLACE_BYTES, b"\0")

@@ -253,6 +253,15 @@ def test_calls_without_a_budget_are_noted_where_somebody_would_record_them(tmp_p
     assert is_noted == (purse is not None)
 
 
+def test_call_that_no_budget_pays_for_goes_on_where_nothing_can_be_noted(tmp_path):
+    (tmp_path / "state.sqlite-owed").write_text("in the way")
+    leases = Leases(in_file(tmp_path, ledger=tmp_path / "led"), now=Hands())
+    purse = Purse(leases, (), make_router({"a": ScriptedProvider([])}).decide(make_request()).features, lambda: NOW)
+    assert purse.reserve(DEAR) is None
+    purse.settle(0.002)
+    purse.close()
+
+
 def test_row_that_was_written_before_the_end_stays_the_only_one(opened_again, ledger):
     """Killed after its row and before its notes were gone; whether the row is ingested already or not."""
     left_by_the_dead(opened_again, ledger)

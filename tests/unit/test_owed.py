@@ -88,6 +88,15 @@ def test_facts_of_attempts_are_kept_as_far_as_there_is_room(path: Path) -> None:
     assert 100 < len(tried.facts.session) < 1_000
 
 
+def test_file_has_all_its_room_from_the_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mapped page without room on the disk would end the process that notes in it, not the call."""
+    OwedFile(path).note(ONE, 5)
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
+    monkeypatch.setattr("os.pwrite", lambda *_: 5)
+    with pytest.raises(OSError, match="No space left"):
+        OwedFile(path.with_name("18-cd"))
+
+
 def test_process_that_records_nothing_loses_no_calls(path: Path) -> None:
     OwedFile(path).begin(1, [ONE], 50, FACTS)
     assert read_estate(path).lost("17-ab") is None
