@@ -10,6 +10,7 @@ from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Request, Usage
 from routerkit.providers import openai_format
 from routerkit.providers.openai_usage import counted
+from routerkit.providers.tool_index import ToolIndex
 
 
 class Dumpable(Protocol):
@@ -55,7 +56,7 @@ class Reading:
         self._usage: Usage | None = None
         self._finish, self._model = "", ""
         self._has_text = self._has_other = False
-        self._names: dict[int, str] = {}
+        self._calls = ToolIndex()
 
     def chunk(self, event: object) -> Chunk | None:
         """The event's part of the answer; None if it has none.
@@ -63,7 +64,8 @@ class Reading:
         Raises:
             ProviderError: `truncated` or `empty_answer` at a finish reason that the upstream never sent.
         """
-        chunk = openai_format.chunk(as_mapping(event))
+        read = openai_format.chunk(as_mapping(event))
+        chunk = replace(read, tool_calls=self._calls.place(read.tool_calls)) if read.tool_calls else read
         if chunk.finish_reason and not self._has_ended():
             raise self._unended()
         self._usage = chunk.usage or self._usage
@@ -80,7 +82,7 @@ class Reading:
         """
         if not self._finish or not self._has_ended():
             raise self._unended()
-        openai_format.check_named(self._names.values())
+        openai_format.check_named(self._calls.names.values())
         openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
         used = self._usage if self._usage is not None and self._has_reported_usage() else None
         return Chunk(usage=counted(used, self._request, self._n_chars), model=self._model)
@@ -91,8 +93,6 @@ class Reading:
         self._model = chunk.model or self._model
         self._has_text = self._has_text or bool(chunk.text.strip())
         self._has_other = self._has_other or bool(chunk.tool_calls or chunk.refusal)
-        for call in chunk.tool_calls:
-            self._names[call.index] = self._names.get(call.index) or call.name or ""
 
     def _has_ended(self) -> bool:
         # Attributes of litellm's stream wrapper: what the upstream sent, as opposed to what litellm adds.

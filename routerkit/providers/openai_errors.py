@@ -22,7 +22,8 @@ _SECRET_SHAPES: Final = re.compile(
     r"(?i)\bbearer\s+[\w.~+/=*-]{4,}|\b(?:sk|rk|pk|gsk|xai|hf|r8|nvapi|key|csk|pplx|tgp_v1)[-_][\w*-]{6,}|\bAIza[\w-]{10,}|\beyJ[\w-]{8,}\.[\w.-]+"
 )
 """Keys of OpenAI, Anthropic, Groq, xAI, Hugging Face, Replicate, NVIDIA, Google and others, JSON web tokens, and anything after Bearer."""
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\s]+")
+"""What forges lines, turns the direction of writing, or cannot be written in UTF-8 (half of a surrogate pair)."""
 
 _QUOTA: Final = re.compile(
     r"insufficient[_ ](quota|balance|credit|funds)|exceeded your current quota|credit balance is too low|billing|per_?day|out of credits"

@@ -187,7 +187,8 @@ def check_not_empty(text: str, finish: str, *, has_other: bool) -> None:
         ProviderError: `empty_answer`.
     """
     if not has_other and not text.strip() and finish not in {"length", "content_filter"}:
-        raise empty_answer(f"neither text nor tool call, finish_reason {finish!r}")
+        why = f", finish_reason {finish!r}" if finish in _OWN_FINISHES else ""  # another word may be anything, even our key
+        raise empty_answer(f"neither text nor tool call{why}")
 
 
 def finish_reason(choice: Object) -> str | None:
@@ -242,9 +243,7 @@ def _tool_delta(raw: Object, position: int) -> ToolCallDelta:
 
 
 def _arguments(raw: Json) -> str:
-    if isinstance(raw, str):
-        return raw
-    return "" if raw is None else _ENCODE(raw)  # an object where the format asks for its text (Ollama)
+    return raw if isinstance(raw, str) else "" if raw is None else _ENCODE(raw)  # an object where the format asks for its text (Ollama)
 
 
 def _reasoning(message: Object) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from routerkit.errors import ProviderError
-from routerkit.messages import Chunk, Json, Request, ToolCallDelta, Usage
+from routerkit.messages import Chunk, Json, Request, Usage
 from routerkit.providers import openai_format
 from routerkit.providers.openai_errors import Upstream, error_event
 from routerkit.providers.openai_usage import counted
 from routerkit.providers.sse import SseDecoder
+from routerkit.providers.tool_index import ToolIndex
 
 
 class StreamDecoder:
@@ -21,7 +21,7 @@ class StreamDecoder:
 
     def __init__(self, request: Request, upstream: Upstream) -> None:
         self._request, self._upstream = request, upstream
-        self._sse, self._calls = SseDecoder(), _ToolIndex()
+        self._sse, self._calls = SseDecoder(), ToolIndex()
         self._usage: Usage | None = None
         self._n_chars = 0
         self._model, self._finish = "", ""
@@ -131,29 +131,3 @@ class StreamDecoder:
 
     def _truncated(self) -> ProviderError:
         return ProviderError(f"{self._upstream.name}: the stream ended without a finish_reason", code="truncated", maybe_billed=True)
-
-
-class _ToolIndex:
-    """Gives every tool call of a stream its own index and id, also where the server does not (all 0, or no id)."""
-
-    def __init__(self) -> None:
-        self._ids: dict[int, str] = {}
-        self._moved: dict[int, int] = {}
-        self.names: dict[int, str] = {}
-        """Of each call so far; empty until it says it."""
-
-    def place(self, deltas: tuple[ToolCallDelta, ...]) -> tuple[ToolCallDelta, ...]:
-        return tuple(self._place(delta) for delta in deltas)
-
-    def _place(self, delta: ToolCallDelta) -> ToolCallDelta:
-        index = self._moved.get(delta.index, delta.index)
-        known = self._ids.get(index)
-        if delta.name and known is not None and delta.id and delta.id != known:
-            index = self._moved[delta.index] = max(self._ids) + 1
-            known = None
-        self.names[index] = self.names.get(index) or delta.name or ""
-        if known is not None:
-            return replace(delta, index=index, id=None, name=None) if delta.id or delta.name or index != delta.index else delta
-        is_taken = not delta.id or delta.id in self._ids.values()
-        self._ids[index] = openai_format.new_call_id() if is_taken else delta.id or ""
-        return replace(delta, index=index, id=self._ids[index])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import json
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from routerkit.providers.timers import Timers
 from tests.contracts.colours import Call
 from tests.contracts.provider import MAGIC_TOOL, ProviderContract, ask
 from tests.contracts.provider_faults import BETWEEN_CHUNKS_S, ProviderFaultContract
+from tests.faults.test_bytes import chunked
+from tests.gateway.test_odd_events import CALLS, ONE, event
 from tests.servers.strict_openai import Fault, StrictOpenAI
 
 # Cancelled while it prepares a request, litellm leaves a coroutine behind.
@@ -175,6 +178,15 @@ def test_caller_metadata_and_messages_are_not_written_to(provider: LiteLLM) -> N
     request = Request("model-1", ({"role": "user", "content": [{"type": "text", "text": "hi"}]},), extra={"metadata": metadata})
     provider.complete(request)
     assert {"trace": "1"} == metadata
+
+
+@pytest.mark.parametrize("oddity", ["all under index 0", "all under one id", "without ids"])
+def test_tool_calls_of_a_stream_arrive_apart(provider: LiteLLM, openai_server: StrictOpenAI, oddity: str) -> None:
+    openai_server.script(Fault(raw=chunked(*CALLS[oddity], event({}, "tool_calls"), b"data: [DONE]\n\n")))
+    calls = Call("stream")(provider, ask("Hi.")).tool_calls
+    assert ["f", "g"] == [call.name for call in calls]
+    assert [json.loads(ONE)] * 2 == [json.loads(call.arguments) for call in calls]
+    assert 2 == len({call.id for call in calls if call.id})
 
 
 def test_tools_work_without_the_mcp_package(provider: LiteLLM) -> None:

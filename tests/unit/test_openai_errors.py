@@ -111,8 +111,9 @@ def test_keys_are_removed_from_messages(leak: str, make: Any) -> None:
 
 
 def test_message_is_one_short_printable_line() -> None:
-    text = str(error(UP, 400, {}, said(message="line one\r\nline two\x1b[31m\u2028" + "x" * 5000)))
+    text = str(error(UP, 400, {}, said(message="line one\r\nline two\x1b[31m\u2028\u202e\ud800" + "x" * 5000)))
     assert text.isprintable()
+    assert text.encode()  # half of a surrogate pair would keep it from every file and database
     assert 250 < len(text) < 400
 
 

@@ -234,6 +234,12 @@ class TestStream:
         other = b'data: {"choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]}\n\n'
         assert "yes" == joined(streamed(other, event({"content": "yes"}, "stop"))).text
 
+    def test_word_of_the_server_is_not_repeated(self) -> None:
+        """It may be anything, the key it was sent included."""
+        with pytest.raises(ProviderError) as caught:
+            streamed(event({}, "plain-secret-0123"))
+        assert ("empty_answer", False) == (caught.value.code, "plain-secret" in str(caught.value))
+
     @pytest.mark.parametrize(
         ("parts", "code"),
         [
