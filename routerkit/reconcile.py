@@ -16,7 +16,7 @@ WORDS: Final[Mapping[Reason, str]] = {
     "unknown_there": "not in the export: it does not cover that day or account, or nothing was billed",
     "estimates": "tokens differ, and some were estimated here: failed or abandoned calls that reported no usage",
     "tokens": "tokens differ although all were reported: rows are missing on one side, or the day begins at another hour",
-    "unpriced": "cost unknown here: give the target usd_per_mtok",
+    "unpriced": "cost unknown here: give the target usd_per_mtok; what was lost with a process gets it by --settle",
     "price": "tokens agree but cost does not: the price here is not the one billed",
 }
 

@@ -75,7 +75,7 @@ def settle(asked: Sequence[Asked], bill: Sequence[Billed]) -> Settlement:
     if n_found < _SHARE_FOUND * n_reported:
         text = f"of {n_reported} requests whose usage is known the export lists {n_found} by minute and tokens"
         raise ConfigError(f"{text}, so its lines are something else and nothing can be settled; export one line per request")
-    open_ = sorted((a for a in asked if a.is_open and covered(a)), key=lambda a: (not a.used.cost_usd, a.began_at))
+    open_ = sorted((a for a in asked if a.is_open and covered(a)), key=lambda a: (a.used.cost_usd == 0, a.began_at))
     settled = tuple([Settled(a, found.used if (found := _take_nearest(a, rest)) else Used()) for a in open_])
     return Settlement(settled, tuple(line for lines in rest.values() for line in lines))
 

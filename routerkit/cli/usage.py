@@ -89,6 +89,7 @@ def _per_success(usd: float | None) -> str:
 def _print_remarks(found: list[Spend]) -> None:
     n_unpriced = sum(spend.n_unpriced for spend in found)
     if n_unpriced:
-        print(f"calls of unknown cost: {n_unpriced:,}; give their targets usd_per_mtok")
+        remedy = "give their targets usd_per_mtok, or settle lost ones: `routerkit ledger reconcile --settle`"
+        print(f"calls of unknown cost: {n_unpriced:,}; {remedy}")
     if not any(spend.n_reported for spend in found):
         print("nobody reported an outcome, so successes are unknown: `routerkit report`, POST /v1/feedback")

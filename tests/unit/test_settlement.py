@@ -21,7 +21,9 @@ def line(seconds: float, tokens_in: int = 10, tokens_out: int = 5, usd: float | 
     return Billed(at(seconds), model, Used(tokens_in, tokens_out, usd))
 
 
-def asked(record: str, seconds: float, tokens_in: int = 10, usd: float = 0.05, *, lasted: float | None = None, model: str = "m") -> Asked:
+def asked(
+    record: str, seconds: float, tokens_in: int = 10, usd: float | None = 0.05, *, lasted: float | None = None, model: str = "m"
+) -> Asked:
     """One of unknown usage."""
     return Asked(
         record, 0, model, at(seconds), None if lasted is None else at(seconds + lasted), Used(tokens_in, 0, usd), is_reported=False
@@ -67,8 +69,9 @@ def test_line_is_that_of_an_attempt_within_a_minute(seconds: float, lasted: floa
 
 
 def test_what_was_certainly_not_processed_is_asked_for_last() -> None:
-    found = settle([asked("refused", 0, usd=0.0), asked("lost", 1)], [line(0)])
-    assert {"refused": 0.0, "lost": 0.01} == {s.asked.record_id: s.billed.cost_usd for s in found.settled}
+    """What nobody knows anything of may have been."""
+    found = settle([asked("refused", 0, usd=0.0), asked("lost", 1), asked("unknown", 2, usd=None)], [line(0), line(1)])
+    assert {"refused": 0.0, "lost": 0.01, "unknown": 0.01} == {s.asked.record_id: s.billed.cost_usd for s in found.settled}
 
 
 def test_bill_says_nothing_about_other_times_and_models() -> None:
