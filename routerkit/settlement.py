@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ NEAR: Final = timedelta(seconds=60)
 _LONGEST: Final = timedelta(minutes=10)
 """How long an attempt may have run whose process died with it."""
 _SHARE_FOUND: Final = 0.9
-"""Share of the reported requests that must be on the bill, or its lines are something else than requests."""
+"""Share of a model's reported requests that must be on the bill, or its lines are no requests, or not all of them."""
 
 
 class Asked(NamedTuple):
@@ -65,19 +65,25 @@ def settle(asked: Sequence[Asked], bill: Sequence[Billed]) -> Settlement:
     Only attempts of a model's time on the bill are settled, from its first line to its last: of the others it says nothing.
 
     Raises:
-        ConfigError: the bill has no costs, or its lines are no single requests.
+        ConfigError: the bill has no costs, or its lines are no single requests, or not those of all who served a model.
     """
     if any(line.used.cost_usd is None for line in bill):
         raise ConfigError("the export does not say what each line cost, so nothing can be settled; export costs as well")
-    rest, n_found = _without_reported(asked, bill)
-    covered = _Covered(bill)
-    n_reported = sum(a.is_reported and covered(a) for a in asked)
-    if n_found < _SHARE_FOUND * n_reported:
-        text = f"of {n_reported} requests whose usage is known the export lists {n_found} by minute and tokens"
-        raise ConfigError(f"{text}, so its lines are something else and nothing can be settled; export one line per request")
+    rest, covered = _without_reported(asked, bill), _Covered(bill)
+    _check_found(Counter(a.model for a in asked if a.is_reported and covered(a)), bill, rest)
     open_ = sorted((a for a in asked if a.is_open and covered(a)), key=lambda a: (a.used.cost_usd == 0, a.began_at))
     settled = tuple([Settled(a, found.used if (found := _take_nearest(a, rest)) else Used()) for a in open_])
     return Settlement(settled, tuple(line for lines in rest.values() for line in lines))
+
+
+def _check_found(n_reported: Mapping[str, int], bill: Iterable[Billed], rest: Mapping[str, Sequence[Billed]]) -> None:
+    lines = Counter(line.model for line in bill)
+    for model, n in n_reported.items():
+        n_found = lines[model] - len(rest.get(model, ()))
+        if n_found < _SHARE_FOUND * n:
+            text = f"of {n} requests to {model} whose usage is known the export lists {n_found} by minute and tokens"
+            remedy = f"export one line per request, of every provider and account that served {model}"
+            raise ConfigError(f"{text}, so nothing can be settled; {remedy}")
 
 
 class _Covered:
@@ -94,8 +100,8 @@ class _Covered:
         return span is not None and span[0] - NEAR <= asked.began_at <= span[1] + NEAR
 
 
-def _without_reported(asked: Iterable[Asked], bill: Iterable[Billed]) -> tuple[dict[str, list[Billed]], int]:
-    """Lines left by model, in the order of time, once those of the reported attempts are taken; and how many these were."""
+def _without_reported(asked: Iterable[Asked], bill: Iterable[Billed]) -> dict[str, list[Billed]]:
+    """Lines left by model, in the order of time, once those of the reported attempts are taken."""
     attempts: dict[tuple[str, int, int], list[Asked]] = {}
     for attempt in asked:
         if attempt.is_reported:
@@ -103,11 +109,10 @@ def _without_reported(asked: Iterable[Asked], bill: Iterable[Billed]) -> tuple[d
     lines: dict[tuple[str, int, int], list[Billed]] = {}
     for line in sorted(bill, key=_at):
         lines.setdefault(_key(line.model, line.used), []).append(line)
-    left = sorted((line for key, alike in lines.items() for line in _unclaimed(alike, attempts.get(key, ()))), key=_at)
     rest: dict[str, list[Billed]] = {}
-    for line in left:
+    for line in sorted((line for key, alike in lines.items() for line in _unclaimed(alike, attempts.get(key, ()))), key=_at):
         rest.setdefault(line.model, []).append(line)
-    return rest, sum(map(len, lines.values())) - len(left)
+    return rest
 
 
 def _unclaimed(lines: Iterable[Billed], attempts: Iterable[Asked]) -> Iterator[Billed]:

@@ -158,7 +158,9 @@ def test_lines_of_nobody_are_counted(place):
 
 
 def test_export_that_is_no_list_of_requests_is_one_line(place):
-    with pytest.raises(Exception, match=r"usage.csv: of 3 requests whose usage is known the export lists 0 .* export one line per request"):
+    with pytest.raises(
+        Exception, match=r"usage.csv: of 3 requests to large whose usage is known the export lists 0 .* export one line per request"
+    ):
         place.settle((0.0, "large", 30, 15, 0.0045), (120.0, "large", 1, 1, 0.0))
     with pytest.raises(Exception, match="has no lines"):
         place.settle()

@@ -85,8 +85,16 @@ def test_what_was_settled_stays() -> None:
 
 
 def test_bill_whose_lines_are_no_requests_settles_nothing() -> None:
-    with pytest.raises(ConfigError, match="of 2 requests whose usage is known the export lists 0 by minute and tokens"):
+    with pytest.raises(ConfigError, match="of 2 requests to m whose usage is known the export lists 0 by minute and tokens"):
         settle([reported(0), reported(10), asked("a", 20)], [line(0, 20, 10), line(60, 1)])
+
+
+def test_bill_of_one_of_two_providers_that_serve_a_model_settles_nothing() -> None:
+    """What went to the other would seem to have cost nothing; another model that is complete does not make up for it."""
+    complete = [reported(n)._replace(model="n") for n in range(40)]
+    bill = [line(0), *[line(n, model="n") for n in range(40)]]
+    with pytest.raises(ConfigError, match=r"of 2 requests to m .* lists 1 .* of every provider and account that served m"):
+        settle([reported(0), reported(0), asked("a", 0), *complete], bill)
 
 
 def test_bill_without_costs_settles_nothing() -> None:
