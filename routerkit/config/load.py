@@ -184,7 +184,7 @@ def _kind_problem(path: KeyPath, value: Json) -> Problem:
         what = "is missing; add" if kind is None else f"{show(kind)} is not a text; write"
         return Problem((*path, "kind"), f'{what} one of {", ".join(PROVIDER_KINDS)} or "package.module:Class"')
     return Problem(
-        (*path, "kind"), f'unknown kind {show(kind)}; {nearest(kind, PROVIDER_KINDS)} A class of your own is "package.module:Class"'
+        (*path, "kind"), f'unknown kind {show(kind)}; {nearest(kind, PROVIDER_KINDS)} (a class of your own is "package.module:Class")'
     )
 
 

@@ -48,7 +48,7 @@ def verifier_problems(config: Config) -> Iterator[Problem]:
         if section.kind not in VERIFIER_KINDS and ":" not in section.kind:
             hint = nearest(section.kind, VERIFIER_KINDS)
             yield Problem(
-                ("verifiers", name, "kind"), f'unknown kind {section.kind!r}; {hint} A class of your own is "package.module:Class"'
+                ("verifiers", name, "kind"), f'unknown kind {section.kind!r}; {hint} (a class of your own is "package.module:Class")'
             )
         if section.kind == "judge":
             yield from _judge_problems(name, section, config)
