@@ -60,9 +60,9 @@ def _confirm_spend(pool: Pool, tasks: Sequence[Task], *, is_sure: bool) -> None:
     if cost == 0.0 or is_sure or (cost is not None and cost <= _ASK_ABOVE_USD):
         return
     unpriced = ", ".join(target.name for target in pool.targets if target.price is None)
-    what = f"an unknown amount: {unpriced} has no known price" if cost is None else f"about {format_usd(cost)}"
+    what = f"an unknown amount: no price is known of {unpriced}" if cost is None else f"about {format_usd(cost)}"
     if not sys.stdin.isatty():
-        less = "give it usd_per_mtok" if cost is None else "take --limit N for fewer tasks"
+        less = "give usd_per_mtok" if cost is None else "take --limit N for fewer tasks"
         raise ConfigError(f"the demo would spend {what}; run it again with --yes (make demo ARGS=--yes), or {less}")
     typer.confirm(f"The demo will spend {what}. Go on?", abort=True)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -36,17 +36,17 @@ def init(
     """Write a first configuration from the keys and servers found here, or from that of another router."""
     if path.exists():
         raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --config")
-    text, told, steps = _found_here() if origin is None else _taken_over(origin)
+    draft = _found_here() if origin is None else _taken_over(origin)
     try:
         # "x" and not "w": somebody may have created it meanwhile.
         with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.write(draft.text)
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --config") from exc
-    for line in told:
+    for line in draft.told:
         print(line)
-    steps.append("routerkit check" if path == DEFAULT_PATH else f"routerkit check --config {path}")
-    print(f"wrote {path}; next: {' && '.join(steps)}")
+    proof = "routerkit check" if path == DEFAULT_PATH else f"routerkit check --config {path}"
+    print(f"wrote {path}; next: {' && '.join((*draft.steps, proof))}")
 
 
 def check(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
@@ -92,14 +92,23 @@ def explain(
     print(json.dumps(decision.to_dict(), indent=2) if as_json else decision.explain())
 
 
-def _found_here() -> tuple[str, list[str], list[str]]:
-    """Text of a configuration, what to tell about it, and the commands that are to come first."""
+class _Draft(NamedTuple):
+    """A configuration to be written."""
+
+    text: str
+    told: Sequence[str]
+    """Lines about it."""
+    steps: Sequence[str] = ()
+    """Commands that are to be typed before it can be proven."""
+
+
+def _found_here() -> _Draft:
     from routerkit.config.discovery import discover
     from routerkit.config.init import render
 
     found = discover(os.environ)
     told = [f"{provider.name}: {provider.why}; {', '.join(m.model for m in provider.models)}" for provider in found]
-    return render(found), told, list(_first_steps(found))
+    return _Draft(render(found), told, tuple(_first_steps(found)))
 
 
 def _first_steps(found: Sequence[Found]) -> Iterator[str]:
@@ -110,15 +119,14 @@ def _first_steps(found: Sequence[Found]) -> Iterator[str]:
         yield f"routerkit local pull {' '.join(local)}"
 
 
-def _taken_over(origin: Path) -> tuple[str, list[str], list[str]]:
-    """As `_found_here`."""
+def _taken_over(origin: Path) -> _Draft:
     from routerkit.config.importing import take_over
 
     draft = take_over(origin)
     done = f"took over {len(draft.targets)} targets in {len(draft.pools)} pools"
     if not draft.notes:
-        return draft.render(), [done], []
-    return draft.render(), [f"{done}; not taken over as it was:", *(f"  {note}" for note in draft.notes)], []
+        return _Draft(draft.render(), [done])
+    return _Draft(draft.render(), [f"{done}; not taken over as it was:", *(f"  {note}" for note in draft.notes)])
 
 
 def _read(path: Path) -> tuple[Config, Path]:

@@ -60,7 +60,7 @@ def test_demo_spends_no_unknown_amount_unasked(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "routerkit.toml").write_text(CONFIG.replace("usd_per_mtok = { input = 0.1, output = 0.1 }\n", ""))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
     assert 2 == _code(monkeypatch, "--folder", str(tmp_path))
-    told = "an unknown amount: here has no known price; run it again with --yes (make demo ARGS=--yes), or give it usd_per_mtok"
+    told = "an unknown amount: no price is known of here; run it again with --yes (make demo ARGS=--yes), or give usd_per_mtok"
     assert capsys.readouterr().err.endswith(f"routerkit: the demo would spend {told}\n")
 
 
