@@ -125,7 +125,8 @@ class Gateway:
             return
         with self._room.place(exchange.headers, self._limits) as place:
             data = await exchange.body(self._limits)
-            place.resize(len(data))
+            if "transfer-encoding" in exchange.headers:
+                place.resize(len(data))
             await work(exchange, key, data)
 
     def _look(self, exchange: Exchange) -> Look:

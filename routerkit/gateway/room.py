@@ -46,7 +46,7 @@ class Room:
         Raises:
             Refusal: there is none left.
         """
-        weight = _weight(_announced(headers, limits))
+        weight = _REQUEST_BYTES + _COPIES * _announced(headers, limits)
         if self.under_way >= self.n_requests or (self.under_way and self.used_bytes + weight > self.n_bytes):
             text = f"the gateway has {self.under_way:,} requests under way and no room for another of this size; ask again"
             raise Refusal(503, text, code="gateway_full", retry_after_s=_AGAIN_S)
@@ -62,8 +62,8 @@ class Place:
         self._room, self._weight = room, weight
 
     def resize(self, body_bytes: int) -> None:
-        """The body is there, and as long as this."""
-        weight = _weight(body_bytes)
+        """The body is there, and as long as this, which its head did not tell."""
+        weight = _REQUEST_BYTES + _COPIES * body_bytes
         self._room.used_bytes += weight - self._weight
         self._weight = weight
 
@@ -115,7 +115,3 @@ def _announced(headers: Mapping[str, str], limits: Limits) -> int:
     """Bytes of a body; as many as it may have where it does not say."""
     said = announced_bytes(headers)
     return limits.body_bytes if "transfer-encoding" in headers or said is None else min(said, limits.body_bytes)
-
-
-def _weight(body_bytes: int) -> int:
-    return _REQUEST_BYTES + _COPIES * body_bytes
