@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct, ValidationError, convert
 
 from routerkit.gateway.refusal import Refusal, bad
-from routerkit.gateway.shape import Misfit, S, fitted
+from routerkit.gateway.shape import fitting, misplaced
 from routerkit.messages import Json
 
 ROLES: Final = frozenset({"assistant", "developer", "function", "system", "tool", "user"})
@@ -199,13 +199,13 @@ def checked(body: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _look_closely(body: Mapping[str, Json]) -> None:
-    _fitting(body, _Settings, "")
-    chat = _fitting(body, _Chat, "")
+    fitting(body, _Settings, "")
+    chat = fitting(body, _Chat, "")
     _check_messages(chat.messages or ())
     if chat.tools or chat.tool_choice is not None:
         _check_tools(chat.tools or (), chat.tool_choice)
     if chat.response_format is not None and chat.response_format.type == "json_schema" and chat.response_format.json_schema is None:
-        raise _refused("response_format.json_schema", "missing; it must be an object with name and schema")
+        raise misplaced("response_format.json_schema", "missing; it must be an object with name and schema")
 
 
 def _check_messages(messages: Sequence[_Message]) -> None:
@@ -223,14 +223,14 @@ def _check_messages(messages: Sequence[_Message]) -> None:
 
 def _checked_id(call: _Call, number: int) -> str:
     if call.function is None and call.type in {None, "function"}:
-        raise _refused(f"messages[{number}].tool_calls", "a call has no function; it must be an object with name and arguments")
+        raise misplaced(f"messages[{number}].tool_calls", "a call has no function; it must be an object with name and arguments")
     return call.id
 
 
 def _orphaned(message: _Message, number: int) -> Refusal:
     """A result has a call before it."""
     shown = "missing" if message.tool_call_id is None else repr(message.tool_call_id[:80])
-    return _refused(f"messages[{number}].tool_call_id", f"{shown}, which no tool call before it has as its id")
+    return misplaced(f"messages[{number}].tool_call_id", f"{shown}, which no tool call before it has as its id")
 
 
 def _check_parts(content: Json, at: str) -> None:
@@ -238,17 +238,17 @@ def _check_parts(content: Json, at: str) -> None:
     for number, part in enumerate(content):
         kind = part.get("type") if isinstance(part, dict) else None
         if not isinstance(kind, str):
-            raise _refused(f"{at}[{number}]", "must be an object with a type")
+            raise misplaced(f"{at}[{number}]", "must be an object with a type")
         if kind in _PARTS:
-            _fitting(part, _PARTS[kind], f"{at}[{number}]")
+            fitting(part, _PARTS[kind], f"{at}[{number}]")
 
 
 def _check_tools(tools: Sequence[_Tool], choice: str | _Choice | None) -> None:
     for number, tool in enumerate(tools):
         if tool.type in _OWN and getattr(tool, tool.type) is None:
-            raise _refused(f"tools[{number}].{tool.type}", "missing; it must be an object with a name")
+            raise misplaced(f"tools[{number}].{tool.type}", "missing; it must be an object with a name")
     if isinstance(choice, str) and choice not in _CHOICES:
-        raise _refused("tool_choice", "must be none, auto, required, or an object with a type")
+        raise misplaced("tool_choice", "must be none, auto, required, or an object with a type")
     if isinstance(choice, _Choice) and choice.type in _OWN:
         _check_choice(choice, tools)
 
@@ -256,17 +256,6 @@ def _check_tools(tools: Sequence[_Tool], choice: str | _Choice | None) -> None:
 def _check_choice(choice: _Choice, tools: Sequence[_Tool]) -> None:
     named = choice.function or choice.custom
     if named is None:
-        raise _refused(f"tool_choice.{choice.type}", "missing; it must be an object with a name")
+        raise misplaced(f"tool_choice.{choice.type}", "missing; it must be an object with a name")
     if not any(own is not None and own.name == named.name for tool in tools for own in (tool.function, tool.custom)):
         raise bad(f"tool_choice names {named.name[:80]!r}, which is none of the tools", param="tool_choice")
-
-
-def _fitting(value: Json, shape: type[S], at: str) -> S:
-    found = fitted(value, shape)
-    if isinstance(found, Misfit):
-        raise _refused(f"{at}{found.inner}".removeprefix("."), found.why)
-    return found
-
-
-def _refused(place: str, why: str) -> Refusal:
-    return bad(f"{place}: {why}", param=place or None)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert
 
-from routerkit.gateway.refusal import Refusal, bad
-from routerkit.gateway.shape import Misfit, S, fitted
+from routerkit.gateway.refusal import bad
+from routerkit.gateway.shape import fitting, misplaced
 from routerkit.gateway.wire import MOST_TOKENS
 from routerkit.messages import Json
 
@@ -155,10 +155,10 @@ def check(body: Mapping[str, Json]) -> None:
     Raises:
         Refusal: something is not what it should be; names the place, like `input[3].content[1].image_url`.
     """
-    settings = _checked(body, _Settings, "")
+    settings = fitting(body, _Settings, "")
     form = None if settings.text is None else settings.text.format
     if form is not None and form.type == "json_schema" and (form.name is None or form.schema is None):
-        raise _refused("text.format", "a json_schema needs name and schema")
+        raise misplaced("text.format", "a json_schema needs name and schema")
     asked, choice = body.get("input"), body.get("tool_choice")
     if not isinstance(asked, str):
         _check_items(asked)
@@ -182,7 +182,7 @@ def _check_items(items: Json) -> None:
     for number, item in enumerate(items):
         at = f"input[{number}]"
         if not isinstance(item, dict):
-            raise _refused(at, "must be an object")
+            raise misplaced(at, "must be an object")
         if is_reference(item):
             continue
         if item.get("type") in (None, "message"):
@@ -220,12 +220,12 @@ def _check_call(item: Mapping[str, Json], at: str, called: set[str]) -> None:
         raise bad(f"{at}.type must be a text", param=f"{at}.type")
     if kind not in _ITEMS:
         return
-    told = _checked(item, _ITEMS[kind], at)
+    told = fitting(item, _ITEMS[kind], at)
     if isinstance(told, _Call | _Custom):
         called.add(told.call_id)
     elif isinstance(told, _Output):
         if told.call_id not in called:
-            raise _refused(f"{at}.call_id", f"{told.call_id[:80]!r}, which no call before it has")
+            raise misplaced(f"{at}.call_id", f"{told.call_id[:80]!r}, which no call before it has")
         if isinstance(told.output, list):
             _check_parts(told.output, f"{at}.output")
 
@@ -238,7 +238,7 @@ def _check_parts(content: Json, at: str) -> None:
         if not isinstance(kind, str):
             raise bad(f"{at}[{number}] must be an object with a type", param=f"{at}[{number}]")
         if kind in _PARTS:
-            _checked(part, _PARTS[kind], f"{at}[{number}]")
+            fitting(part, _PARTS[kind], f"{at}[{number}]")
 
 
 def _check_tool(tool: Mapping[str, Json], at: str) -> None:
@@ -246,19 +246,8 @@ def _check_tool(tool: Mapping[str, Json], at: str) -> None:
     if not isinstance(kind, str):
         raise bad(f"{at}.type is missing; it must be a text, like function", param=f"{at}.type")
     if kind in _TOOLS:
-        _checked(tool, _TOOLS[kind], at)
+        fitting(tool, _TOOLS[kind], at)
     inner = tool.get("tools") if kind == "namespace" else None
     for number, other in enumerate(inner if isinstance(inner, list) else ()):
         if isinstance(other, dict):
             _check_tool(other, f"{at}.tools[{number}]")
-
-
-def _checked(value: Json, shape: type[S], at: str) -> S:
-    found = fitted(value, shape)
-    if isinstance(found, Misfit):
-        raise _refused(f"{at}{found.inner}".removeprefix("."), found.why)
-    return found
-
-
-def _refused(place: str, why: str) -> Refusal:
-    return bad(f"{place}: {why}", param=place)
