@@ -133,6 +133,22 @@ def pools(data: Recorded) -> None:
         say(f"{name}: corrected over table", combined(metric(done, "corrected", "aiq_gain_over_table")), n, ">= -.01")
 
 
+def chance(data: Recorded) -> None:
+    """What of a gain in AIQ is the hull's: a policy that varies by item has points that are better by luck, and the hull finds them."""
+    for name in CODE:
+        pairs = list(halves(data.only(name), 30))
+        for told, tested in (("", [t for _, t in pairs]), (", prompts dealt out at random", [shuffled(t) for _, t in pairs])):
+            setting = replace(SETTING, policies=("corrected",), n_resamples=0)
+            done = [compare(fit, test, setting) for (fit, _), test in zip(pairs, tested, strict=True)]
+            gain = np.mean([v.value for v in metric(done, "corrected", "aiq_gain_over_table")])
+            say(f"{name}: corrected over table{told}", f"{gain:+.4f} (30 random halves)", len(data.only(name)), "")
+
+
+def shuffled(test: Recorded) -> Recorded:
+    prompts = np.random.default_rng(0).permutation(np.array(test.texts, dtype=object))
+    return replace(test, items=tuple(replace(item, prompt=prompt) for item, prompt in zip(test.items, prompts, strict=True)))
+
+
 def cascade(data: Recorded) -> None:
     for name in CODE:
         setting = replace(SETTING, policies=("cascade",), verifier=Rates(0.95, 0.05))
@@ -224,7 +240,8 @@ def speed(data: Recorded) -> None:
 
 
 BARS: dict[str, Callable[[Recorded], None]] = {
-    f.__name__: f for f in (mmlu, mmlu300, gsm8k, gsm8k300, transfer, unlabelled, pools, cascade, cascade_cost, refusal, bandit, speed)
+    f.__name__: f
+    for f in (mmlu, mmlu300, gsm8k, gsm8k300, transfer, unlabelled, pools, chance, cascade, cascade_cost, refusal, bandit, speed)
 }
 
 
