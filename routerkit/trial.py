@@ -12,6 +12,8 @@ from routerkit.experiment import Ending
 
 _LOOK_EVERY: Final = 10
 """The next look comes after a tenth more outcomes."""
+ALPHA: Final = 0.05
+"""Probability of ever being wrong about an experiment."""
 MIN_UNITS: Final = 20
 """Units with an outcome per variant before anything is said: the intervals are exact for large samples only."""
 

@@ -17,7 +17,7 @@ from routerkit.decision import format_usd
 from routerkit.errors import ConfigError
 from routerkit.experiment import Ending
 from routerkit.store import read_trial
-from routerkit.trial import Call, Result, Verdict, judge, results, settled
+from routerkit.trial import ALPHA, Call, Result, Verdict, judge, results, settled
 
 if TYPE_CHECKING:
     from routerkit.config import Config
@@ -31,7 +31,6 @@ def experiment(
     config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")] = _DEFAULT,
     folder: Folder = None,
     epsilon: Annotated[float, typer.Option(min=0.0, max=1.0, help="Difference in successes that does not matter.")] = 0.02,
-    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Probability of ever being wrong.")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the variants of a running experiment. Look as often as you like: the intervals hold at every look."""
@@ -41,15 +40,15 @@ def experiment(
     name, section = _chosen(settings, pool)
     place = folder or (ledger_folder(settings.ledger, config.parent) if settings.ledger else config.parent / "routerkit-data")
     calls = read_trial(place, name, section.name)
-    found = results(calls, list(section.variants), alpha=alpha)
+    found = results(calls, list(section.variants), alpha=ALPHA)
     verdict, ending = judge(found, epsilon=epsilon), _ending(section, calls)
     if as_json:
-        body = {"pool": name, "experiment": section.name, "alpha": alpha, "epsilon": epsilon, "verdict": verdict._asdict()}
+        body = {"pool": name, "experiment": section.name, "alpha": ALPHA, "epsilon": epsilon, "verdict": verdict._asdict()}
         body |= {"ending": None if ending is None else ending._asdict()}
         print(json.dumps(body | {"variants": [_row(r) for r in found]}, indent=2))
         return
     shares = plan_state(settings, config.parent).experiments[name].shares
-    print(f"experiment {section.name!r} in pool {name}: {len(calls)} calls; intervals hold at every look with {1 - alpha:.0%} confidence")
+    print(f"experiment {section.name!r} in pool {name}: {len(calls)} calls; intervals hold at every look with {1 - ALPHA:.0%} confidence")
     _print(found, {next(iter(section.variants)): 1.0 - sum(shares.values())} | dict(shares), verdict)
     if ending is not None:
         moved = ", ".join(f"{old} → {new}" for old, new in ending.moves.items() if old != new)
@@ -60,8 +59,6 @@ def _ending(section: ExperimentSection, calls: Sequence[Call]) -> Ending | None:
     """What running routers have settled on, if this experiment ends by itself."""
     if section.settle_within is None:
         return None
-    from routerkit.config.trial_watch import ALPHA  # as `routerkit.config` above
-
     return settled(calls, list(section.variants), alpha=ALPHA, epsilon=section.settle_within)
 
 

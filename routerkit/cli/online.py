@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -52,13 +52,10 @@ def report(
 def drift(
     folder: Folder = None,
     config: Config = None,
-    outcomes_per_false_alarm: Annotated[
-        float, typer.Option(min=10, help="Without a change, an alarm takes on average at least so many outcomes of a cell.")
-    ] = OUTCOMES_PER_FALSE_ALARM,
     as_json: AsJson = False,
 ) -> None:
     """Compare what calls achieve, cost and take with what the scorecard says. Exit code 1 with an alarm."""
-    place, card = find_folder(folder, config), _scorecard(config)
+    place, (card, outcomes_per_false_alarm) = find_folder(folder, config), _in_force(config)
     found = find_drift(place, card, outcomes_per_false_alarm=outcomes_per_false_alarm)
     raise_alarms(place, found, card, now=now_utc())
     due = due_for_measuring(place, card.revision)
@@ -70,15 +67,24 @@ def drift(
     raise typer.Exit(1 if any(d.is_alarm for d in found) else 0)
 
 
-def _scorecard(config: Path | None) -> Scorecard:
-    """The scorecard that routing uses; an empty one without a configuration, so that cells are compared with their own start."""
+class _InForce(NamedTuple):
+    """What a running router compares with, and how often it may be wrong."""
+
+    scorecard: Scorecard = Scorecard()
+    """Empty: cells are compared with their own start."""
+    outcomes_per_false_alarm: float = OUTCOMES_PER_FALSE_ALARM
+
+
+def _in_force(config: Path | None) -> _InForce:
     path = Path(DEFAULT_CONFIG) if config is None else config
     if config is None and not path.exists():
-        return Scorecard()
+        return _InForce()
     # Brings pydantic, which `routerkit report` does without.
     from routerkit.config import plan_state, read
 
-    return plan_state(read(path), path.parent).scorecard
+    settings = read(path)
+    rate = OUTCOMES_PER_FALSE_ALARM if settings.online is None else settings.online.outcomes_per_false_alarm
+    return _InForce(plan_state(settings, path.parent).scorecard, rate)
 
 
 def _facts(found: Drift) -> dict[str, object]:

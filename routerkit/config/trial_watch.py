@@ -13,12 +13,10 @@ from routerkit.config.watch import SWAPPING
 from routerkit.experiment import Experiment
 from routerkit.router import Router
 from routerkit.store import read_trial
-from routerkit.trial import settled
+from routerkit.trial import ALPHA, settled
 
 _log = logging.getLogger(__name__)
 _EVERY_S: Final = 60.0
-ALPHA: Final = 0.05
-"""Probability of ever settling wrongly, as `routerkit experiment` has it by default."""
 
 
 def trial_watch(folder: Path) -> LedgerWatch:

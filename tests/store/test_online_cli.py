@@ -37,11 +37,15 @@ def run(command, *args):
 @pytest.fixture
 def folder(tmp_path):
     """Forty calls, of which every one was reported to have failed."""
-    with Ledger(tmp_path / "led") as ledger:
+    return failed_calls(tmp_path / "led", 40)
+
+
+def failed_calls(place, n):
+    with Ledger(place) as ledger:
         router = make_router({"a": ScriptedProvider([make_reply()])}, observers=[ledger])
-        for _ in range(40):
+        for _ in range(n):
             router.report(router.complete(make_request("explain this")).record_id, success=False)
-    return tmp_path / "led"
+    return place
 
 
 def test_report_joins_the_call_by_the_start_of_its_id(folder):
@@ -87,6 +91,16 @@ def test_drift_shows_alarms_and_what_is_due(folder):
     facts = json.loads(text)
     assert (1, CARD.revision, 1) == (code, facts["scorecard"], len(facts["due_for_measuring"]))
     assert [True] == [cell["is_alarm"] for cell in facts["cells"]]
+
+
+def test_drift_alarms_as_rarely_as_the_configuration_asks(tmp_path):
+    """The command and the running router write into one table of alarms, so they go by one figure."""
+    config = with_config(failed_calls(tmp_path / "led", 8))
+    usual = config.read_text()
+    config.write_text(usual + "outcomes_per_false_alarm = 1_000_000_000\n")
+    assert 0 == run(drift, "--config", config)[0]
+    config.write_text(usual)
+    assert 1 == run(drift, "--config", config)[0]
 
 
 def test_drift_of_an_empty_ledger_says_what_is_missing(tmp_path):
