@@ -71,6 +71,8 @@ def test_same_id_in_another_benchmark_is_another_item() -> None:
     [
         ("item_id,model\n1,a\n", "no column 'score'"),
         ("item_id,model,score\n1,a,good\n", "row 1: score 'good' is not a number"),
+        ("item_id,model,score\n,a,1\n", "row 1: item_id is empty"),
+        ("item_id,model,score\n1,,1\n", "row 1: model is empty"),
         ("item_id,model,score\n1,a,7\n", "outside 0..1"),
     ],
 )

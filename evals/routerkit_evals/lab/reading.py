@@ -74,7 +74,7 @@ def read_outcomes(paths: Sequence[Path]) -> tuple[Outcome, ...]:
 
 def _item(row: Row) -> Item:
     kind = _text(row, "category") or _text(row, "kind")
-    return Item(_text(row, "benchmark"), _text(row, "item_id"), kind, _text(row, "language"), _text(row, "repo"), _text(row, "prompt"))
+    return Item(_text(row, "benchmark"), _given(row, "item_id"), kind, _text(row, "language"), _text(row, "repo"), _text(row, "prompt"))
 
 
 def _outcome(row: Row) -> Outcome:
@@ -84,9 +84,9 @@ def _outcome(row: Row) -> Outcome:
     cost = _number(row, "cost_usd")
     return Outcome(
         _text(row, "benchmark"),
-        _text(row, "item_id"),
+        _given(row, "item_id"),
         _text(row, "harness"),
-        _text(row, "model"),
+        _given(row, "model"),
         score,
         cost if cost >= 0.0 and math.isfinite(cost) else math.nan,
         _number(row, "output_tokens"),
@@ -130,6 +130,12 @@ def _read_text(path: Path) -> str:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             return file.read()
     return path.read_text("utf-8")
+
+
+def _given(row: Row, name: str) -> str:
+    if not (text := _text(row, name)):
+        raise ValueError(f"{name} is empty")
+    return text
 
 
 def _text(row: Row, name: str) -> str:

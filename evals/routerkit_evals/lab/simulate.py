@@ -150,4 +150,5 @@ def _fewer(benchmark: str, n: int, n_labels: int | None) -> tuple[str, ...]:
 def _nothing(experiment: Experiment, test: Recorded) -> str:
     asked = f"benchmark {experiment.benchmark!r}" if experiment.benchmark else "any benchmark"
     with_pair = f" with both {' and '.join(experiment.pair)}" if experiment.pair else ""
-    return f"--test holds no outcomes of {asked}{with_pair}; it holds {', '.join(map(repr, test.benchmarks)) or 'nothing'}"
+    held = ", ".join(map(repr, test.benchmarks)) or "no outcome with a known score"
+    return f"--test holds no outcomes of {asked}{with_pair}; it holds {held}"
