@@ -5,6 +5,7 @@ Guards P2: what comes out is an answer or a typed failure, never another excepti
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,7 +14,7 @@ import pytest
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Request
-from routerkit.providers import as_written, openai_errors, openai_format
+from routerkit.providers import as_written, embedding_format, openai_errors, openai_format
 from routerkit.providers.openai_stream import StreamDecoder
 from tests.faults.shapes import CALL, surprises
 
@@ -80,6 +81,29 @@ def read_error_event(value: Any) -> object:
     raise openai_errors.error_event(UPSTREAM, openai_format.decode(written(value)))
 
 
+VECTORS: Final[Any] = {
+    "model": "m",
+    "data": [{"index": 0, "embedding": [0.1, 2]}, {"index": 1, "embedding": "AACAPwAAAEA="}],
+    "usage": USAGE,
+}
+
+
+def read_vectors(value: Any) -> object:
+    """What is taken for vectors are numbers, or bytes of four each."""
+    rows: Any = embedding_format.reply(openai_format.decode(written(value)), Request("m", (), inputs=("a", "b"))).extra["data"]
+    for row in rows:
+        vector = row["embedding"]
+        assert (len(base64.b64decode(vector)) >= 4) if isinstance(vector, str) else all(type(n) in {int, float} for n in vector)
+    return None
+
+
+def test_vectors_in_another_order_are_not_passed_on_as_written() -> None:
+    rows, asked = VECTORS["data"], Request("m", (), inputs=("a", "b"))
+    assert b"as it came" == embedding_format.reply(VECTORS, asked, b"as it came").as_written()
+    turned = embedding_format.reply({**VECTORS, "data": rows[::-1]}, asked, b"as it came")
+    assert (None, rows) == (turned.as_written(), turned.extra["data"])
+
+
 @pytest.mark.parametrize(
     ("healthy", "read"),
     [
@@ -89,6 +113,7 @@ def read_error_event(value: Any) -> object:
         (EVENT, read_stream_as_written),
         (ERROR, read_error),
         (ERROR, read_error_event),
+        (VECTORS, read_vectors),
     ],
 )
 def test_wrong_shape_is_an_answer_or_a_typed_failure(healthy: Any, read: Callable[[Any], object]) -> None:
