@@ -83,8 +83,7 @@ def _in_force(config: Path | None) -> _InForce:
     from routerkit.config import plan_state, read
 
     settings = read(path)
-    rate = OUTCOMES_PER_FALSE_ALARM if settings.online is None else settings.online.outcomes_per_false_alarm
-    return _InForce(plan_state(settings, path.parent).scorecard, rate)
+    return _InForce(plan_state(settings, path.parent).scorecard, settings.outcomes_per_false_alarm)
 
 
 def _facts(found: Drift) -> dict[str, object]:

@@ -271,6 +271,11 @@ class Config(Section):
         """Pool → dollars that calls to it may cost per UTC day."""
         return {name: pool.usd_per_day for name, pool in self.pools.items() if pool.usd_per_day is not None}
 
+    @property
+    def outcomes_per_false_alarm(self) -> float:
+        """What drift is told by, also where nothing is learned from reports."""
+        return (self.online or OnlineSection()).outcomes_per_false_alarm
+
     def read_from(self, source: Source) -> Config:
         """This configuration, remembering the text it came from."""
         self._source = source

@@ -162,6 +162,15 @@ def test_drift_names_the_cell_that_got_worse(show, traffic):
     assert ("ALARM", "medium", "success") == (worst["state"], worst["target"], worst["measure"])
 
 
+def test_drift_alarms_as_rarely_as_the_configuration_asks(show, traffic, tmp_path):
+    path = tmp_path / "rare.toml"
+    more = "\n[online]\noutcomes_per_false_alarm = 1_000_000_000\n"
+    path.write_text((traffic / "routerkit.toml").read_text().replace('path = "."', f'path = "{traffic}"') + more)
+    shutil.copy(traffic / "scorecard.json", tmp_path)
+    evidence = [show("drift", traffic, config=config).dataframe[0].value["evidence"].max() for config in (None, path)]
+    assert evidence[1] < evidence[0]
+
+
 def test_agents_are_summed_and_their_budgets_shown(show, traffic):
     shown = show("agents", traffic)
     agents = shown.dataframe[0].value

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from routerkit import Scorecard
+from routerkit.drift import OUTCOMES_PER_FALSE_ALARM
 from routerkit.intervals import wilson
 from routerkit.store import Drift, find_drift
 from routerkit_app import columns
@@ -55,8 +56,9 @@ _ALARMS: Final = (
 def show() -> None:
     """Cells over days, with alarms; cells over nights."""
     head("Drift", "Which target is no longer what it was measured to be. An alarm may be looked at every day without becoming more likely.")
-    card = scorecard(setup())
-    found = _found(str(folder()), card.revision, card)
+    configured = setup()
+    card, rate = scorecard(configured), configured.config.outcomes_per_false_alarm if configured else OUTCOMES_PER_FALSE_ALARM
+    found = _found(str(folder()), card.revision, rate, card)
     nights = ask("SELECT count(DISTINCT started_at::DATE) AS n FROM samples")["n"].iloc[0]
     if not found and not nights:
         nothing("outcomes to compare", to_measure())
@@ -65,7 +67,7 @@ def show() -> None:
     filters = chosen()
     looked_at = [d for d in found if d.kind in (filters.kind or (d.kind,)) and d.target in (filters.target or (d.target,))]
     if looked_at:
-        _production(looked_at, card)
+        _production(looked_at, card, rate)
     if nights:
         _nights(filters)
     raised = ask(_ALARMS)
@@ -96,14 +98,16 @@ def drifts_frame(found: list[Drift]) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=_FRESH_S, show_spinner="Comparing with the scorecard …")
-def _found(folder: str, revision: str, _card: Scorecard) -> list[Drift]:
-    return find_drift(Path(folder), _card)
+def _found(folder: str, revision: str, rate: float, _card: Scorecard) -> list[Drift]:
+    return find_drift(Path(folder), _card, outcomes_per_false_alarm=rate)
 
 
-def _production(found: list[Drift], card: Scorecard) -> None:
+def _production(found: list[Drift], card: Scorecard, rate: float) -> None:
     alarms = [d for d in found if d.is_alarm]
     against = f"scorecard {card.cited}" if card.revision else "their own beginning (no scorecard is in force)"
-    st.metric("alarms", len(alarms), help="Evidence of 1 or more; without any change a cell alarms once in 1,000 outcomes, on average.")
+    st.metric(
+        "alarms", len(alarms), help=f"Evidence of 1 or more; without any change a cell alarms once in {rate:,.0f} outcomes, on average."
+    )
     st.caption(f"Measures of cells compared with {plain(against)}: {len(found)}")
     by_name = {f"{d.target} · {d.kind or 'unknown'} · {d.measure}": d for d in found}
     draw(_days_chart(by_name[st.selectbox("Cell", list(by_name), key="cell", bind="query-params")]), key="days")
