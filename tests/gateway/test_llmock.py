@@ -93,7 +93,8 @@ def test_what_can_be_mended_is_not_noticed_and_well_behaved(llmock, sdk, langcha
     llmock.assert_resilient()
 
 
-@pytest.mark.parametrize("fault", ["disconnect", "truncate", "corrupt"])
+# Not "corrupt": where its packets arrive together, nothing has been handed on yet and the call is rightly repeated.
+@pytest.mark.parametrize("fault", ["disconnect", "truncate"])
 def test_stream_that_breaks_after_content_is_an_error_after_which_the_client_asks_again(llmock, sdk, fault):
     getattr(llmock, fault)(after_chunks=4)
     with pytest.raises(openai.APIError):
