@@ -136,3 +136,8 @@ def test_wrong_weights_are_refused_even_under_a_right_hash(weights: array[float]
 def test_missing_file_is_named(tmp_path) -> None:
     with pytest.raises(ConfigError, match="cannot read the predictor"):
         load_predictor(tmp_path / "none.json")
+
+
+def test_length_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="no number"):
+        Lengths({KIND: math.nan})
