@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Json, Reply, Request
@@ -49,7 +50,7 @@ def reply(parsed: Json, request: Request, body: bytes | None = None) -> Reply:
     )
 
 
-def _is_vector(value: Json) -> bool:
+def _is_vector(value: Any) -> bool:
     """Whether it is finite numbers, or the base64 of four bytes for each."""
     try:
         if isinstance(value, str):
