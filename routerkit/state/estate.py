@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from routerkit.state.interface import Account, Facts, Lost, Tried
-from routerkit.state.owed import ATTEMPT_BYTES, ATTEMPTS_AT, BOOT_BYTES, HEAD, PLACE_BYTES, SLOT, boot, digest, try_lock
+from routerkit.state.owed import ATTEMPT_BYTES, ATTEMPTS_AT, BOOT_BYTES, FILE_BYTES, HEAD, PLACE_BYTES, SLOT, boot, digest, try_lock
 
 
 class _Slot(NamedTuple):
@@ -28,10 +28,10 @@ class _Attempt(NamedTuple):
 
 
 class Estate:
-    """An `OwedFile` as it was left. Pages of another boot may be older than the database, so they say nothing."""
+    """An `OwedFile` as it was left. Pages of another boot may be older than the database, so they say nothing; nor do those of other releases."""
 
     def __init__(self, pages: bytes) -> None:
-        is_known = pages[:BOOT_BYTES] == boot() and any(pages[:BOOT_BYTES])
+        is_known = len(pages) == FILE_BYTES and pages[:BOOT_BYTES] == boot() and any(pages[:BOOT_BYTES])
         self._slots = [_Slot(*fields) for fields in SLOT.iter_unpack(pages[BOOT_BYTES + PLACE_BYTES : ATTEMPTS_AT])] if is_known else []
         self._attempts = _attempts(pages) if is_known else []
         self._ledger = pages[BOOT_BYTES : BOOT_BYTES + PLACE_BYTES].rstrip(b"\0")

@@ -26,7 +26,6 @@ _log: Final = logging.getLogger(__name__)
 
 LEASE_S: Final = 60.0
 """A holder that was not heard of for so long is dead."""
-TICK_S: Final = 1.0
 FRESH_S: Final = 1.0
 """What others did is looked up again after so long."""
 MakeFacts: TypeAlias = Callable[[], Facts]

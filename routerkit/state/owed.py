@@ -43,7 +43,7 @@ _MOST_FACTS: Final = ATTEMPT_BYTES - HEAD.size
 _NOBODY: Final = [0] * 8
 _SLOTS_AT: Final = BOOT_BYTES + PLACE_BYTES
 ATTEMPTS_AT: Final = _SLOTS_AT + N_SLOTS * SLOT.size
-_BYTES: Final = ATTEMPTS_AT + N_ATTEMPTS * ATTEMPT_BYTES
+FILE_BYTES: Final = ATTEMPTS_AT + N_ATTEMPTS * ATTEMPT_BYTES
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -65,7 +65,7 @@ class OwedFile:
         self._fd = _create(path)
         self._close = weakref.finalize(self, os.close, self._fd)
         # Written, not only made long: a page that the disk has no room for, when it is first noted in, would end the process.
-        if os.pwrite(self._fd, bytes(_BYTES), 0) < _BYTES:
+        if os.pwrite(self._fd, bytes(FILE_BYTES), 0) < FILE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         self._pages: mmap.mmap | bytearray = mmap.mmap(self._fd, 0)
         place = b"" if ledger is None else os.fsencode(ledger.resolve())
@@ -117,7 +117,7 @@ class OwedFile:
         """As `Owed.leave`: the parent's lock would else outlive it in this child. The pages hold it, too."""
         if isinstance(self._pages, mmap.mmap):
             self._pages.close()
-        self._pages = bytearray(_BYTES)  # calls that were under way end here as well, and what they note is of no use
+        self._pages = bytearray(FILE_BYTES)  # calls that were under way end here as well, and what they note is of no use
         self._close()
 
     def remove(self) -> None:

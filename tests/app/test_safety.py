@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -118,3 +119,12 @@ def test_wrong_password_is_refused(tmp_path, monkeypatch):
     at.text_input(key="password").set_value("wrong horse").run()
     assert not at.title
     assert "not the password" in at.error[0].value
+
+
+def test_server_ends_with_whoever_started_it():
+    child = "import time; from routerkit_app.server import end_with_parent; end_with_parent(); print('there', flush=True); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as started:
+        assert b"there\n" == started.stdout.readline()
+        started.kill()
+        assert b"" == started.stdout.read()  # comes to an end when the last process that could write to it has

@@ -164,3 +164,11 @@ def test_forked_child_and_closed_process_leave_nothing_locked(path: Path) -> Non
     file.remove()
     assert not path.exists()
     OwedFile(path).note(ONE, 1)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1_064, 5_000, 200_000])
+def test_pages_of_another_length_say_nothing(tmp_path, n_bytes):
+    """A release before this one kept less, and its file may still lie there."""
+    path = tmp_path / "17-ab"
+    path.write_bytes(owed.boot() + b"x" * n_bytes)
+    assert ((None, None), None) == (found(path), read_estate(path).lost("17-ab"))
