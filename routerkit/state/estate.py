@@ -28,7 +28,7 @@ class _Attempt(NamedTuple):
 
 
 class Estate:
-    """An `OwedFile` as it was left. Pages of another boot may be older than the database, so they say nothing; nor do those of other releases."""
+    """An `OwedFile` as it was left. Pages of another boot may be older than the database, so they say nothing; nor do another release's."""
 
     def __init__(self, pages: bytes) -> None:
         is_known = len(pages) == FILE_BYTES and pages[:BOOT_BYTES] == boot() and any(pages[:BOOT_BYTES])
