@@ -21,7 +21,7 @@ class Lengths:
     typical: Mapping[str, float] = field(default_factory=dict)
     """Mean logarithm of the characters of a prompt, by kind."""
     slopes: Mapping[str, float] = field(default_factory=dict)
-    """Log-odds that a target gains per e-fold of length; 0 for the best, negative for the others."""
+    """Log-odds that a target gains per e-fold of length; negative for those below the middle of all."""
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (*self.typical.values(), *self.slopes.values()))):

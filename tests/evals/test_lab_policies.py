@@ -88,7 +88,6 @@ def test_length_speaks_where_the_words_have_proven_nothing() -> None:
     order = np.argsort([len(text) for text in fit.texts], kind="stable")
     gain = forecast.quality[order, 1] - forecast.quality[order, 0]
     assert gain[0] < 0.4 < gain[-1]
-    assert np.full(60, 0.9) == pytest.approx(forecast.quality[:, 1])
     assert note.startswith("words heard for 0 of 60; no proven gain over the table: 60")
 
 

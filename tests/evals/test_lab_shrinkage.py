@@ -60,7 +60,7 @@ def test_start_that_is_off_for_all_cells_alike_is_no_difference_between_them() -
 def test_longer_work_sets_arms_further_apart_and_equal_arms_not_at_all() -> None:
     longer, shorter = stretched(START, 1.0), stretched(START, -1.0)
     assert shorter[0] > START[0] > longer[0]
-    assert [0.8, 0.8] == pytest.approx([longer[1], shorter[1]])
+    assert logit(START).mean() == pytest.approx(logit(longer).mean()) == pytest.approx(logit(shorter).mean())
     assert (1.0 + GROWTH) * np.diff(logit(START)) == pytest.approx(np.diff(logit(longer)))
     assert [0.7, 0.7] == pytest.approx(stretched(np.array([0.7, 0.7]), 2.0).tolist())
 
@@ -75,11 +75,12 @@ def test_item_without_a_prompt_is_of_mean_length() -> None:
     assert [0.0] == log_lengths([make_item(0)]).tolist()
 
 
-def test_fitted_lengths_are_those_of_each_kind_and_hold_only_the_lesser_arms_back() -> None:
+def test_fitted_lengths_are_those_of_each_kind_and_move_arms_apart() -> None:
     items = [make_item(i, kind="ab"[i % 2], prompt="x" * (10, 1000)[i % 2]) for i in range(4)]
     lengths = fit_lengths(make_recorded({"mini": 0.5, "large": 0.5}, 4, items=items).columns(("mini", "large")), START)
     assert {"a": np.log(10), "b": np.log(1000)} == pytest.approx(dict(lengths.typical))
-    assert {"mini": GROWTH * (logit(START)[0] - logit(START)[1]), "large": 0.0} == pytest.approx(dict(lengths.slopes))
+    half = GROWTH * (logit(START)[1] - logit(START)[0]) / 2.0
+    assert {"mini": -half, "large": half} == pytest.approx(dict(lengths.slopes))
 
 
 def test_kind_with_long_requests_starts_with_arms_further_apart() -> None:

@@ -22,7 +22,7 @@ def log_lengths(items: Sequence[Item]) -> Floats:
 
 
 def stretched(quality: Floats, longer: Floats | float) -> Floats:
-    """Success probabilities of longer work: the best arm stays, the others fall behind further.
+    """Success probabilities of longer work: arms move apart, their middle stays.
 
     Args:
         quality: Arms across.
@@ -34,10 +34,14 @@ def stretched(quality: Floats, longer: Floats | float) -> Floats:
 
 
 def slopes(quality: Floats) -> Floats:
-    """Log-odds that each arm gains per e-fold of length: none for the best, the less the worse it is."""
+    """Log-odds that each arm gains per e-fold of length, more than none if it is better than the middle of all.
+
+    The middle stays, for whether longer work is harder differs: on the code pools the best arms gain, on GSM8K the others lose. With the
+    best held in place instead, Brier scores of the code pools rose by .005 and .002; so they change by less than .001, or fall.
+    """
     odds = logit(quality)
-    behind: Floats = GROWTH * (odds - odds.max(axis=-1, keepdims=True))
-    return behind
+    apart: Floats = GROWTH * (odds - odds.mean(axis=-1, keepdims=True))
+    return apart
 
 
 def fit_lengths(recorded: Recorded, quality: Floats) -> Lengths:
