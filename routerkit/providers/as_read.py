@@ -10,7 +10,8 @@ from routerkit.messages import Chunk, Json, ToolCallDelta
 from routerkit.providers.openai_format import as_object, first_choice
 from routerkit.providers.openai_usage import usage
 
-_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
+FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
+"""Words of the format; clients may take no other."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -47,7 +48,7 @@ def corrected(event: bytes, parsed: Mapping[str, Json], pieces: Sequence[Chunk])
 
 def _finish(piece: Chunk) -> str | None:
     """Why the answer ended, in a word of the format: clients may take no other."""
-    return piece.finish_reason if piece.finish_reason is None or piece.finish_reason in _FINISHES else "stop"
+    return piece.finish_reason if piece.finish_reason is None or piece.finish_reason in FINISHES else "stop"
 
 
 def _call(call: ToolCallDelta) -> dict[str, Json]:

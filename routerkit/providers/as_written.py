@@ -15,12 +15,11 @@ import msgspec
 from routerkit import fastjson
 from routerkit.as_written import Written, WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
-from routerkit.providers.as_read import corrected, is_counted, is_strict
+from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
-_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
 
 
 def whole_body(request: Request, max_tokens_field: str) -> bytes | None:
@@ -55,7 +54,7 @@ def with_body(reply: Reply, parsed: Json, body: bytes) -> Reply:
 
 
 def _is_faithful(parsed: Json, reply: Reply) -> bool:
-    if not isinstance(parsed, dict) or not parsed.get("id") or reply.usage.is_estimated or reply.finish_reason not in _FINISHES:
+    if not isinstance(parsed, dict) or not parsed.get("id") or reply.usage.is_estimated or reply.finish_reason not in FINISHES:
         return False
     choices = parsed.get("choices")
     only = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
