@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -16,13 +15,10 @@ from routerkit.messages import Request
 from routerkit.state.interface import UNKNOWN, Facts, StateStore
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
+from routerkit.state.rounding import MICROS_PER_USD, micros
 
-MICROS_PER_USD: Final = 1_000_000
 LONGEST_ANSWER_TOKENS: Final = 128_000
 """Assumed when neither the caller nor the target limits the answer: the longest that any large model gives (2026-11)."""
-
-_NOISE_MICROS: Final = 1e-6
-"""What floating point may add to an amount; without it, 0.1 + 0.2 dollars would cost one micro-dollar more."""
 
 
 class Left(NamedTuple):
@@ -154,25 +150,21 @@ class Purse:
         """The attempt is over and cost so much; None = unknown, which counts as the worst. Without an attempt nothing happens."""
         hold, self._hold = self._hold, None
         if hold is not None and cost_usd is not None:
-            self._leases.amend(hold, micros(cost_usd))
+            self._leases.amend(hold, self._leases.rounding.micros(self._claims, cost_usd))
 
     def charge(self, cost_usd: float | None) -> None:
         """Something else than an attempt cost so much, e.g. a check. Unknown cannot be counted; the record says that it is unknown."""
         if cost_usd:
             at, subject = self._now(), self._subject
             facts = subject and (lambda: subject.facts(None, self._features, at))
-            self._holds.append(self._leases.charge(self._claims, micros(cost_usd), _day(at), facts))
+            spent = self._leases.rounding.micros(self._claims, cost_usd)
+            self._holds.append(self._leases.charge(self._claims, spent, _day(at), facts))
 
     def close(self) -> None:
         """The call is recorded: what it set aside is spent."""
         for hold in self._holds:
             self._leases.settle(hold)
         self._holds.clear()
-
-
-def micros(usd: float) -> int:
-    """Dollars in whole micro-dollars, rounded up: a million calls for half a micro-dollar each are not free."""
-    return math.ceil(usd * MICROS_PER_USD - _NOISE_MICROS)
 
 
 def whose(account: str) -> str:

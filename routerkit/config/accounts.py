@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from routerkit.budget import MICROS_PER_USD, micros
 from routerkit.config.schema import Config
 from routerkit.config.state import build_store, state_url
 from routerkit.errors import ConfigError
 from routerkit.state.interface import Account, AccountLine, Notice, StateStore
+from routerkit.state.rounding import MICROS_PER_USD, micros
 
 
 class AccountStanding(NamedTuple):

@@ -12,11 +12,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from routerkit.budget import MICROS_PER_USD
 from routerkit.cache import CachingRouter
 from routerkit.errors import StateError
 from routerkit.gateway.metrics import OVERHEAD_S, SECONDS, Metrics, Place, Sums
 from routerkit.router import Router
+from routerkit.state.rounding import MICROS_PER_USD
 
 
 def exposed(metrics: Metrics, router: Router) -> tuple[bytes, bytes]:

@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 from routerkit.errors import StateError
 from routerkit.state.interface import Account, Facts, Owed, Standing, StateStore
 from routerkit.state.loan import Claim, Hold, Loan, Shortage
+from routerkit.state.rounding import Rounding
 
 __all__ = ["Claim", "Hold", "Leases", "Shortage"]
 
@@ -49,6 +50,7 @@ class Leases:
         self._n_holders = 0
         """How many shared an account when the store was last seen; 0 = never seen."""
         self._lapse_from = 0.0
+        self.rounding = Rounding()
 
     @property
     def store(self) -> StateStore:
@@ -138,6 +140,7 @@ class Leases:
         if self._owed:
             self._owed.leave()
         self._lock, self._bookings, self._loans, self._holder, self._owed = threading.Lock(), threading.Lock(), {}, _holder(), None
+        self.rounding = Rounding()
 
     def _loan(self, claim: Claim, day: str) -> Loan:
         account = Account(claim.name, day)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routerkit import features
-from routerkit.budget import Purse, micros, whose
+from routerkit.budget import Purse, whose
 from routerkit.errors import StateError
 from routerkit.state.leases import Claim, Leases
 from routerkit.state.memory import MemoryStore
+from routerkit.state.rounding import Rounding, micros
 from routerkit.testing import make_request, make_target
 
 DAY = "2026-01-01"
@@ -72,6 +76,32 @@ def test_attempt_of_unknown_cost_counts_as_the_worst() -> None:
 def test_dollars_are_rounded_up_to_whole_micro_dollars(usd: float, expected: int) -> None:
     """A million calls for half a micro-dollar each are not free, and 0.1 + 0.2 is 0.3."""
     assert expected == micros(usd)
+
+
+def test_what_calls_cost_together_is_booked_to_the_micro_dollar() -> None:
+    """At 18.9 micro-dollars a call, as a small model takes, rounding up each by itself would book half a per cent too much."""
+    store = MemoryStore()
+    leases = Leases(store)
+    target = make_target("a", usd=1_000.0)
+    for _ in range(1_000):
+        money = Purse(leases, (Claim("agent:planner", 1_000_000),), ASKED, lambda: NOW)
+        assert money.reserve(target) is None
+        money.settle(0.000_018_9)
+        money.close()
+    leases.close()
+    ((_, _, spent, _),) = store.accounts(DAY)
+    assert 18_900 == spent
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0.0, 10.0)), max_size=60))
+def test_sums_of_each_payer_are_never_too_low_and_less_than_one_too_high(costs: list[tuple[str, float]]) -> None:
+    rounding = Rounding()
+    booked = {"a": 0, "b": 0}
+    for payer, usd in costs:
+        booked[payer] += rounding.micros(payer, usd)
+    for payer in "ab":
+        exact = math.fsum(usd for name, usd in costs if name == payer) * 1e6
+        assert exact - 0.01 <= booked[payer] < exact + 1.01
 
 
 def test_owner_is_named_by_all_that_follows_the_kind() -> None:
