@@ -81,9 +81,17 @@ def build(config: Path, *, more: Sequence[Observer] = (), n_processes: int = 1) 
     """
     memory, metrics, turnstile = Memory(), Metrics(), Turnstile()
     router = load(config, observers=[memory, metrics, turnstile, *more])
+    _load_libraries(router)
     turnstile.store = router.store
     gate, room = Gate(keys_path(config), turnstile), fitting_room(n_processes)
     return Gateway(router, gate=gate, memory=memory, metrics=metrics, room=room), router
+
+
+def _load_libraries(router: Router) -> None:
+    """Import what providers would else import within their first call, at the cost of its deadline."""
+    for provider in router.state.providers.values():
+        if load_library := getattr(provider, "load_library", None):
+            load_library()
 
 
 def serve(config: Path, sock: socket.socket, *, more: Sequence[Observer] = (), n_processes: int = 1) -> None:
@@ -137,6 +145,7 @@ def watched(router: Router, path: Path) -> Iterator[None]:
         seen = found  # noted before reading: a file that is replaced meanwhile is read again
         try:
             reload(router, path)
+            _load_libraries(router)
         except ConfigError as exc:
             _LOG.warning("configuration not reloaded, the old one stays: %s", exc)
         else:

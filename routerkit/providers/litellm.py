@@ -97,6 +97,11 @@ class LiteLLM:
             async for chunk in chunks:
                 yield chunk
 
+    @staticmethod
+    def load_library() -> None:
+        """Import litellm now, which takes seconds; otherwise the first call does, and its deadline runs meanwhile."""
+        _library()
+
     def close(self) -> None:
         """Stop using the thread; it ends, with litellm's connections, when no other provider uses it."""
         if self._has_joined:

@@ -88,3 +88,18 @@ def test_taken_port_and_open_address_are_one_line(served, tmp_path):
         command = [COMMAND, "serve", "--config", str(config), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (2, True) == (done.returncode, message in done.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize(("kind", "is_loaded"), [("litellm", True), ("openai", False)])
+def test_litellm_is_imported_before_the_first_call_and_only_where_it_is_used(tmp_path, kind, is_loaded):
+    """Its import takes seconds, which the first caller's deadline should not pay for."""
+    config = tmp_path / "routerkit.toml"
+    config.write_text(
+        f'[providers.p]\nkind = "{kind}"\nbase_url = "http://127.0.0.1:9/v1"\n[targets.t]\nprovider = "p"\nmodel = "openai/m"\n'
+        '[pools.coding]\ntargets = ["t"]\n'
+    )
+    code = (
+        "import pathlib, sys; from routerkit.gateway.server import build; build(pathlib.Path(sys.argv[1])); print('litellm' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, timeout=120, check=True)
+    assert f"{is_loaded}\n" == done.stdout
