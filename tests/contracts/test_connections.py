@@ -113,6 +113,7 @@ class TestReuse:
             list(threads.map(provider.complete, [ASK] * 3))
         _lose_one_then_ask(openai_server, lambda: provider.complete(ASK))
         provider.close()
+        assert 4 == openai_server.connections
 
     def test_idle_connections_of_the_event_loop_go_likewise(self, openai_server: StrictOpenAI) -> None:
         provider = OpenAICompatible(openai_server.base_url, openai_server.api_key, connections=3)
@@ -121,6 +122,7 @@ class TestReuse:
             runner.run(_all([provider.acomplete(ASK) for _ in range(3)]))
             _lose_one_then_ask(openai_server, lambda: runner.run(provider.acomplete(ASK)))
             runner.run(provider.aclose())
+        assert 4 == openai_server.connections
 
     def test_fresh_connection_lost_without_a_byte_is_a_failure(
         self, call: Call, openai_server: StrictOpenAI, provider: OpenAICompatible
@@ -273,7 +275,6 @@ def _lose_one_then_ask(server: StrictOpenAI, ask: Callable[[], object]) -> None:
     with pytest.raises(ProviderError, match="without an answer"):
         ask()
     ask()
-    assert 4 == server.connections
 
 
 def _ask(pool: http1_sync.Connections) -> int:
