@@ -37,7 +37,7 @@ def test_key_spends_its_own_budget_and_no_more(keyed):
     _, other = keyed.store.create("other", Scope())
     keyed.start()
     body = json.dumps({**json.loads(BODY), "max_tokens": 200}).encode()
-    statuses = [post(keyed, body, bearer(small)) for _ in range(12)]
+    statuses = [post(keyed, body, bearer(small)) for _ in range(40)]
     assert 200 == statuses[0][0]
     status, error, headers = statuses[-1]
     assert (429, "insufficient_quota", "false") == (status, error["error"]["code"], headers["x-should-retry"])
