@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import Cell, Provider, ProviderError, Request, Router, Scorecard
-from routerkit.budget import micros
 from routerkit.config import account_standings, plan_state, read
 from routerkit.config.state import build_store
 from routerkit.ledger import Ledger
 from routerkit.providers.paced import Pacer
 from routerkit.providers.simulated import Simulated
 from routerkit.state.interface import Account
+from routerkit.state.rounding import micros
 from routerkit.store import find_drift, query, raise_alarms
 from routerkit.testing import FakeClock
 
