@@ -11,7 +11,7 @@ from routerkit.catalog import Price, Target
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
-from routerkit.messages import Request
+from routerkit.messages import Allowance, Request
 from routerkit.state.interface import UNKNOWN, Facts, StateStore
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
@@ -26,8 +26,12 @@ class Left(NamedTuple):
 
     usd: float
     """Negative when overspent."""
-    whose: str
-    """As in a sentence: `agent 'planner'`."""
+    account: str
+
+    @property
+    def whose(self) -> str:
+        """As in a sentence: `agent 'planner'`."""
+        return whose(self.account)
 
 
 class Limits(Protocol):
@@ -58,7 +62,7 @@ class Budgets:
             return None
         day = _day(self._now())
         tightest, claim = min([(self.leases.left(claim, day), claim) for claim in claims])
-        return Left(tightest / MICROS_PER_USD, whose(claim.name))
+        return Left(tightest / MICROS_PER_USD, claim.name)
 
     def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
         """Money for one call; None when no budget applies, and nobody would know of the call if this process died."""
@@ -208,19 +212,18 @@ def _day(at: datetime) -> str:
 
 
 def _claims(request: Request, pool: str, limits: Limits) -> tuple[Claim, ...]:
-    if not (limits.budgets or limits.pool_budgets or request.allowances):
-        return ()
-    found = [_claim(a.account, a.usd_per_day) for a in request.allowances]
-    if request.agent is not None and request.agent in limits.budgets:
-        found.append(_claim(f"agent:{request.agent}", limits.budgets[request.agent]))
-    if pool in limits.pool_budgets:
-        found.append(_claim(f"pool:{pool}", limits.pool_budgets[pool]))
-    return tuple(found)
+    agent_usd = None if request.agent is None else limits.budgets.get(request.agent)
+    return _payers(request.allowances, request.agent, agent_usd, pool, limits.pool_budgets.get(pool))
 
 
 @lru_cache(maxsize=1024)
-def _claim(account: str, usd_per_day: float) -> Claim:
-    return Claim(account, micros(usd_per_day))
+def _payers(
+    allowances: tuple[Allowance, ...], agent: str | None, agent_usd: float | None, pool: str, pool_usd: float | None
+) -> tuple[Claim, ...]:
+    found = [(a.account, a.usd_per_day) for a in allowances]
+    found += [] if agent_usd is None else [(f"agent:{agent}", agent_usd)]
+    found += [] if pool_usd is None else [(f"pool:{pool}", pool_usd)]
+    return tuple([Claim(account, micros(usd)) for account, usd in found])
 
 
 def _dearest_input(price: Price) -> float:

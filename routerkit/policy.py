@@ -25,6 +25,7 @@ from routerkit.settings import PolicySettings
 from routerkit.steps import cascade_notes, plan_case, step_column, steps_taken
 
 POLICY_KINDS: Final = tuple(SCORERS)
+_NO_RULES: Final = Applied()
 
 
 class Ticket(NamedTuple):
@@ -64,7 +65,7 @@ class Policy:
 
     def decide(self, features: Features, pool: Pool, snapshot: Snapshot, *, rules: Sequence[Rule] = (), ticket: Ticket) -> Decision:
         """Choose a target of the pool for a request with these features."""
-        applied, complaints = _applied(rules, features, pool) if rules else Applied()
+        applied, complaints = _applied(rules, features, pool) if rules else _NO_RULES
         case = open_case(pool, features, snapshot, self.settings)
         drops, notes = _drops(case, applied)
         pinned = pin_column(case) if features.pin else ()
@@ -89,14 +90,14 @@ class Policy:
             is_exploring=drawn.is_exploring,
             config_revision=ticket.config_revision,
             scorecard_revision=snapshot.scorecard.cited,
-            rule=", ".join([r.name for r in applied]) or None,
+            rule=", ".join([r.name for r in applied]) or None if applied else None,
             notes=notes
             + complaints
             + snapshot.scorecard.notes(ticket.at)
             + self._warning(case, drawn, plan)
-            + _pin_note(features.pin, drawn.order)
+            + (_pin_note(features.pin, drawn.order) if features.pin else ())
             + ((f"the words add nothing: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
-            + drawn.explored.notes(drawn.best if drawn.is_exploring else ""),
+            + (() if drawn.explored is NO_EXPLORATION else drawn.explored.notes(drawn.best if drawn.is_exploring else "")),
             steps=steps_taken(plan, drawn.order) if plan else (),
             arm=ticket.arm,
         )
@@ -125,12 +126,12 @@ class Policy:
             return ()
         taken = steps_taken(plan, drawn.order) if plan else ()
         noted = cascade_notes(plan, taken) if plan else ()
-        return noted if len(taken) > 1 else noted + self._doubt(case, drawn.best)
+        return noted if len(taken) > 1 else noted + self._doubt(case, drawn.ranking[0])
 
-    def _doubt(self, case: Case, best: str) -> tuple[str, ...]:
+    def _doubt(self, case: Case, best: int) -> tuple[str, ...]:
         if self.kind not in {"cheapest_adequate", "cascade"}:
             return ()
-        if case.adequacy()[case.panel.names.index(best)] == 1.0:
+        if case.adequacy()[best] == 1.0:
             return ()
         floor, confidence = self.settings.quality_floor, self.settings.confidence
         return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
@@ -163,9 +164,7 @@ def _applied(rules: Sequence[Rule], features: Features, pool: Pool) -> Applied:
     return reconciled(applied, pool.by_name) if n_limits > 1 else applied
 
 
-def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:
-    if pin is None:
-        return ()
+def _pin_note(pin: str, order: Sequence[str]) -> tuple[str, ...]:
     kept = bool(order) and order[0] == pin
     return (f"stays with {pin}: its tool loop is open" if kept else f"{pin} cannot go on with its open tool loop",)
 
@@ -173,7 +172,7 @@ def _pin_note(pin: str | None, order: Sequence[str]) -> tuple[str, ...]:
 def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:
     """Dropped places of the pool with the first reason against each; health speaks last."""
     drops: dict[int, Drop] = {}
-    checks = [("rule", check)] if (check := rule_only(case, applied)) else []
+    checks = [("rule", check)] if applied and (check := rule_only(case, applied)) else []
     checks += [(name, check) for name, make in FILTERS if (check := make(case))]
     for name, check in checks:
         for i in range(len(case.panel.names)):
