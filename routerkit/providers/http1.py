@@ -110,39 +110,37 @@ def with_body(head: bytes, body: bytes) -> bytes:
 
 
 class Exchange:
-    """The answer to one request, built from bytes as they arrive."""
-
-    __slots__ = (
-        "_inflate",
-        "_is_eof_framed",
-        "_max_body",
-        "_n_body",
-        "_n_head",
-        "_parser",
-        "_pieces",
-        "headers",
-        "is_complete",
-        "is_keep_alive",
-        "status",
-    )
+    """The answers to the requests of one connection, one after the other, each built from bytes as they arrive."""
 
     def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._max_body = max_body_bytes
+        self._raw: dict[bytes, bytes] = {}
+        self._pieces: list[bytes] = []
+        # Called by the parser: without a step of ours, because there are dozens of headers, and as many chunks as events of a stream.
+        self.on_header: Final = self._raw.__setitem__
+        self.on_body: Final = self._pieces.append
+        self.begin()
+        self._parser = httptools.HttpResponseParser(self)
+
+    def begin(self) -> None:
+        """A request is being sent, and what comes now is its answer."""
         self.status = 0
         """HTTP status; 0 until the head has arrived."""
-        self.headers: dict[str, str] = {}
-        """Names in lower case; of repeated headers the last counts."""
-        self.is_complete = False
-        self.is_keep_alive = False
-        self._max_body, self._n_body, self._n_head = max_body_bytes, 0, 0
-        self._pieces: list[bytes] = []
+        self.is_complete = self.is_keep_alive = False
+        self._n_fed = self._n_taken = 0
         self._inflate: Inflate | None = None
-        self._is_eof_framed = False
-        self._parser = httptools.HttpResponseParser(self)
+        self._raw.clear()
+        self._pieces.clear()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; of repeated headers the last counts, and what comes after the body changes nothing any more."""
+        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._head.items()} if self.status else {}
 
     @property
     def has_answer(self) -> bool:
         """Whether any byte has arrived."""
-        return self._n_head > 0
+        return self._n_fed > 0
 
     @property
     def is_failure(self) -> bool:
@@ -152,7 +150,7 @@ class Exchange:
     @property
     def has_body(self) -> bool:
         """Whether a byte of the body has arrived."""
-        return self._n_body > 0
+        return bool(self._pieces or self._n_taken)
 
     def feed(self, data: bytes) -> None:
         """Take in bytes from the peer.
@@ -160,8 +158,7 @@ class Exchange:
         Raises:
             ProviderError: `malformed` if they are not HTTP, or too many.
         """
-        if not self.status:
-            self._n_head += len(data)
+        self._n_fed += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:  # the latter is no kind of the former
@@ -170,16 +167,25 @@ class Exchange:
                 why = exc.__context__ if isinstance(exc, httptools.HttpParserCallbackError) else exc
                 raise ProviderError(f"answer is not HTTP/1.1 as we read it: {why}", code="malformed", maybe_billed=True) from exc
             self.is_complete, self.is_keep_alive = True, False
-        if not self.status and self._n_head > MAX_HEADER_BYTES:
+        if self._n_fed > self._max_body or not self.status:
+            self._check_size()
+
+    def _check_size(self) -> None:
+        if not self.status and self._n_fed > MAX_HEADER_BYTES:
             raise too_large("head", MAX_HEADER_BYTES)
-        if self._n_body > self._max_body:
+        if self._n_taken + sum(map(len, self._pieces)) > self._max_body:
             raise too_large("body", self._max_body)
 
     def feed_eof(self) -> bool:
         """Take in that the peer closed; True when that ends the answer properly (no length was announced)."""
         self.is_keep_alive = False
-        self.is_complete = self.is_complete or self._is_eof_framed
+        self.is_complete = self.is_complete or self._is_eof_framed()
         return self.is_complete
+
+    def _is_eof_framed(self) -> bool:
+        headers = self.headers
+        has_length = "content-length" in headers or headers.get("transfer-encoding", "identity").lower() != "identity"
+        return self.status > 0 and not has_length and self.status not in _NO_BODY_STATUS
 
     def take(self) -> bytes:
         """Body bytes that arrived since the last call, decompressed.
@@ -187,8 +193,9 @@ class Exchange:
         Raises:
             ProviderError: `malformed` if they do not decompress, or to too much.
         """
-        pieces, self._pieces = self._pieces, []
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._n_taken += len(data)
         if self._inflate is None or not (data or self.is_complete):
             return data
         return self._inflate.feed(data, is_last=self.is_complete)
@@ -205,33 +212,24 @@ class Exchange:
         if self.is_complete:
             raise ValueError("bytes after the answer")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep one header; what comes after the body changes nothing any more."""
-        if not self.status:
-            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
     def on_headers_complete(self) -> None:
-        """Learn how the body is framed and coded."""
+        """Learn how the body is coded."""
         status = self._parser.get_status_code()
         if status < 200:  # 100 and 103 announce the real answer, which follows
-            self.headers = {}
+            self._raw.clear()
             return
-        self.status = status
-        has_length = "content-length" in self.headers or self.headers.get("transfer-encoding", "identity").lower() != "identity"
-        self._is_eof_framed = not has_length and status not in _NO_BODY_STATUS
-        coding = self.headers.get("content-encoding", "identity").strip().lower()
-        if coding in CODINGS:
-            self._inflate = Inflate(self._max_body)
-        elif not self.is_failure and coding not in {"identity", ""}:  # a failure is named by its status, whatever its body
-            raise ValueError(f"content-encoding {coding[:20]!r}, though none was asked for")
-
-    def on_body(self, piece: bytes) -> None:
-        """Keep one piece of the body."""
-        self._n_body += len(piece)
-        self._pieces.append(piece)
+        self.status, self._head = status, self._raw.copy()
+        if b"content-encoding" in map(bytes.lower, self._head):
+            self._choose_coding(self.headers["content-encoding"].strip().lower())
 
     def on_message_complete(self) -> None:
         """Learn that the answer is whole."""
         if self.status:
             self.is_complete = True
             self.is_keep_alive = self._parser.should_keep_alive()
+
+    def _choose_coding(self, coding: str) -> None:
+        if coding in CODINGS:
+            self._inflate = Inflate(self._max_body)
+        elif not self.is_failure and coding not in {"identity", ""}:  # a failure is named by its status, whatever its body
+            raise ValueError(f"content-encoding {coding[:20]!r}, though none was asked for")

@@ -6,9 +6,11 @@ Callbacks instead of streams: a small whole answer costs one future, no task, an
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, cast
 
@@ -32,10 +34,13 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_failure",
+        "_is_asked",
         "_is_lost",
         "_is_paused",
+        "_loop",
         "_poller",
         "_pool",
+        "_rings_at",
         "_timer",
         "_transport",
         "_waiter",
@@ -47,12 +52,14 @@ class Connection(asyncio.Protocol):
     def __init__(self, pool: Connections) -> None:
         self._pool = pool
         self.idle_at = 0.0
-        self.exchange = Exchange()
+        self.exchange = Exchange(max_body_bytes=pool.max_body_bytes)
         self._watch = Watch(Timers(), timeout_s=0, first_token_s=None)
         self._failure: ProviderError | None = None
-        self._is_lost = False
-        self._is_paused = False
+        self._is_asked = self._is_lost = self._is_paused = False
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+        """When the timer looks at the watch. It is left alone while that is soon enough, be it for a later request."""
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport
         self._poller = poll()
@@ -67,7 +74,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Feed the exchange and wake whoever waits for it."""
         exchange = self.exchange
-        if self._timer is None:  # nobody asked for these bytes
+        if not self._is_asked:  # nobody asked for these bytes
             self._pool.forget(self)
             return
         try:
@@ -75,17 +82,19 @@ class Connection(asyncio.Protocol):
         except ProviderError as exc:
             self._fail(exc)
             return
-        if exchange.has_body and not exchange.is_complete:
-            self._move(self._watch.heard)
-        if exchange.n_waiting >= _MAX_WAITING:
-            self._is_paused = True
-            self._transport.pause_reading()
+        if not exchange.is_complete:
+            if exchange.has_body:
+                self._watch.heard()
+                self._set_timer()
+            if exchange.n_waiting >= _MAX_WAITING:
+                self._is_paused = True
+                self._transport.pause_reading()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange, properly or not."""
         self._is_lost = True
-        if self._timer is None:
+        if not self._is_asked:
             self._pool.forget(self)
         elif self.exchange.feed_eof():
             self._wake()
@@ -93,63 +102,95 @@ class Connection(asyncio.Protocol):
             self._fail(cut(self._pool.where, self.exchange, exc))
 
     def _check(self) -> None:
+        self._timer, self._rings_at = None, math.inf
+        if not self._is_asked:
+            return
         if self._is_paused:
             self._watch.heard()  # the silence is ours; only the total deadline goes on
-        left_s = self._watch.remaining_s()
-        if left_s <= 0:
+        if self._watch.remaining_s() <= 0:
             self._fail(self._watch.error(self._pool.where))
         else:
-            self._timer = asyncio.get_running_loop().call_later(left_s, self._check)
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Have the watch looked at in time; the timer does so again when it fires, so it must move only when the time is up sooner."""
+        due = self._watch.due()
+        if due < self._rings_at:
+            self._stop_timer()
+            self._timer, self._rings_at = self._loop.call_later(max(self._watch.remaining_s(), 0), self._check), due
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._rings_at = None, math.inf
 
     # Called by the pool and by the caller.
 
-    async def ask(self, request: bytes, watch: Watch) -> None:
-        """Send a request and wait for the head of its answer."""
-        self.exchange, self._watch = Exchange(max_body_bytes=self._pool.max_body_bytes), watch
+    def send(self, request: bytes, watch: Watch) -> None:
+        """Send a request."""
+        self.exchange.begin()
         if self._is_lost:
             raise cut(self._pool.where, self.exchange, None)
+        self._is_asked, self._watch = True, watch
         watch.sending()
-        self._timer = asyncio.get_running_loop().call_later(max(watch.remaining_s(), 0), self._check)
+        self._set_timer()
         self._transport.write(request)
-        while not self.exchange.status:
-            await self._progress()
+
+    def progress(self) -> asyncio.Future[None]:
+        """What is done once more of the answer is there, or there will be no more; then it raises ProviderError."""
+        self._waiter = self._loop.create_future()
+        if self._failure is not None:
+            self._waiter.set_exception(self._failure)
+        return self._waiter
 
     async def piece(self) -> bytes:
         """Next bytes of the body as they arrive; empty at its end."""
-        while True:
-            data = self.exchange.take()
-            if self._is_paused:
-                self._is_paused = False
-                self._watch.heard()
-                self._transport.resume_reading()
-            if data or self.exchange.is_complete:
-                return data
-            await self._progress()
+        while not (data := self._taken()) and not self.exchange.is_complete:
+            await self.progress()
+        return data
 
     async def body(self) -> bytes:
         """Rest of the body; of a failure, what comes of it soon."""
-        if is_failure := self.exchange.is_failure:
-            self._move(self._watch.failed)
+        if self.exchange.is_failure:
+            return await self._failed_body()
+        data = self._taken()
+        if self.exchange.is_complete:  # as nearly always
+            return data
+        pieces = [data]
+        while data := await self.piece():
+            pieces.append(data)
+        return b"".join(pieces)
+
+    async def _failed_body(self) -> bytes:
+        self._watch.failed()
+        self._set_timer()
         pieces = []
-        try:
+        with suppress(ProviderError):
             while data := await self.piece():
                 pieces.append(data)
-        except ProviderError:
-            if not is_failure:
-                raise
         return b"".join(pieces)
+
+    def _taken(self) -> bytes:
+        """What has arrived of the body; then there is room for more."""
+        data = self.exchange.take()
+        if self._is_paused:
+            self._is_paused = False
+            self._watch.heard()
+            self._transport.resume_reading()
+        return data
 
     def ending(self) -> None:
         """Expect no more than an end mark."""
-        self._move(self._watch.ending)
+        self._watch.ending()
+        self._set_timer()
 
     async def settle(self) -> None:
         """Wait a moment for the end mark of an answer that is already whole, so that the connection can be used again."""
         if self.exchange.is_complete or self._failure is not None:
             return
-        handle = asyncio.get_running_loop().call_later(_LINGER_S, self._wake)
+        handle = self._loop.call_later(_LINGER_S, self._wake)
         try:
-            await self._progress()
+            await self.progress()
         except ProviderError:
             return
         finally:
@@ -157,9 +198,7 @@ class Connection(asyncio.Protocol):
 
     def release(self) -> None:
         """Keep the connection if its answer is complete; close it at once if not."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._is_asked = False
         if self.exchange.is_complete and self.exchange.is_keep_alive and not self._is_lost:
             self._pool.keep(self)
         else:
@@ -167,6 +206,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the socket without waiting for anything; harmless when closed before."""
+        self._stop_timer()
         self._transport.abort()
 
     def is_quiet(self) -> bool:
@@ -174,25 +214,6 @@ class Connection(asyncio.Protocol):
         if self._is_lost or self._transport.is_closing():
             return False
         return not self._poller.poll(0)
-
-    async def _progress(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-        if self._failure is not None:
-            raise self._failure
-
-    def _move(self, change: Callable[[], None]) -> None:
-        due = self._watch.due()
-        change()
-        # The timer looks at the clock again when it fires, so it must move only when the time is up sooner.
-        if self._timer is not None and self._watch.due() < due:
-            self._timer.cancel()
-            self._check()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -202,7 +223,8 @@ class Connection(asyncio.Protocol):
         if self._failure is None:
             self._failure = failure
         self._transport.abort()
-        self._wake()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(failure)
 
 
 class Connections:
@@ -218,12 +240,17 @@ class Connections:
     async def open(self, request: bytes, watch: Watch) -> Connection:
         """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
         kept = self._take()
+        connection = kept or await self._connect(watch)
         try:
-            return await _asked(kept or await self._connect(watch), request, watch)
-        except ProviderError as exc:
-            if kept is not None and exc.code == "connect":
+            connection.send(request, watch)
+            while not connection.exchange.status:
+                await connection.progress()
+        except BaseException as exc:
+            connection.release()
+            if kept is not None and isinstance(exc, ProviderError) and exc.code == "connect":
                 self._drop_idle()  # as likely to be dead: whoever asks again should not meet the next one
             raise
+        return connection
 
     def _take(self) -> Connection | None:
         while self._idle:
@@ -288,12 +315,3 @@ class Connections:
             self.close()
             self._guard = None  # it refers to the loop, which nobody should keep alive
             await asyncio.sleep(0)
-
-
-async def _asked(connection: Connection, request: bytes, watch: Watch) -> Connection:
-    try:
-        await connection.ask(request, watch)
-    except BaseException:
-        connection.release()
-        raise
-    return connection

@@ -34,12 +34,13 @@ class Connection:
     def __init__(self, pool: Connections, sock: socket.socket) -> None:
         self._pool, self._sock = pool, sock
         self.idle_at = 0.0
-        self.exchange = Exchange()
+        self.exchange = Exchange(max_body_bytes=pool.max_body_bytes)
         self._watch: Watch
 
     def ask(self, request: bytes, watch: Watch) -> None:
         """Send a request and wait for the head of its answer."""
-        self.exchange, self._watch = Exchange(max_body_bytes=self._pool.max_body_bytes), watch
+        self.exchange.begin()
+        self._watch = watch
         watch.sending()
         self._send(memoryview(request))
         while not self.exchange.status:

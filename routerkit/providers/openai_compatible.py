@@ -86,19 +86,17 @@ class OpenAICompatible:
         """Whole answer, blocking."""
         connection = self._sync.open(self._whole(request), self._watch(request, None))
         try:
-            body = connection.body()
+            return self._reply(connection.exchange, connection.body(), request)
         finally:
             connection.release()
-        return self._reply(connection.exchange, body, request)
 
     async def acomplete(self, request: Request) -> Reply:
         """Whole answer."""
         connection = await self._async().open(self._whole(request), self._watch(request, None))
         try:
-            body = await connection.body()
+            return self._reply(connection.exchange, await connection.body(), request)
         finally:
             connection.release()
-        return self._reply(connection.exchange, body, request)
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking; closing the iterator closes the connection."""
@@ -164,10 +162,9 @@ class OpenAICompatible:
         watch = Watch(self._timers, timeout_s=timeout_s, first_token_s=None)
         connection = self._sync.open(http1.with_body(head, openai_format.encode(body)), watch)
         try:
-            answer = connection.body()
+            return self._json(connection.exchange, connection.body())
         finally:
             connection.release()
-        return self._json(connection.exchange, answer)
 
     def close(self) -> None:
         """Close the idle connections of blocking calls, and let each event loop close its own; running calls end as usual."""

@@ -37,44 +37,29 @@ class Timers:
 class Watch:
     """When one attempt has taken too long. It only compares readings of a monotonic clock; the drivers do the waiting."""
 
-    __slots__ = (
-        "_between_s",
-        "_clock",
-        "_connect_s",
-        "_first_at",
-        "_first_s",
-        "_tier",
-        "_tier_at",
-        "_tier_s",
-        "_total_s",
-        "has_begun",
-        "total_at",
-        "was_sent",
-    )
+    has_begun = False
+    """Whether anything of the answer itself has arrived."""
+    was_sent = False
+    """Whether sending had begun, so that the upstream may have processed, and billed, the request."""
+    _tier, _tier_s = "", math.inf
+    _tier_at = _first_at = math.inf
 
     def __init__(
         self, timers: Timers, *, timeout_s: float, first_token_s: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._connect_s, self._between_s = timers.connect_s, timers.between_chunks_s
+        self._timers, self._between_s = timers, timers.between_chunks_s
         self._first_s = math.inf if first_token_s is None else first_token_s
-        self._clock, self._total_s, self._first_at = clock, timeout_s, math.inf
-        self._tier, self._tier_s, self._tier_at = "", math.inf, math.inf
-        self.has_begun = False
-        """Whether anything of the answer itself has arrived."""
-        self.was_sent = False
-        """Whether sending had begun, so that the upstream may have processed, and billed, the request."""
+        self._clock, self._total_s = clock, timeout_s
         self.total_at = clock() + timeout_s
         """Reading of the clock at which the whole attempt must be over."""
 
     def connecting(self) -> None:
         """A connection is being opened."""
-        self._enter("connect", self._connect_s)
+        self._enter("connect", self._timers.connect_s)
 
     def sending(self) -> None:
         """The request is being sent."""
-        self.was_sent = True
-        self._enter("first token", self._first_s)
-        self._first_at = self._tier_at
+        self.was_sent, self._tier_at, self._first_at = True, math.inf, self._clock() + self._first_s
 
     def began(self) -> None:
         """The first piece of the answer itself arrived."""
