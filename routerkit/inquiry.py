@@ -14,6 +14,7 @@ from routerkit.features import last_user_text
 from routerkit.health import HealthBoard
 from routerkit.messages import Reply, Request
 from routerkit.provider import Provider
+from routerkit.router_state import RouterState
 from routerkit.rules import Rule, matching
 from routerkit.semantic import Heard
 
@@ -101,3 +102,11 @@ class Inquiry(NamedTuple):
         self.call.failed(error)
         self.health.failed(self.classifier.name, error)
         return self.classifier.silent(f"did not answer ({error.code})")
+
+
+def inquiry_of(call: Call, state: RouterState, health: HealthBoard) -> Inquiry | None:
+    """The question that a call may raise; None where nobody is to be asked."""
+    classifier = state.classifier
+    if classifier is None or call.request.inputs:
+        return None
+    return Inquiry(classifier, state.provider(classifier.target), call, health, state.rules)

@@ -25,7 +25,7 @@ from routerkit.explore_budget import ExploreBudget
 from routerkit.extras import Extras
 from routerkit.features import features
 from routerkit.health import HealthBoard
-from routerkit.inquiry import Inquiry
+from routerkit.inquiry import inquiry_of
 from routerkit.lanes import Lanes
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
@@ -75,8 +75,7 @@ class Router:
         rng: random.Random | None = None,
     ) -> None:
         self._reign = Reign(state)
-        self._observers = tuple(observers)
-        self._retry = retry or Retry()
+        self._observers, self._retry = tuple(observers), retry or Retry()
         self._clock, self._sleep, self._asleep, self._now = clock, sleep, asleep, now
         self._rng = rng or random.Random()
         self._health = HealthBoard(clock, self._rng)
@@ -109,9 +108,9 @@ class Router:
         return self._budgets.leases.store
 
     def share(self, store: StateStore) -> None:
-        """Keep budgets and the health of targets in this store, closed with the router. To be called before the first request."""
+        """Keep budgets, health and warm caches in this store, closed with the router. To be called before the first request."""
         self._budgets = Budgets(self._now, store)
-        self._sharing = Sharing(store, self._budgets, self._health, self._clock)
+        self._sharing = Sharing(store, self._budgets, self._health, self._warmth, self._clock)
         # What is lent must be given back also by a script that ends without closing its router.
         weakref.finalize(self, self._sharing.close)
 
@@ -147,6 +146,8 @@ class Router:
             NoCandidateError: every target was dropped; nothing was sent.
             AllAttemptsFailedError: every attempt failed.
         """
+        if self._sharing is not None:
+            self._sharing.learn(request)
         with self._begin(request, is_stream=False) as (call, state):
             self._ask(call, state)
             if call.decision.steps:
@@ -157,6 +158,8 @@ class Router:
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
+        if self._sharing is not None:
+            await self._sharing.alearn(request)
         with self._begin(request, is_stream=False) as (call, state):
             await self._aask(call, state)
             if call.decision.steps:
@@ -173,6 +176,8 @@ class Router:
         Raises:
             StreamBrokenError: the answer broke after content was delivered.
         """
+        if self._sharing is not None:
+            self._sharing.learn(request)
         with self._begin(request, is_stream=True) as (call, state):
             self._ask(call, state)
             if call.decision.steps:
@@ -194,6 +199,8 @@ class Router:
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Async twin of `stream`."""
+        if self._sharing is not None:
+            await self._sharing.alearn(request)
         with self._begin(request, is_stream=True) as (call, state):
             await self._aask(call, state)
             if call.decision.steps:
@@ -255,18 +262,12 @@ class Router:
         return reading.sign(decision) if reading else decision
 
     def _ask(self, call: Call, state: RouterState) -> None:
-        if (inquiry := self._inquiry(call, state)) and (heard := inquiry.ask()):
+        if (inquiry := inquiry_of(call, state, self._health)) and (heard := inquiry.ask()):
             call.decide_again(self._decide(call.request, state, heard))
 
     async def _aask(self, call: Call, state: RouterState) -> None:
-        if (inquiry := self._inquiry(call, state)) and (heard := await inquiry.aask()):
+        if (inquiry := inquiry_of(call, state, self._health)) and (heard := await inquiry.aask()):
             call.decide_again(self._decide(call.request, state, heard))
-
-    def _inquiry(self, call: Call, state: RouterState) -> Inquiry | None:
-        classifier = state.classifier
-        if classifier is None or call.request.inputs:
-            return None
-        return Inquiry(classifier, state.provider(classifier.target), call, self._health, state.rules)
 
     def _begin(self, request: Request, *, is_stream: bool) -> Running[RouterState]:
         reign = self._reign

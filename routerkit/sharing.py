@@ -1,4 +1,4 @@
-"""Keeps one router in step with the others on its store: books what was spent, tells and learns which targets are unfit."""
+"""Keeps one router in step with the others on its store: money, unfit targets, warm caches."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from collections.abc import Callable
 from routerkit.budget import Budgets
 from routerkit.errors import StateError
 from routerkit.health import Ailment, HealthBoard
+from routerkit.hearsay import Hearsay
+from routerkit.messages import Request
 from routerkit.state.heart import Heart
 from routerkit.state.interface import Notice, StateStore
+from routerkit.warmth import WarmBoard
 
 
 class Sharing:
-    """Works in a thread, once a second; requests never wait for it. The store must be one that processes share or that outlives them."""
+    """Works in a thread, once a second; requests wait only for news of their conversation. The store is shared or outlives the process."""
 
     def __init__(
         self,
         store: StateStore,
         budgets: Budgets,
         health: HealthBoard,
+        warmth: WarmBoard,
         clock: Callable[[], float],
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -29,13 +33,25 @@ class Sharing:
             store: What is shared.
             budgets: Accounts of the router.
             health: Board of the router.
-            clock: The board's clock.
+            warmth: Board of the router.
+            clock: The boards' clock.
             now: Unix time.
         """
         self._store, self._leases, self._health = store, budgets.leases, health
         self._clock, self._now = clock, now
+        self._hearsay = None if store.hints is None else Hearsay(store.hints, warmth)
         self._told: dict[str, float] = {}
         self._heart = Heart((self._leases.tick, self.exchange), on_fork=(store.after_fork, self._leases.after_fork))
+
+    def learn(self, request: Request) -> None:
+        """Hear what others know of the request's conversation."""
+        if self._hearsay is not None:
+            self._hearsay.learn(request)
+
+    async def alearn(self, request: Request) -> None:
+        """Async twin of `learn`."""
+        if self._hearsay is not None:
+            await self._hearsay.alearn(request)
 
     def exchange(self) -> None:
         """Tell what this process found out since the last time, and learn what others did."""

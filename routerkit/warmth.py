@@ -1,15 +1,16 @@
-"""Which targets' prompt caches still hold the beginning of a session. In this process only, and bounded."""
+"""Which targets' prompt caches still hold the beginning of a session, as far as this process knows. Bounded."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from routerkit.catalog import Pool, Price
 from routerkit.messages import Request, Usage
 from routerkit.record import Record
+from routerkit.state.hints import Hint
 
 LIFETIME_S: Final = 300.0
 """How long a cache is counted on after its last use: Anthropic's default, and the least that OpenAI promises."""
@@ -19,8 +20,9 @@ MAX_SESSIONS: Final = 10_000
 """Sessions remembered; beyond that the one unused for longest is forgotten, which only costs a saving."""
 _NOTHING: Final[Mapping[str, int]] = {}
 
-_Key = tuple[str, str | None]
-"""Session and agent: agents of one session do not share a prompt."""
+Tell: TypeAlias = Callable[[Request, Hint], None]
+_Key: TypeAlias = tuple[str | None, str | None, str | None]
+"""Session, agent and gateway's key: agents of one session do not share a prompt, and callers may name their sessions alike."""
 
 
 class _Warm(NamedTuple):
@@ -37,10 +39,12 @@ class WarmBoard:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: OrderedDict[_Key, dict[str, _Warm]] = OrderedDict()
+        self.tell: Tell | None = None
+        """Told of everything that is remembered; None = nobody is."""
 
     def prefixes(self, request: Request) -> Mapping[str, int]:
         """Prompt tokens that each target's cache holds of this conversation; targets that hold none are left out."""
-        warm = self._sessions.get((request.session, request.agent)) if request.session is not None else None
+        warm = self._sessions.get(_key(request)) if request.session is not None else None
         if not warm:
             return _NOTHING
         now, n_messages = self._clock(), len(request.messages)
@@ -54,19 +58,47 @@ class WarmBoard:
         last = next((a for a in reversed(record.attempts) if a.purpose == "answer" and a.error is None), None)
         if last is None or last.usage is None:
             return
-        target, key = pool.target(last.target), (request.session, request.agent)
+        target = pool.target(last.target)
         if target is None or target.price is None:
             return
         now = self._clock()
         with self._lock:
-            warm = self._sessions.setdefault(key, {})
-            self._sessions.move_to_end(key)
-            before = warm.pop(target.name, None)
+            warm = self._session(request)
+            before = warm.get(target.name)
             n_tokens = cached_tokens(last.usage, target.price, was_warm=before is not None and before.until > now)
-            if n_tokens >= MIN_TOKENS:
-                warm[target.name] = _Warm(n_tokens, len(request.messages), now + LIFETIME_S)
-            while len(self._sessions) > MAX_SESSIONS:
-                self._sessions.popitem(last=False)
+            _put(warm, hint := Hint(target.name, n_tokens, len(request.messages), LIFETIME_S), now)
+        if self.tell is not None:
+            self.tell(request, hint)
+
+    def adopt(self, request: Request, hints: Sequence[Hint]) -> None:
+        """Believe what others say about a request's conversation, where it is newer than what is known here."""
+        if not hints:
+            return
+        now = self._clock()
+        with self._lock:
+            warm = self._session(request)
+            for hint in hints:
+                known = warm.get(hint.target)
+                if known is None or known.until < now + hint.left_s:
+                    _put(warm, hint, now)
+
+    def _session(self, request: Request) -> dict[str, _Warm]:
+        key = _key(request)
+        warm = self._sessions.setdefault(key, {})
+        self._sessions.move_to_end(key)
+        while len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        return warm
+
+
+def _key(request: Request) -> _Key:
+    return request.session, request.agent, request.key
+
+
+def _put(warm: dict[str, _Warm], hint: Hint, now: float) -> None:
+    warm.pop(hint.target, None)
+    if hint.prefix_tokens >= MIN_TOKENS:
+        warm[hint.target] = _Warm(hint.prefix_tokens, hint.n_messages, now + hint.left_s)
 
 
 def cached_tokens(usage: Usage, price: Price, *, was_warm: bool) -> int:

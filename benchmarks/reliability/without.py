@@ -60,6 +60,13 @@ correct, numbers = SqliteStore.correct, itertools.count()
 SqliteStore.correct = lambda self, account, what, micros: correct(self, account, f"{what} {next(numbers)}", micros)
 """
 """Makes a correction again instead of replacing it."""
+DEAF = """
+from routerkit.hearsay import Hearsay
+async def alearn(self, request):
+    pass
+Hearsay.alearn = alearn
+"""
+"""Asks no other worker what it knows of a conversation."""
 SHEDDING = "tests/faults/test_shedding.py::"
 HEDGING = "tests/faults/test_hedging.py::"
 
@@ -163,6 +170,18 @@ CASES = {
     "marks between two notes (X3)": (
         "from routerkit.state.owed import OwedFile as F; note = F.note; F.note = lambda *a, **k: note(*a, **{**k, 'last': 0})",
         "tests/state/test_killed.py::test_books_are_those_of_the_rows_wherever_a_process_is_killed",
+    ),
+    "warm caches that another worker knows": (
+        DEAF,
+        "tests/state/test_hints.py::test_next_turn_on_another_worker_stays_where_the_cache_is_warm[acomplete]",
+    ),
+    "caches that another worker found cold": (
+        "from routerkit.warmth import WarmBoard as B; adopt = B.adopt; B.adopt = lambda s, r, h: adopt(s, r, [x for x in h if x[1]])",
+        "tests/state/test_hints.py::test_cache_that_was_found_cold_is_cold_for_all",
+    ),
+    "patience with a Redis that hangs": (
+        "from routerkit import hearsay; hearsay._PATIENCE_S = 10.0",
+        "tests/state/test_hints.py::test_redis_that_hangs_costs_a_call_a_moment[acomplete]",
     ),
     "unknown latencies first (U32)": (
         KEEPING,

@@ -14,9 +14,9 @@ from routerkit.cache.flights import Flight, Flights, Landing
 from routerkit.cache.memory import Memory
 from routerkit.cache.paraphrases import Paraphrases
 from routerkit.cache.shelf import ShelfThread
-from routerkit.cache.waiting import Wait
 from routerkit.cache.wish import Wish
 from routerkit.messages import Reply, Request
+from routerkit.waiting import Wait
 
 _FETCH_S: Final = 0.25
 """Longest wait for a stored answer; what takes longer is asked for."""

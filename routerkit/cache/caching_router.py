@@ -10,11 +10,11 @@ from routerkit.cache.answers import AnswerCache, Search, Turn
 from routerkit.cache.entry import Entry
 from routerkit.cache.hit import Hit, hit_of, pieces
 from routerkit.cache.listening import Heard
-from routerkit.cache.waiting import Wait
 from routerkit.cache.wish import Wish, alike_of, wish_of
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import notify
 from routerkit.router import Router
+from routerkit.waiting import aresult, result
 
 
 class CachingRouter(Router):
@@ -137,7 +137,7 @@ def _searched(search: Search) -> Entry | Turn:
             wait = search.send(heard)
         except StopIteration as stop:
             return _found(stop)
-        heard = _result(wait)
+        heard = result(*wait)
 
 
 async def _asearched(search: Search) -> Entry | Turn:
@@ -149,25 +149,9 @@ async def _asearched(search: Search) -> Entry | Turn:
                 wait = search.send(heard)
             except StopIteration as stop:
                 return _found(stop)
-            heard = await _aresult(wait)
+            heard = await aresult(*wait)
     finally:
         search.close()
-
-
-def _result(wait: Wait) -> object:
-    try:
-        return wait.future.result(max(0.0, wait.timeout_s))
-    except TimeoutError:
-        return None
-
-
-async def _aresult(wait: Wait) -> object:
-    from asyncio import wait as wait_for_any  # asyncio is a third of our import time, and sync callers never need it
-    from asyncio import wrap_future
-
-    future = wrap_future(wait.future)
-    await wait_for_any((future,), timeout=max(0.0, wait.timeout_s))
-    return future.result() if future.done() else None
 
 
 def _found(stop: StopIteration) -> Entry | Turn:

@@ -9,7 +9,7 @@ from threading import BoundedSemaphore
 from typing import Any, Final, TypeAlias
 
 from routerkit.cache import forks
-from routerkit.cache.waiting import Wait
+from routerkit.waiting import Wait
 
 _log: Final = logging.getLogger(__name__)
 _LIMIT_S: Final = 0.2

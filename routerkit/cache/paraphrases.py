@@ -8,7 +8,7 @@ from collections.abc import Generator
 from typing import Any, Final, NamedTuple
 
 from routerkit.cache.likeness import LikenessThread
-from routerkit.cache.waiting import Wait
+from routerkit.waiting import Wait
 
 THRESHOLD: Final = 0.95
 """Least likeness of two openings. Lower ones are for search, where somebody reads the result (docs/caching.md, "Alike is not equal")."""

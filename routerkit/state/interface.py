@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from routerkit.state.hints import Hints
+
 
 class Standing(NamedTuple):
     """How an account stands on one day, in micro-dollars."""
@@ -195,6 +197,8 @@ class StateStore(Protocol):
     """Whether it can be lost while this process lives, which then goes on alone."""
     records_lost: bool
     """Whether calls that a process has under way when it dies get their row."""
+    hints: Hints | None
+    """Where processes tell each other which prompt caches are warm; None = each knows its own."""
 
     def draw(self, account: Account, *, ask: int, least: int, limit: int, holder: str, until: float) -> Grant:
         """Lend `ask` micro-dollars, or what is left if that is at least `least`, so that spent + leased <= limit; else nothing.

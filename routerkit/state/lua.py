@@ -140,3 +140,18 @@ end
 redis.call('EXPIRE', KEYS[1], 3600)
 return 0"""
 """KEYS: notices. ARGV: per notice its target, its end in Unix time and the rest."""
+
+TELL: Final = f"""{_TIME}
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.6f %s %s', now + ARGV[4], ARGV[2], ARGV[3]))
+redis.call('EXPIRE', KEYS[1], math.ceil(ARGV[4]))
+return 0"""
+"""KEYS: conversation. ARGV: target, tokens that its cache holds, messages, seconds to count on that."""
+
+HEAR: Final = f"""{_TIME}
+local heard, fields = {{}}, redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  local ends, tokens, n_messages = string.match(fields[i + 1], '^(%S+) (%S+) (%S+)$')
+  if tonumber(ends) > now then heard[#heard + 1] = {{fields[i], tokens, n_messages, tostring(ends - now)}} end
+end
+return heard"""
+"""KEYS: conversation. → per target its name, tokens, messages, seconds left."""

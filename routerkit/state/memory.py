@@ -43,6 +43,7 @@ class MemoryStore(StateStore):
 
     is_shared = False
     may_be_away = False
+    hints = None
     records_lost = False
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:

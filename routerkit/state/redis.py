@@ -19,6 +19,7 @@ from routerkit.state.estate import Estate
 from routerkit.state.interface import Account, AccountLine, Entry, Grant, Notice, Pace, Standing, StateStore, TooFast
 from routerkit.state.notes import Notes
 from routerkit.state.owed import OwedFile
+from routerkit.state.redis_hints import RedisHints
 
 _log: Final = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class RedisStore(StateStore):
         self._scripts: dict[str, Any] = {}
         self._again_at = float("-inf")
         self._trouble: str | None = None
+        self.hints = self._hints = RedisHints(self._run)
 
     def draw(self, account: Account, *, ask: int, least: int, limit: int, holder: str, until: float) -> Grant:
         """As `StateStore.draw`."""
@@ -138,10 +140,12 @@ class RedisStore(StateStore):
         return self._trouble
 
     def after_fork(self) -> None:
-        """Nothing: the client itself notices."""
+        """As `StateStore.after_fork`. The client itself notices; the thread is new."""
+        self._hints.start()
 
     def close(self) -> None:
         """As `StateStore.close`."""
+        self._hints.close()
         self._redis.close()
 
     def _accounts(self) -> list[Account]:
@@ -168,7 +172,9 @@ class RedisStore(StateStore):
         except (RedisError, OSError) as exc:
             self._again_at = self._clock() + AGAIN_S
             if self._trouble is None:
-                _log.warning("%s is away (%s): limits and budgets are now kept by this process alone", self._place, type(exc).__name__)
+                _log.warning(
+                    "%s is away (%s): limits, budgets and hints are now kept by this process alone", self._place, type(exc).__name__
+                )
             self._trouble = f"{self._place} is away ({type(exc).__name__})"
             raise StateError(self._trouble) from exc
         if self._trouble is not None:

@@ -41,6 +41,7 @@ class SqliteStore(StateStore):
 
     is_shared = True
     may_be_away = False
+    hints = None
 
     def __init__(self, path: Path, now: Callable[[], float] = time.time, *, notes: Notes | None = None) -> None:
         """Open or make the file, readable by its owner alone.

@@ -35,6 +35,10 @@ class RedisServer:
         with Redis.from_url(self.url, retry=retry, retry_on_error=[exceptions.ConnectionError]) as client:
             client.ping()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait(10)

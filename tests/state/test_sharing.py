@@ -25,7 +25,9 @@ def pair(opened):
     for _ in range(2):
         here = lab({"a": bad("rate_limit", retry_after_s=30.0), "b": good()})
         budgets = Budgets(lambda: None)
-        sharing = Sharing(opened(), budgets, here.router.health, here.clock, now=lambda here=here: UNIX + here.clock() - 1_000.0)
+        sharing = Sharing(
+            opened(), budgets, here.router.health, here.router._warmth, here.clock, now=lambda here=here: UNIX + here.clock() - 1_000.0
+        )
         made.append((here, sharing))
     yield made
     for _, sharing in made:

@@ -64,6 +64,7 @@ def test_saving_is_shown_and_counted_into_what_is_explained() -> None:
         (turn(2, session="other"), "another session"),
         (turn(2, session=None), "no session"),
         (turn(2, agent="reviewer"), "another agent with a prompt of its own"),
+        (turn(2, key="ab12"), "another caller of the gateway who chose the same name"),
     ],
 )
 def test_only_the_same_conversation_is_warm(next_turn: Request, why: str) -> None:

@@ -1,0 +1,34 @@
+"""Waiting for what a thread finds out, written once for callers that block and for event loops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:  # takes 5 ms, and most routers wait for no thread
+    from concurrent.futures import Future
+
+T = TypeVar("T")
+
+
+class Wait(NamedTuple):
+    """Something to wait for, at most so many seconds."""
+
+    future: Future[Any]
+    timeout_s: float
+
+
+def result(future: Future[T], timeout_s: float) -> T | None:
+    """What became of it, blocking; None when that takes longer."""
+    try:
+        return future.result(max(0.0, timeout_s))
+    except TimeoutError:
+        return None
+
+
+async def aresult(future: Future[T], timeout_s: float) -> T | None:
+    """Async twin of `result`."""
+    from asyncio import wait, wrap_future  # asyncio is a third of our import time, and sync callers never need it
+
+    wrapped = wrap_future(future)
+    await wait((wrapped,), timeout=max(0.0, timeout_s))
+    return wrapped.result() if wrapped.done() else None
