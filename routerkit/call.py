@@ -26,11 +26,11 @@ class Call:
     def __init__(self, request: Request, decision: Decision, around: Surroundings, *, at: datetime, is_stream: bool) -> None:
         self.request, self.decision, self.at, self.is_stream = request, decision, at, is_stream
         self.status: Status = "cancelled"
-        self.around, self._clock = around, around.clock
-        self.started = around.clock()
+        self.around, self._clock, self.started = around, around.clock, around.clock()
         if not isinstance(request.timeout_s, int | float) or math.isnan(request.timeout_s):
             raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
-        self.deadline = self.started + request.timeout_s
+        self.deadline, self.first_by = self.started + request.total_s, self.started + request.first_s
+        """When a stream must be over, and when its first content must be there, or all of a whole answer."""
         self.attempts: list[Attempt] = []
         self.purse = around.purse
         self.finish_reason: str | None = None
@@ -51,6 +51,7 @@ class Call:
 
     def opening(self, step: Open, request: Request | None = None, purpose: Purpose = "answer") -> Request:
         """Note the start of an attempt at the call's own request, or at another one; returns the request to send."""
+        step = step.going_on(self.deadline - self.first_by) if self.is_stream and request is None else step
         self._begin(step)
         if request is not None:
             self._purpose, self._sent_tokens = purpose, features(request).input_tokens
@@ -80,8 +81,8 @@ class Call:
         self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
         self._normalised, self._purpose, self._sent_tokens = (), "answer", self.decision.features.input_tokens
 
-    def saw(self, chunk: Chunk) -> None:
-        """Note one chunk of the running attempt."""
+    def saw(self, chunk: Chunk) -> bool:
+        """Note one chunk of the running attempt; whether it is for the caller: the facts that end a router within this one are not."""
         if chunk.text:
             self._chars += len(chunk.text)
         elif chunk.tool_calls:
@@ -96,10 +97,11 @@ class Call:
             self._model = chunk.model
         if chunk.cost_usd is not None:
             self._stated_usd = chunk.cost_usd
+        return not chunk.record_id
 
     def replied(self, reply: Reply) -> None:
         """The running attempt ended with a whole answer."""
-        self._chars = _chars(reply)
+        self._chars = reply.chars
         self.finish_reason, self.output_text, self._model = reply.finish_reason, reply.text, reply.model
         self._usage, self._stated_usd = reply.usage, reply.cost_usd
         self.streamed()
@@ -124,12 +126,15 @@ class Call:
 
     def settled(self, reply: Reply) -> None:
         """The last answer is the one the caller gets, whatever was asked after it."""
-        self.finish_reason, self.output_text, self._chars = reply.finish_reason, reply.text, _chars(reply)
+        self.finish_reason, self.output_text, self._chars = reply.finish_reason, reply.text, reply.chars
         self.status = "ok"
 
     def failed(self, error: ProviderError) -> None:
-        """The running attempt failed; what may have been billed is counted as an estimate."""
-        self._close(self._known_usage() if self._usage or error.maybe_billed else _NO_USAGE, error)
+        """The running attempt failed; what may have been billed is counted as an estimate, but a router within this one knows."""
+        usage = self._known_usage() if self._usage or error.maybe_billed else _NO_USAGE
+        if (inner := getattr(error, "record", None)) is not None:
+            usage, self._stated_usd = inner.usage, inner.cost_usd
+        self._close(usage, error)
 
     def crashed(self, exc: Exception) -> None:
         """The call ended with an exception that no provider raised."""
@@ -140,7 +145,7 @@ class Call:
     def twin(self) -> Call:
         """Notes on a second attempt at the same time, with money of its own; its end goes into the same list of attempts."""
         twin = Call(self.request, self.decision, self.around, at=self.at, is_stream=self.is_stream)
-        twin.started, twin.deadline, twin.attempts = self.started, self.deadline, self.attempts
+        twin.started, twin.deadline, twin.first_by, twin.attempts = self.started, self.deadline, self.first_by, self.attempts
         twin.purse = self.purse and self.purse.another()
         return twin
 
@@ -159,8 +164,8 @@ class Call:
         return AllAttemptsFailedError(self.record(), last)
 
     def left_s(self, at_most_s: float) -> float:
-        """Seconds until the deadline, but not more than so many."""
-        return min(at_most_s, self.deadline - self._clock())
+        """Seconds until there must be an answer, but not more than so many."""
+        return min(at_most_s, self.first_by - self._clock())
 
     def check_deadline(self) -> None:
         """End a stream that runs on after the deadline.
@@ -261,9 +266,8 @@ class Call:
         self.failed(error)
 
     def _close(self, usage: Usage, error: ProviderError | None) -> None:
-        step = self._open
+        step, self._open = self._open, None
         assert step is not None
-        self._open = None
         self.around.lanes.leave(step.target.name)
         now, price = self._clock(), step.target.price
         nothing_used = usage is _NO_USAGE and error is not None
@@ -294,7 +298,3 @@ class Call:
         if self._usage and (self._usage.input_tokens or self._usage.output_tokens):
             return self._usage
         return Usage(self._sent_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
-
-
-def _chars(reply: Reply) -> int:
-    return len(reply.text) + sum([len(c.arguments) for c in reply.tool_calls])

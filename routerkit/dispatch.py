@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from routerkit.catalog import Target
@@ -46,6 +46,12 @@ class Open:
     """Longest wait for the first piece of the answer; None = the provider's own timer."""
     hedge: Hedge | None = None
     """Whom to ask as well once it is late; async drivers only."""
+
+    def going_on(self, after_s: float) -> Open:
+        """The same, for a stream that must have begun by then and may go on for so long."""
+        if not after_s:
+            return self
+        return replace(self, timeout_s=self.timeout_s + after_s, first_token_s=self.first_token_s or self.timeout_s)
 
     def addressed(self, request: Request) -> Request:
         """The request as the target should see it: its model, its extra parameters, the time that is left."""
@@ -160,8 +166,8 @@ def _may_repeat(failure: ProviderError, around: Surroundings) -> bool:
 
 def _ends_call(error: ProviderError) -> bool:
     """Whether no other target could do better. What an inner router has no target for, one outside it may still take."""
-    cause = _cause(error)
-    return cause.code == "deadline" or (cause.kind == "invalid" and cause.code != "no_candidate")
+    cause = _cause(error)  # the time of a router that was a target is only its part of ours
+    return error.code == "deadline" or (cause.kind == "invalid" and cause.code != "no_candidate")
 
 
 def _cause(error: ProviderError) -> ProviderError:

@@ -95,8 +95,8 @@ def prime(chunks: Iterator[Chunk], call: Call) -> Opened:
     """Read a stream up to its first content, so that everything before it may still fail over."""
     head: list[Chunk] = []
     for chunk in chunks:
-        call.saw(chunk)
-        head.append(chunk)
+        if call.saw(chunk):
+            head.append(chunk)
         if chunk.says_something():
             break
     return Opened(head, chunks)
@@ -107,8 +107,8 @@ async def aprime(chunks: AsyncIterator[Chunk], call: Call) -> AOpened:
     head: list[Chunk] = []
     try:
         async for chunk in chunks:
-            call.saw(chunk)
-            head.append(chunk)
+            if call.saw(chunk):
+                head.append(chunk)
             if chunk.says_something():
                 break
     except BaseException:

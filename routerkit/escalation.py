@@ -95,7 +95,7 @@ class Escalation:
     def _ask(self, targets: Sequence[Target], request: Request, purpose: Purpose) -> Generator[Action, Outcome, Reply | ProviderError]:
         if self.call.purse is not None:
             self.call.purse.expect(features(request))
-        steps = attempts(targets, deadline=self.call.deadline, retry=self.retry, around=self.around)
+        steps = attempts(targets, deadline=self.call.first_by, retry=self.retry, around=self.around)
         error: ProviderError | None = None
         while True:
             try:
@@ -141,7 +141,7 @@ class Escalation:
         return Verdict.unable(f"the judge failed: {outcome}") if isinstance(outcome, ProviderError) else judge.read(outcome)
 
     def _timed(self, request: Request) -> Request:
-        return request.with_deadline(request.model, self.call.deadline - self.around.clock(), None)
+        return request.with_deadline(request.model, self.call.first_by - self.around.clock(), None)
 
     def _left(self) -> list[Target]:
         """What may still be asked: steps that were not, then those that stand in when a step fails; nothing after the last step."""

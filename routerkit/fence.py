@@ -108,8 +108,7 @@ class Fenced:
 
 
 def _first_s(request: Request) -> float:
-    limit_s = request.timeout_s if request.first_token_s is None else min(request.first_token_s, request.timeout_s)
-    return limit_s + _GRACE_S
+    return request.first_s + _GRACE_S
 
 
 class _Helper(Generic[T]):

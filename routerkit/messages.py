@@ -104,6 +104,16 @@ class Request:
             self.inputs,
         )
 
+    @property
+    def total_s(self) -> float:
+        """The total deadline, in seconds; endless ones end in eleven days, because systems cannot wait for longer at once."""
+        return min(self.timeout_s, 1e6)
+
+    @property
+    def first_s(self) -> float:
+        """Longest wait for the first piece of a stream, or for all of a whole answer, in seconds."""
+        return self.total_s if self.first_token_s is None else min(self.first_token_s, self.total_s)
+
     def is_as_written(self) -> bool:
         """Whether `written` still says what this request asks for."""
         return self.written is not None and all(map(is_, self.parts, self.written.parts))
@@ -216,6 +226,11 @@ class Reply:
     """Record whose answer this repeats; None = it was made for this call."""
     cached_likeness: float | None = None
     """How alike the prompt of that record is, 0.95..1; None = it is the same one."""
+
+    @property
+    def chars(self) -> int:
+        """Length of its text and its tool calls' arguments."""
+        return len(self.text) + sum([len(call.arguments) for call in self.tool_calls])
 
     def as_written(self) -> bytes | None:
         """The body this was read from, if it still says the same."""

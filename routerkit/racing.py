@@ -52,7 +52,7 @@ async def race(step: Open, hedge: Hedge, call: Call, send: ASend[T]) -> T:
 def _second(hedge: Hedge, twin: Call) -> Open | None:
     """The second attempt, if there is a place, a budget and money for it."""
     around, target = twin.around, hedge.target
-    left_s = twin.deadline - around.clock()
+    left_s = twin.first_by - around.clock()
     is_free = around.lanes.has_room(target.name, target.at_once) and around.health.limited_until(target.name) <= around.clock()
     if left_s <= 0 or not is_free or (around.repeats is not None and not around.repeats.may_hedge()):
         return None

@@ -187,8 +187,8 @@ class Router:
             try:
                 yield from opened.head
                 for chunk in opened.rest:
-                    call.saw(chunk)
-                    yield chunk
+                    if call.saw(chunk):
+                        yield chunk
                     call.check_deadline()
             except Exception as exc:  # noqa: BLE001  as in `drive`
                 break_off(call, exc)
@@ -212,8 +212,8 @@ class Router:
                 for chunk in opened.head:
                     yield chunk
                 async for chunk in opened.rest:
-                    call.saw(chunk)
-                    yield chunk
+                    if call.saw(chunk):
+                        yield chunk
                     call.check_deadline()
             except Exception as exc:  # noqa: BLE001  as in `drive`
                 break_off(call, exc)
@@ -281,7 +281,7 @@ class Router:
         if not call.decision.ranked:
             call.status = "error"
             raise NoCandidateError(call.decision)
-        return attempts(state.targets(call.decision), deadline=call.deadline, retry=self._retry, around=call.around)
+        return attempts(state.targets(call.decision), deadline=call.first_by, retry=self._retry, around=call.around)
 
     def _verified(self, call: Call, state: RouterState) -> Reply:
         return call.signed(pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))

@@ -61,7 +61,7 @@ def hit_of(request: Request, entry: Entry, state: RouterState, hit: Hit) -> Reco
         cost_usd=0.0,
         is_stream=hit.is_stream,
         finish_reason=reply.finish_reason,
-        output_chars=len(reply.text) + sum(len(call.arguments) for call in reply.tool_calls),
+        output_chars=reply.chars,
         output_text=reply.text,
         cached_from=reply.record_id,
         cached_likeness=entry.likeness,

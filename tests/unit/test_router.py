@@ -409,6 +409,13 @@ def test_deadline_that_is_no_number_is_refused(call, timeout_s):
     assert 0 == here.hits("a")
 
 
+def test_endless_deadline_is_one_that_systems_can_wait_for(call):
+    """`settimeout(inf)` is an OverflowError."""
+    here = lab({"a": good()})
+    call(here.router, replace(make_request(), timeout_s=math.inf))
+    assert pytest.approx(1e6) == here.providers["a"].requests[0].timeout_s
+
+
 def test_repeated_failure_is_told_once_with_its_count(call):
     here = lab({"a": bad("connect")})
     with pytest.raises(AllAttemptsFailedError, match=r"\(a: injected connect \(3 times\)\)$"):
