@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:  # takes 5 ms, and most routers wait for no thread
@@ -14,7 +15,8 @@ class Wait(NamedTuple):
     """Something to wait for, at most so many seconds."""
 
     future: Future[Any]
-    timeout_s: float
+    timeout_s: float = math.inf
+    """Endless = as long as the caller has time."""
 
 
 def result(future: Future[T], timeout_s: float) -> T | None:

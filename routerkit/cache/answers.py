@@ -77,25 +77,24 @@ class AnswerCache:
         """Whether answers to such requests may be stored at all."""
         return self._settings.sampled or request.temperature == 0
 
-    def search(self, wish: Wish, timeout_s: float) -> Search:
-        """Look for an answer, or wait for the one that an equal request is about to bring, for at most half of `timeout_s`."""
+    def search(self, wish: Wish) -> Search:
+        """Look for an answer, or wait for the one that an equal request is about to bring."""
         if wish.is_for_new:
             return Turn(self, wish)
         if entry := self._known(wish):
             return entry
-        started, n_failed = self._clock(), 0
+        n_failed = 0
         while n_failed < _MAX_FAILURES:
             flight, is_leader = self._flights.join(wish.key, n_failed)
-            waited_s = self._clock() - started
             if is_leader:
-                return (yield from self._look(wish, Turn(self, wish, flight, waited_s)))
-            landed = yield Wait(flight.future, timeout_s / 2 - waited_s)
+                return (yield from self._look(wish, Turn(self, wish, flight)))
+            landed = yield Wait(flight.future)
             if isinstance(landed, Entry):
                 return landed
             if landed is None or landed is Landing.UNSHARED:
                 break
             n_failed = flight.n_failed + (landed is Landing.FAILED)
-        return Turn(self, wish, waited_s=self._clock() - started)
+        return Turn(self, wish)
 
     def keep(self, wish: Wish, reply: Reply) -> Entry | None:
         """Store an answer; None when it is of a kind that is not stored."""
@@ -185,10 +184,8 @@ class AnswerCache:
 class Turn:
     """Whose turn it is to ask. To be held while asking: those who wait learn how it ends, whatever happens."""
 
-    def __init__(self, cache: AnswerCache, wish: Wish, flight: Flight | None = None, waited_s: float = 0.0) -> None:
+    def __init__(self, cache: AnswerCache, wish: Wish, flight: Flight | None = None) -> None:
         self._cache, self._wish, self._flight = cache, wish, flight
-        self.waited_s = waited_s
-        """Seconds that were lost waiting for others."""
 
     def keep(self, reply: Reply) -> None:
         """Store the answer, if it is of a kind that is stored, and share it with those who wait."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
 from dataclasses import replace
 
@@ -36,11 +36,11 @@ class CachingRouter(Router):
         if wish is None:
             return super().complete(request)
         started = self._clock()
-        found = _searched(self._cache.search(wish, request.timeout_s))
+        found = _searched(self._cache.search(wish), self._half_of(request, started))
         if isinstance(found, Entry):
             return self._hit(request, found, started, is_stream=False)
         with found:
-            reply = super().complete(_on_time(request, found))
+            reply = super().complete(_on_time(request, self._clock() - started))
             found.keep(reply)
             return reply
 
@@ -50,11 +50,11 @@ class CachingRouter(Router):
         if wish is None:
             return await super().acomplete(request)
         started = self._clock()
-        found = await _asearched(self._cache.search(wish, request.timeout_s))
+        found = await _asearched(self._cache.search(wish), self._half_of(request, started))
         if isinstance(found, Entry):
             return self._hit(request, found, started, is_stream=False)
         with found:
-            reply = await super().acomplete(_on_time(request, found))
+            reply = await super().acomplete(_on_time(request, self._clock() - started))
             found.keep(reply)
             return reply
 
@@ -65,12 +65,12 @@ class CachingRouter(Router):
             yield from super().stream(request)
             return
         started = self._clock()
-        found = _searched(self._cache.search(wish, request.timeout_s))
+        found = _searched(self._cache.search(wish), self._half_of(request, started))
         if isinstance(found, Entry):
             yield from pieces(self._hit(request, found, started, is_stream=True))
             return
         heard = Heard()
-        with found, closing(super().stream(_on_time(request, found))) as chunks:  # type: ignore[type-var]  # a generator in truth
+        with found, closing(super().stream(_on_time(request, self._clock() - started))) as chunks:  # type: ignore[type-var]  # a generator in truth
             for chunk in chunks:
                 if heard.ends_with(chunk):
                     found.keep(heard.reply())
@@ -85,14 +85,14 @@ class CachingRouter(Router):
                     yield chunk
             return
         started = self._clock()
-        found = await _asearched(self._cache.search(wish, request.timeout_s))
+        found = await _asearched(self._cache.search(wish), self._half_of(request, started))
         if isinstance(found, Entry):
             for chunk in pieces(self._hit(request, found, started, is_stream=True)):
                 yield chunk
             return
         heard = Heard()
         with found:
-            async with aclosing(super().astream(_on_time(request, found))) as chunks:  # type: ignore[type-var]  # as above
+            async with aclosing(super().astream(_on_time(request, self._clock() - started))) as chunks:  # type: ignore[type-var]  # as above
                 async for chunk in chunks:
                     if heard.ends_with(chunk):
                         found.keep(heard.reply())
@@ -102,6 +102,10 @@ class CachingRouter(Router):
         """As `Router.close`."""
         super().close()
         self._cache.close()
+
+    def _half_of(self, request: Request, started: float) -> Callable[[], float]:
+        """What is left for a search: half of the time that a call has until its answer must have begun."""
+        return lambda: started + request.first_s / 2 - self._clock()
 
     def _wish(self, request: Request) -> Wish | None:
         wish = wish_of(request, self.state) if self._cache.takes(request) else None
@@ -124,12 +128,13 @@ class CachingRouter(Router):
         )
 
 
-def _on_time(request: Request, turn: Turn) -> Request:
-    """The request with what waiting for others has left of its time."""
-    return request if not turn.waited_s else replace(request, timeout_s=request.timeout_s - turn.waited_s)
+def _on_time(request: Request, searched_s: float) -> Request:
+    """The request with what the search has left of its time."""
+    first_s = None if request.first_token_s is None else request.first_token_s - searched_s
+    return replace(request, timeout_s=request.timeout_s - searched_s, first_token_s=first_s)
 
 
-def _searched(search: Search) -> Entry | Turn:
+def _searched(search: Search, left_s: Callable[[], float]) -> Entry | Turn:
     """Carry out a search, blocking."""
     heard: object = None
     while True:
@@ -137,10 +142,10 @@ def _searched(search: Search) -> Entry | Turn:
             wait = search.send(heard)
         except StopIteration as stop:
             return _found(stop)
-        heard = result(*wait)
+        heard = result(wait.future, min(wait.timeout_s, left_s()))
 
 
-async def _asearched(search: Search) -> Entry | Turn:
+async def _asearched(search: Search, left_s: Callable[[], float]) -> Entry | Turn:
     """Async twin of `_searched`."""
     heard: object = None
     try:
@@ -149,7 +154,7 @@ async def _asearched(search: Search) -> Entry | Turn:
                 wait = search.send(heard)
             except StopIteration as stop:
                 return _found(stop)
-            heard = await aresult(*wait)
+            heard = await aresult(wait.future, min(wait.timeout_s, left_s()))
     finally:
         search.close()
 

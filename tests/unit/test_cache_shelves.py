@@ -180,3 +180,30 @@ def test_forked_child_opens_the_file_anew(tmp_path):
     again.router.complete(replace(ASK, max_tokens=9))
     again.router.close()
     assert 0 == len(again.provider.requests)
+
+
+class Hanging(Shelf):
+    """A shelf on a disk that does not answer."""
+
+    def __init__(self, until: threading.Event) -> None:
+        self._until = until
+
+    def get(self, key: str) -> bytes | None:
+        self._until.wait(10)
+        return None
+
+    def put(self, key: str, data: bytes, expires_at: float) -> None:
+        self._until.wait(10)
+
+    def drop(self, key: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("timeout_s", "left_s"), [(60.0, 59.75), (0.4, 0.2)])
+def test_shelf_that_hangs_costs_a_quarter_of_a_second_or_half_of_what_there_is_and_it_counts(call, timeout_s, left_s):
+    gone, one = threading.Event(), here()
+    one.router.remember(AnswerCache(shelf=ShelfThread(lambda: Hanging(gone))))
+    call(one.router, replace(ASK, timeout_s=timeout_s))
+    gone.set()
+    assert left_s - 0.19 < one.provider.requests[0].timeout_s <= left_s
