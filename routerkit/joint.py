@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from routerkit.messages import Json
+
+MOST: Final = 1e12
+"""More than any count, cost, time or length there is; sums and products of what is below it stay finite."""
 
 
 class Pattern(NamedTuple):
@@ -34,7 +37,7 @@ class JointOutcomes:
         return {
             "kind": self.kind,
             "targets": list(self.targets),
-            "patterns": [[p.n, list(p.scores), list(p.costs_usd)] for p in self.patterns],
+            "patterns": [[p.n, _floats(p.scores), _floats(p.costs_usd)] for p in self.patterns],
         }
 
     @classmethod
@@ -54,7 +57,7 @@ class VerifierCounts:
     """What a verifier said about answers known to be right or wrong.
 
     Raises:
-        ValueError: more were accepted than there were, or a number is negative.
+        ValueError: more were accepted than there were, or a number is negative or above `MOST`.
     """
 
     verifier: str
@@ -69,7 +72,7 @@ class VerifierCounts:
 
     def __post_init__(self) -> None:
         right, wrong, usd = self.n_right - self.n_right_accepted, self.n_wrong - self.n_wrong_accepted, self.cost_usd or 0.0
-        if min(self.n_right_accepted, self.n_wrong_accepted, right, wrong) < 0 or not 0.0 <= usd < math.inf:
+        if min(self.n_right_accepted, self.n_wrong_accepted, right, wrong) < 0 or not 0.0 <= max(self.n_right, self.n_wrong, usd) <= MOST:
             raise ValueError(f"verifier {self.verifier}/{self.kind} has impossible counts: {self}")
 
 
@@ -78,13 +81,18 @@ def verifier_name(names: Sequence[str]) -> str:
     return "+".join(sorted(names))
 
 
+def _floats(numbers: Sequence[float | None]) -> list[Json]:
+    """As `from_json` gives them back, so that a file has the revision it was written with."""
+    return [None if v is None else float(v) for v in numbers]
+
+
 def _pattern(row: Sequence[Json], n_targets: int) -> Pattern:
     n, scores, costs = row
     pattern = Pattern(_count(n), _numbers(scores, n_targets), _numbers(costs, n_targets))
     if any(s is not None and not 0.0 <= s <= 1.0 for s in pattern.scores):
         raise ValueError(f"a joint score lies outside 0..1: {pattern.scores}")
-    if any(c is not None and not 0.0 <= c < math.inf for c in pattern.costs_usd):
-        raise ValueError(f"a joint cost is negative or infinite: {pattern.costs_usd}")
+    if any(c is not None and not 0.0 <= c <= MOST for c in pattern.costs_usd):
+        raise ValueError(f"a joint cost is negative or impossibly high: {pattern.costs_usd}")
     return pattern
 
 
@@ -95,7 +103,7 @@ def _list(value: Json) -> Sequence[Json]:
 
 
 def _count(value: Json) -> int:
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, int) or not 1 <= value <= MOST:
         raise ValueError(f"{value!r} should be a number of tasks")
     return value
 

@@ -19,13 +19,16 @@ from routerkit.health import Ailment
 from routerkit.pickers import pick
 from routerkit.planning import Plan
 from routerkit.posterior import Estimate
-from routerkit.rules import Applied, Rule, matching, reconciled
+from routerkit.predictor import SILENT, Correction
+from routerkit.rules import Applied, Rule, disputes, matching, reconciled
 from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
 from routerkit.steps import cascade_notes, plan_case, step_column, steps_taken
 
 POLICY_KINDS: Final = tuple(SCORERS)
 _NO_RULES: Final = Applied()
+_MOST_NAMED: Final = 3
+"""Names listed in a note."""
 
 
 class Ticket(NamedTuple):
@@ -96,7 +99,7 @@ class Policy:
             + snapshot.scorecard.notes(ticket.at)
             + self._warning(case, drawn, plan)
             + (_pin_note(features.pin, drawn.order) if features.pin else ())
-            + ((f"the words add nothing: {snapshot.correction.why_not}",) if snapshot.correction.why_not else ())
+            + (() if snapshot.correction is SILENT else _silence(snapshot.correction, pool))
             + (() if drawn.explored is NO_EXPLORATION else drawn.explored.notes(drawn.best if drawn.is_exploring else "")),
             steps=steps_taken(plan, drawn.order) if plan else (),
             arm=ticket.arm,
@@ -160,13 +163,28 @@ class _Drawn(NamedTuple):
 
 def _applied(rules: Sequence[Rule], features: Features, pool: Pool) -> Applied:
     applied = matching(rules, features)
+    if len(applied.rules) < 2:
+        return applied
     n_limits = sum([bool(rule.only) for rule in applied.rules])
-    return reconciled(applied, pool.by_name) if n_limits > 1 else applied
+    found = reconciled(applied, pool.by_name) if n_limits > 1 else applied
+    return found._replace(notes=found.notes + disputes(found.rules, pool.by_name)) if any(rule.avoid for rule in found.rules) else found
 
 
 def _pin_note(pin: str, order: Sequence[str]) -> tuple[str, ...]:
     kept = bool(order) and order[0] == pin
     return (f"stays with {pin}: its tool loop is open" if kept else f"{pin} cannot go on with its open tool loop",)
+
+
+def _silence(correction: Correction, pool: Pool) -> tuple[str, ...]:
+    """Why the words of the request add nothing, if they do."""
+    why = correction.why_not
+    if (
+        not why
+        and correction.by_target
+        and not any(t.name in correction.by_target or t.model in correction.by_target for t in pool.targets)
+    ):
+        why = f"the predictor knows no target of {pool.name!r}, only {', '.join(sorted(correction.by_target)[:_MOST_NAMED])}"
+    return (f"the words add nothing: {why}",) if why else ()
 
 
 def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:

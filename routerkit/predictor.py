@@ -54,7 +54,11 @@ SILENT: Final = Correction({})
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Where the predictor may speak: one group of task kinds, and what its fit proved there."""
+    """Where the predictor may speak: one group of task kinds, and what its fit proved there.
+
+    Raises:
+        ValueError, TypeError, OverflowError: a number is none, or is not finite.
+    """
 
     kinds: frozenset[str]
     n_labels: int
@@ -69,6 +73,10 @@ class Gate:
     """Least likeness to the fitted texts, 0..1; below it a text is out of domain."""
     is_open: bool
     """Whether `gain_low` is above 0 on enough labels."""
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.n_labels, self.gain, self.gain_low, self.scale, self.reach))):
+            raise ValueError(f"a gate has a number that is none: {self}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +152,8 @@ def load_predictor(path: Path) -> Predictor:
     """
     try:
         return Predictor.from_json(path.read_text("utf-8"), str(path))
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path}: no predictor there; make one with `routerkit scores fit`") from exc
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: cannot read the predictor ({exc})") from exc
 

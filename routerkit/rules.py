@@ -6,12 +6,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from routerkit.errors import ConfigError
 from routerkit.features import Features
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Condition of a rule; every part that is set must hold, an empty condition always holds."""
+    """Condition of a rule; every part that is set must hold, an empty condition always holds.
+
+    Raises:
+        ConfigError: `kinds`, `tags` or `needs` is a bare text, or no collection.
+    """
 
     kind: str | None = None
     kinds: tuple[str, ...] = ()
@@ -28,6 +33,9 @@ class When:
     """`low`, `medium` or `high`, see `signals.Signals`."""
     min_files: int | None = None
     """The request names at least so many files."""
+
+    def __post_init__(self) -> None:
+        _check_names("condition", kinds=self.kinds, tags=self.tags, needs=self.needs)
 
     def holds(self, features: Features) -> bool:
         """Whether a request meets the condition."""
@@ -53,7 +61,11 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. All rules that hold apply together, whatever the policy."""
+    """One rule. All rules that hold apply together, whatever the policy.
+
+    Raises:
+        ConfigError: `only`, `prefer` or `avoid` is a bare text, or no collection.
+    """
 
     name: str
     when: When
@@ -66,6 +78,9 @@ class Rule:
     is_firm: bool = False
     """Whether `only` holds even if that leaves nothing; with `tags` in the condition it does, else it gives way to the rules before it.
     And whether `avoid` holds against every `prefer`."""
+
+    def __post_init__(self) -> None:
+        _check_names(f"rule {self.name!r}", only=self.only, prefer=self.prefer, avoid=self.avoid)
 
     @property
     def is_kept(self) -> bool:
@@ -122,6 +137,25 @@ def reconciled(applied: Applied, pool: Collection[str]) -> Applied:
     return Applied(tuple(found), tuple(notes))
 
 
+def disputes(rules: Sequence[Rule], pool: Collection[str]) -> tuple[str, ...]:
+    """What to say where a target of the pool is to come first by one rule, and last by another that gives way."""
+    bound = {name for rule in rules if rule.is_firm for name in rule.avoid}
+    wanted = {name: rule.name for rule in reversed(rules) for name in rule.prefer if name in pool and name not in bound}
+    return tuple(
+        f"rule {rule.name!r} contradicts {wanted[name]!r} about {name}: prefer holds"
+        for rule in rules
+        for name in rule.avoid
+        if name in wanted
+    )
+
+
 def _impasse(rules: Sequence[Rule]) -> str:
     names = " and ".join(repr(rule.name) for rule in rules)
     return f"rules {names} leave no target together, and none of them gives way"
+
+
+def _check_names(owner: str, **named: object) -> None:
+    # To Python a text is a collection, of letters: as tags they never match, and the rule would silently protect nothing.
+    for what, names in named.items():
+        if isinstance(names, str) or not isinstance(names, Collection):
+            raise ConfigError(f"{owner}: {what} is {names!r}; give a tuple of names, e.g. ('a',)")

@@ -25,6 +25,8 @@ PRIOR_N: Final = 4.0
 """How many samples that assumption is worth; small, so that the first measurements speak."""
 STALE_AFTER: Final = timedelta(days=30)
 """Age from which decisions mention it; providers change models behind a name more often than that (ours)."""
+_CLOCKS_DIFFER: Final = timedelta(days=1)
+"""How far ahead a date may be: clocks, and time zones that nobody named, are off by less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Scorecard:
     prior_quality: float = PRIOR_QUALITY
     prior_n: float = PRIOR_N
     made_at: datetime | None = None
+    """Without a time zone it is taken for UTC."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Provenance: run ids, commit, sandbox level, price version."""
     joint: tuple[JointOutcomes, ...] = ()
@@ -57,6 +60,8 @@ class Scorecard:
     def __post_init__(self) -> None:
         if not (0.0 < self.prior_quality < 1.0 and 0.0 < self.prior_n < math.inf):
             raise ValueError(f"prior quality {self.prior_quality} must lie strictly between 0 and 1, prior n {self.prior_n} above 0")
+        if self.made_at is not None and self.made_at.tzinfo is None:  # a file that people wrote; decisions compare it with the clock
+            object.__setattr__(self, "made_at", self.made_at.replace(tzinfo=UTC))
         revision = _fingerprint(self) if self.cells else ""
         object.__setattr__(self, "revision", revision)
         object.__setattr__(self, "cited", f"{revision}@{self.sources['run']}" if revision and self.sources.get("run") else revision)
@@ -71,6 +76,13 @@ class Scorecard:
         if (kind, language) not in self._parts:
             return Work(kind)
         return Work(kind, language, repo if (kind, language, repo) in self._parts else None)
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """Target → the model that was measured, as far as `sources` tell."""
+        listed = self.sources.get("models", "").partition(" and ")[0]  # "… and 3 more" names none
+        pairs = (entry.partition("=") for entry in listed.split(", "))
+        return {target: model for target, is_pair, model in pairs if is_pair}
 
     @cached_property
     def has_parts(self) -> bool:
@@ -92,8 +104,11 @@ class Scorecard:
 
     def notes(self, at: datetime) -> tuple[str, ...]:
         """What a decision made at this instant must say about it."""
-        if self.made_at is None or (age := at - self.made_at) < STALE_AFTER:
+        if self.made_at is None or -_CLOCKS_DIFFER <= (age := at - self.made_at) < STALE_AFTER:
             return self.troubles
+        if age < timedelta():
+            ahead = f"the scorecard is dated {(-age).days} days ahead, so nobody can tell how old it is; look at the clock that dated it"
+            return (*self.troubles, ahead)
         return (*self.troubles, f"the scorecard is {age.days} days old; measure again with `routerkit eval run`")
 
     def to_json(self) -> str:
@@ -118,7 +133,8 @@ class Scorecard:
         """Parse `scorecard.json`.
 
         Raises:
-            ConfigError: not JSON, another schema, or a cell with an impossible value; the message says which.
+            ConfigError: not JSON, another schema, a cell with an impossible value, or contents that do not match the revision; the message
+                says which.
         """
         import json  # as in `_fingerprint`
 
@@ -128,20 +144,27 @@ class Scorecard:
                 raise ConfigError(
                     f"{where}: schema {body.get('schema')!r} is not {SCHEMA!r}; publish it again with `routerkit scores publish`"
                 )
-            cells = tuple(_checked(Cell(**c), where) for c in body["cells"])
+            cells = tuple(Cell(**c) for c in body["cells"])
             made_at = datetime.fromisoformat(body["made_at"]) if body.get("made_at") else None
             prior = body.get("prior") or {}
-            return cls(
+            card = cls(
                 cells,
                 float(prior.get("quality", PRIOR_QUALITY)),
                 float(prior.get("n", PRIOR_N)),
                 made_at,
-                body.get("sources") or {},
+                {str(name): str(value) for name, value in (body.get("sources") or {}).items()},
                 tuple(JointOutcomes.from_json(j) for j in body.get("joint") or ()),
                 tuple(VerifierCounts(**v) for v in body.get("verifiers") or ()),
             )
+            stated = body.get("revision")
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as exc:
             raise ConfigError(f"{where}: not a scorecard ({exc}); publish it again with `routerkit scores publish`") from exc
+        if stated and stated != card.revision:
+            raise ConfigError(
+                f"{where}: contents do not match their revision {stated!r}; it was changed by hand or cut; publish it again with "
+                "`routerkit scores publish`, or take the revision out to use it as it is"
+            )
+        return card
 
 
 def load_scorecard(path: str | PathLike[str]) -> Scorecard:
@@ -168,15 +191,8 @@ def _fingerprint(card: Scorecard) -> str:
     import json
 
     cascades = [[j.to_json() for j in card.joint], [asdict(v) for v in card.verifiers]] if card.joint or card.verifiers else []
-    text = json.dumps([_cell_json(c) for c in card.cells] + [card.prior_quality, card.prior_n, *cascades], sort_keys=True)
+    text = json.dumps([_cell_json(c) for c in card.cells] + [float(card.prior_quality), float(card.prior_n), *cascades], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _checked(cell: Cell, where: str) -> Cell:
-    numbers = (cell.n, cell.passed, cell.cost_usd or 0, cell.latency_s or 0, cell.output_tokens or 0)
-    if not all(math.isfinite(x) and x >= 0 for x in numbers) or cell.passed > cell.n:
-        raise ConfigError(f"{where}: cell {cell.target}/{cell.kind} has an impossible value: {cell}")
-    return cell
 
 
 def now_utc() -> datetime:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from routerkit.joint import MOST
 from routerkit.posterior import Estimate, Prior, beta_quantile
 
 LEVEL_N: Final = 10.0
@@ -30,7 +31,12 @@ FAMILIES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What was measured of one target on one task kind; of one language or repository where those are set. Cells do not overlap."""
+    """What was measured of one target on one task kind; of one language or repository where those are set. Cells do not overlap.
+
+    Raises:
+        ValueError: a name is no text, or a number is negative, NaN or above `joint.MOST`, or more passed than there were.
+        TypeError: a number is none.
+    """
 
     target: str
     kind: str
@@ -48,6 +54,12 @@ class Cell:
     """None = of any, or not recorded."""
     repo: str | None = None
     """None = of any, or not recorded."""
+
+    def __post_init__(self) -> None:
+        names = (self.target, self.kind, *(part for part in (self.language, self.repo) if part is not None))
+        known = [v for v in (self.n, self.passed, self.cost_usd, self.latency_s, self.output_tokens) if v is not None]
+        if not (all(isinstance(name, str) for name in names) and all(0 <= v <= MOST for v in known) and self.passed <= self.n):
+            raise ValueError(f"cell {self.target}/{self.kind} has an impossible value: {self}")
 
     def path(self) -> tuple[str | None, ...]:
         """Its place at each level below the target."""

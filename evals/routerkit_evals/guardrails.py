@@ -5,7 +5,7 @@ Judged is all that is known of a target and a kind; languages and repositories, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -170,10 +170,5 @@ def _difference(key: tuple[str, str], old: Cell | None, new: Cell | None) -> Ite
 
 def _swapped(old: Scorecard | None, new: Scorecard) -> frozenset[str]:
     """Targets that both name with different models."""
-    then, now = _models(old.sources if old else {}), _models(new.sources)
-    return frozenset(target for target, model in now.items() if then.get(target, model) != model)
-
-
-def _models(sources: Mapping[str, str]) -> dict[str, str]:
-    pairs = (entry.partition("=") for entry in sources.get("models", "").split(", "))
-    return {target: model for target, eq, model in pairs if eq}
+    then = old.models if old else {}
+    return frozenset(target for target, model in new.models.items() if then.get(target, model) != model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -58,8 +58,7 @@ def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -
     """
     state = plan_state(config, base)
     if config.scorecard is not None and not (path := _scorecard_path(config.scorecard, base)).exists():
-        # The first run of every project; but also what a misspelt path looks like.
-        _log.warning("%s: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`", path)
+        _log.warning("%s", _missing(path))
     return replace(state, providers=_providers(config, base, loading), verifiers=build_verifiers(config, base))
 
 
@@ -229,7 +228,8 @@ def _scorecard(section: ScorecardSection | None, base: Path, targets: Mapping[st
         return Scorecard(published=_published(targets))
     path = _scorecard_path(section, base)
     try:
-        card = load_scorecard(path) if path.exists() else Scorecard()
+        # Missing: the first run of every project; but also what a misspelt path looks like.
+        card = load_scorecard(path) if path.exists() else Scorecard(troubles=(_missing(path),))
     except ConfigError as exc:
         # Whoever starts a gateway in the night wants it to route by what is left, and to say so.
         _log.warning("the scorecard is not used, so every target counts as unmeasured: %s", exc)
@@ -237,13 +237,21 @@ def _scorecard(section: ScorecardSection | None, base: Path, targets: Mapping[st
     return _fitted(card, section, targets)
 
 
+def _missing(path: Path) -> str:
+    return f"{path}: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`"
+
+
 def _fitted(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:
-    """The card with the configured prior, and with a complaint about measurements of what is no target."""
-    strangers = sorted({cell.target for cell in card.cells if cell.target not in targets})
-    if strangers:
-        complaint = f"the scorecard measured {', '.join(strangers)}, which is no target here; rename the target, or measure again"
-        card = replace(card, troubles=(*card.troubles, complaint))
-    return _with_priors(card, section, targets)
+    """The card with the configured prior, and with complaints about measurements of what is no target, or was another model."""
+    return _with_priors(replace(card, troubles=(*card.troubles, *_misfits(card, targets))), section, targets)
+
+
+def _misfits(card: Scorecard, targets: Mapping[str, Target]) -> Iterator[str]:
+    if strangers := sorted({cell.target for cell in card.cells if cell.target not in targets}):
+        yield f"the scorecard measured {', '.join(strangers)}, which is no target here; rename the target, or measure again"
+    for name, model in card.models.items():
+        if name in targets and targets[name].model != model:
+            yield f"the scorecard measured {name} as {model}, and here it is {targets[name].model}; measure again with `routerkit eval run`"
 
 
 def _with_priors(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:

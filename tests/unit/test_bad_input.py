@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from routerkit import Cell, Decision, Pool, ProviderError, Request, Router, RouterState, Rule, Scorecard, When, load
+from routerkit import Cell, ConfigError, Decision, Pool, ProviderError, Request, Router, RouterState, Rule, Scorecard, When, load
 from routerkit.catalog import Target
 from routerkit.config import plan_state, read
 from routerkit.config.build import build_watch
@@ -103,6 +103,31 @@ def test_rule_with_only_that_raises_is_taken_to_hold():
     assert ("rule 'odd' is taken to hold, for it says only: its condition raised LookupError: no such table",) == decision.notes
 
 
+def test_avoid_gives_way_to_prefer_and_the_decision_says_so():
+    """One rule wants the target first, another one last."""
+    first, last = Rule("small first", When(), prefer=("small",)), Rule("no small ones", When(), avoid=("small", "elsewhere"))
+    for rules in ((first, last), (last, first)):
+        decision = decide(*rules)
+        assert "small" == decision.picked
+        assert ("rule 'no small ones' contradicts 'small first' about small: prefer holds",) == decision.notes
+
+
+@pytest.mark.parametrize("wrong", [{"only": "house"}, {"prefer": None}, {"avoid": "small"}])
+def test_rule_that_names_targets_by_a_bare_text_is_refused_when_it_is_made(wrong):
+    """A text is a collection of letters to Python, and the rule would mean something else, or nothing."""
+    (name,) = wrong
+    with pytest.raises(ConfigError, match=rf"rule 'odd': {name} is .*; give a tuple of names"):
+        Rule("odd", When(), **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"tags": "legacy"}, {"kinds": "bug_fix"}, {"needs": None}])
+def test_condition_that_could_never_hold_for_its_type_is_refused_when_it_is_made(wrong):
+    """A rule that keeps legacy code in the house must not be switched off by a forgotten comma."""
+    (name,) = wrong
+    with pytest.raises(ConfigError, match=rf"condition: {name} is .*; give a tuple of names"):
+        When(**wrong)
+
+
 def test_decisions_on_an_old_scorecard_say_how_old_it_is():
     """Measured once is not measured for ever."""
     made_at = datetime(2026, 6, 1, tzinfo=UTC) - timedelta(days=41)
@@ -138,6 +163,13 @@ def card_text(**cell: object) -> str:
         (card_text(passed=11.0), "has an impossible value"),
         (card_text(cost_usd=math.inf), "has an impossible value"),
         (card_text(n="many"), "not a scorecard"),
+        (card_text(n=1e308), "has an impossible value"),
+        (card_text(latency_s=[]), "not a scorecard"),
+        (card_text(output_tokens=""), "not a scorecard"),
+        (card_text(target=["mini"]), "has an impossible value"),
+        (card_text(kind={}), "has an impossible value"),
+        (card_text(language=[]), "has an impossible value"),
+        (card_text(passed=2.0), "contents do not match their revision"),
         (card_text().replace("rk-scorecard/1", "rk-scorecard/9"), "schema 'rk-scorecard/9' is not"),
     ],
 )
@@ -149,10 +181,50 @@ def test_broken_scorecard_is_not_used_and_decisions_say_so(folder: Path, caplog:
     assert [logging.WARNING] == [r.levelno for r in caplog.records if "the scorecard is not used" in r.message]
 
 
-def test_missing_scorecard_leaves_every_target_unmeasured(folder: Path) -> None:
-    explained = load_and_decide(folder).explain()
-    assert "scorecard=none" in explained
-    assert 2 == explained.count("(unmeasured, quality from prior")
+def test_scorecard_that_names_no_revision_is_taken_as_it_is(folder: Path) -> None:
+    """Written by hand, and not pretending to be anything else."""
+    card = json.loads(card_text(passed=2.0))
+    del card["revision"]
+    (folder / "scorecard.json").write_text(json.dumps(card))
+    decision = load_and_decide(folder)
+    assert 10 == decision.candidate("mini").n_samples
+    assert not any("scorecard" in note for note in decision.notes)
+
+
+@pytest.mark.parametrize(
+    ("made_at", "said"),
+    [
+        ("2024-01-01T00:00:00", "days old; measure again"),
+        ("2024-01-01", "days old; measure again"),
+        ("2999-01-01T00:00:00+00:00", "days ahead"),
+    ],
+)
+def test_odd_date_of_a_scorecard_costs_no_decision(folder: Path, made_at: str, said: str) -> None:
+    """Without a time zone it is taken for UTC; from the future it could never grow old."""
+    (folder / "scorecard.json").write_text(json.dumps(json.loads(card_text()) | {"made_at": made_at}))
+    decision = load_and_decide(folder)
+    assert 10 == decision.candidate("mini").n_samples
+    assert 1 == sum(said in note for note in decision.notes)
+
+
+def test_missing_scorecard_leaves_every_target_unmeasured_and_decisions_say_so(folder: Path) -> None:
+    decision = load_and_decide(folder)
+    assert "scorecard=none" in decision.explain()
+    assert 2 == decision.explain().count("(unmeasured, quality from prior")
+    said = (
+        f"{folder / 'scorecard.json'}: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`"
+    )
+    assert said in decision.notes
+
+
+def test_scorecard_published_while_running_ends_the_complaint_about_the_missing_one(folder: Path) -> None:
+    config = read(folder / "routerkit.toml")
+    watch, router = build_watch(config, folder), Router(plan_state(config, folder))
+    watch.start(router)
+    (folder / "scorecard.json").write_text(card_text())
+    assert watch.look()
+    watch.close()
+    assert () == router.state.scorecard.troubles
 
 
 def test_scorecard_about_unknown_targets_is_used_for_the_others(folder: Path) -> None:
@@ -160,6 +232,21 @@ def test_scorecard_about_unknown_targets_is_used_for_the_others(folder: Path) ->
     decision = load_and_decide(folder)
     assert 10 == decision.candidate("mini").n_samples
     assert "the scorecard measured old, which is no target here; rename the target, or measure again" in decision.notes
+
+
+def test_scorecard_of_another_model_behind_the_same_name_says_so(folder: Path) -> None:
+    """A target whose model was changed since; what is listed of very many is cut, and no model's name."""
+    for measured, notes in (
+        (5, 0),
+        ("mini=gpt-mini", 0),
+        ("far=away, mini=gpt-4o-mini", 1),
+        ("mini=gpt-mini and 3 more", 0),
+        ("nonsense", 0),
+    ):
+        card = Scorecard((Cell("mini", "explain", 10, 9.0),), sources={"models": measured})
+        (folder / "scorecard.json").write_text(card.to_json())
+        said = "the scorecard measured mini as gpt-4o-mini, and here it is gpt-mini; measure again with `routerkit eval run`"
+        assert [said] * notes == [note for note in load_and_decide(folder).notes if "measured mini as" in note]
 
 
 def test_scorecard_published_while_running_is_checked_for_unknown_targets_too(folder: Path) -> None:

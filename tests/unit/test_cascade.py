@@ -240,7 +240,10 @@ def test_what_was_never_measured_is_no_ground_for_a_cascade(card: Scorecard, ver
         {"joint": [{"kind": "bug_fix", "targets": ["a"], "patterns": [[3, [1.5], [0.1]]]}]},
         {"joint": [{"kind": "bug_fix", "targets": ["a"], "patterns": [[0, [1.0], [0.1]]]}]},
         {"joint": [{"kind": "bug_fix", "targets": ["a"], "patterns": [[3, [1.0], [-1]]]}]},
+        {"joint": [{"kind": "bug_fix", "targets": ["a"], "patterns": [[10**400, [1.0], [0.1]]]}]},
+        {"joint": [{"kind": "bug_fix", "targets": ["a"], "patterns": [[3, [1.0], [1e308]]]}]},
         {"joint": [{"kind": "bug_fix"}]},
+        {"verifiers": [{"verifier": "v", "kind": "bug_fix", "n_right": 1, "n_right_accepted": 1, "n_wrong": 1e308, "n_wrong_accepted": 0}]},
         {"verifiers": [{"verifier": "v", "kind": "bug_fix", "n_right": 1, "n_right_accepted": 2, "n_wrong": 0, "n_wrong_accepted": 0}]},
     ],
 )
@@ -251,7 +254,9 @@ def test_impossible_joint_outcomes_are_refused_in_one_line(wrong: dict[str, obje
 
 
 def test_scorecard_keeps_joint_outcomes_and_verifiers() -> None:
-    card = Scorecard(joint=(LADDER,), verifiers=(GOOD,))
+    """Whole numbers come back as they went, or the file would not match its own revision."""
+    whole = JointOutcomes("plan", ("mini",), (Pattern(3, (1,), (2,)),))
+    card = Scorecard((Cell("mini", "bug_fix", 4, 2),), prior_n=4, joint=(LADDER, whole), verifiers=(GOOD,))
     read = Scorecard.from_json(card.to_json())
     assert (card.joint, card.verifiers, card.revision) == (read.joint, read.verifiers, read.revision)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from routerkit import ConfigError
 from routerkit.lengths import Lengths
-from routerkit.predictor import N_SLOTS, Gate, Predictor, load_predictor, slot_counts, word_vector
+from routerkit.predictor import N_SLOTS, SCHEMA, Gate, Predictor, _digest, load_predictor, slot_counts, word_vector
 
 KIND = "bug_fix"
 LENGTHS = Lengths({KIND: math.log(100)}, {"mini": -0.2, "large": 0.0})
@@ -134,10 +134,20 @@ def test_wrong_weights_are_refused_even_under_a_right_hash(weights: array[float]
 
 
 def test_missing_file_is_named(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="cannot read the predictor"):
+    with pytest.raises(ConfigError, match="no predictor there; make one with `routerkit scores fit`"):
         load_predictor(tmp_path / "none.json")
 
 
 def test_length_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="no number"):
         Lengths({KIND: math.nan})
+
+
+@pytest.mark.parametrize("wrong", [{"scale": math.nan}, {"scale": "2"}, {"reach": None}, {"reach": 10**400}, {"gain_low": []}])
+def test_gate_with_a_wrong_number_is_refused_even_under_a_right_hash(wrong: dict[str, object]) -> None:
+    """NaN would pass for certainty: the smaller of it and the largest correction is the largest correction."""
+    body = json.loads(predictor().to_json())
+    body["gates"][0] |= wrong
+    del body["schema"], body["sha256"]
+    with pytest.raises(ConfigError, match=r"^p\.json: not a predictor .*; fit it again"):
+        Predictor.from_json(json.dumps({"schema": SCHEMA, "sha256": _digest(body), **body}), "p.json")

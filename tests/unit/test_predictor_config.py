@@ -12,7 +12,7 @@ from routerkit import Request
 from routerkit.config.build import plan_state
 from routerkit.config.load import read
 from routerkit.config.watch import ScorecardWatch
-from routerkit.predictor import N_SLOTS, Predictor
+from routerkit.predictor import N_SLOTS, Gate, Predictor
 from routerkit.router import Router
 from routerkit.scorecard import Scorecard
 
@@ -57,6 +57,22 @@ def test_untrusted_predictor_is_named_once_and_left_out(folder: Path, content: s
     assert 1 == caplog.text.count("the predictor is not used, the scorecard decides alone")
     decision = Router(state).decide(Request("pool", ({"role": "user", "content": "fix the bug"},)))
     assert any(note.startswith(f"the words add nothing: {folder / 'predictor.json'}: ") for note in decision.notes)
+
+
+def test_predictor_fitted_on_other_targets_says_so(folder: Path) -> None:
+    """Fitted on names of models that no target bears, it would be silent for ever, and nobody would know why."""
+    gate = Gate(frozenset({"bug_fix"}), 400, 0.02, 0.01, scale=1.0, reach=-1.0, is_open=True)
+    head, flat = array("f", [0.0]) * N_SLOTS, array("f", [1.0]) * N_SLOTS
+    for known, notes in (("deepseek-v4-pro", 0), ("somebody", 1)):
+        (folder / "predictor.json").write_text(Predictor({known: head}, flat, ({},), (gate,)).to_json())
+        decision = Router(planned(folder)).decide(Request("pool", ({"role": "user", "content": "fix the bug"},), kind="bug_fix"))
+        assert notes == decision.notes.count("the words add nothing: the predictor knows no target of 'pool', only somebody")
+
+
+def test_missing_predictor_is_named_with_its_remedy(folder: Path) -> None:
+    decision = Router(planned(folder)).decide(Request("pool", ({"role": "user", "content": "fix the bug"},)))
+    said = f"the words add nothing: {folder / 'predictor.json'}: no predictor there; make one with `routerkit scores fit`"
+    assert said in decision.notes
 
 
 def test_running_router_takes_over_a_new_predictor_and_keeps_it_when_a_broken_one_follows(folder: Path) -> None:
