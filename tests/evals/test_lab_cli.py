@@ -142,7 +142,19 @@ def test_items_in_both_parts_are_pointed_out(recordings: Path, tmp_path: Path) -
     for name in ("items1.csv", "items2.csv", "test.csv"):
         (tmp_path / name).write_text((recordings / name).read_text())
     (tmp_path / "fit.csv").write_text((recordings / "test.csv").read_text())
-    assert "80 of 80 test items were also fitted on: their figures flatter" in simulate(tmp_path, "--policy", "static")["notes"]
+    assert "b: 80 of 80 test items were also fitted on: their figures flatter" in simulate(tmp_path, "--policy", "static")["notes"]
+
+
+def test_items_in_both_parts_are_counted_for_each_benchmark_and_only_those_really_fitted(recordings: Path, tmp_path: Path) -> None:
+    """A file may hold several benchmarks of which one is asked for, and labels may be drawn from it."""
+    for name in ("items1.csv", "items2.csv"):
+        (tmp_path / name).write_text((recordings / name).read_text())
+    head, *rows = (recordings / "test.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "test.csv").write_text("".join([head, *rows, *(row.replace("b,", "c,", 1) for row in rows)]))
+    (tmp_path / "fit.csv").write_text((tmp_path / "test.csv").read_text())
+    for options, n in (((), 80), (("--labels", "60"), 60)):
+        notes = simulate(tmp_path, "--policy", "static", "--benchmark", "b", *options)["notes"]
+        assert [f"b: {n} of 80 test items were also fitted on: their figures flatter"] == [note for note in notes if "also fitted" in note]
 
 
 @pytest.mark.slow

@@ -69,13 +69,14 @@ def simulate(experiment: Experiment, on_step: Callable[[str], None] = lambda _: 
     # Each file for itself: fitting in one harness and scoring in another is allowed, and makes the table wider.
     split = several_harnesses(fit_rows) | several_harnesses(test_rows) if pair is None else frozenset[str]()
     fit, test = (record(items, rows, split_arms=split) for rows in (fit_rows, test_rows))
-    notes = (*_repeated(fit, test), *(f"fit: {n}" for n in fit.notes), *(f"test: {n}" for n in test.notes))
+    notes = (*(f"fit: {n}" for n in fit.notes), *(f"test: {n}" for n in test.notes))
     comparisons = []
     for name in _benchmarks(test, experiment.benchmark, pair):
         on_step(f"{name or 'test'}: fitting and scoring")
         part = _fitting(fit, name, pair)
         notes = (*notes, *_fewer(name, len(part), experiment.n_labels))
         part = sampled(part, experiment.n_labels, seed=experiment.seed)
+        notes = (*notes, *_repeated(name, part, test.only(name)))
         comparisons.append(compare(part, test.only(name), _setting(experiment, pair, name)))
     if not comparisons:
         raise EvalError(_nothing(experiment, test))
@@ -134,9 +135,9 @@ def _matching(name: str, known: Sequence[str]) -> str:
     return close[0]
 
 
-def _repeated(fit: Recorded, test: Recorded) -> tuple[str, ...]:
+def _repeated(benchmark: str, fit: Recorded, test: Recorded) -> tuple[str, ...]:
     both = {(i.benchmark, i.item_id) for i in fit.items} & {(i.benchmark, i.item_id) for i in test.items}
-    return (f"{len(both)} of {len(test)} test items were also fitted on: their figures flatter",) if both else ()
+    return (f"{benchmark or 'test'}: {len(both)} of {len(test)} test items were also fitted on: their figures flatter",) if both else ()
 
 
 def _fewer(benchmark: str, n: int, n_labels: int | None) -> tuple[str, ...]:
