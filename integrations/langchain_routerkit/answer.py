@@ -120,6 +120,7 @@ def _routing(answer: Reply | Chunk) -> dict[str, object]:
             "cost_usd": answer.cost_usd,
             "reason": answer.reason,
             "verified": answer.verified,
+            "cached_from": answer.cached_from,
         },
     }
 

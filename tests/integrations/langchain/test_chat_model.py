@@ -12,6 +12,7 @@ from langchain_routerkit import ChatRouter
 from routerkit import ProviderError, Reply, ToolCall, Usage
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.integrations.langchain.scripting import scripted
+from tests.integrations.repeating import write_repeating
 
 
 def test_answer_names_the_model_and_explains_itself():
@@ -23,6 +24,18 @@ def test_answer_names_the_model_and_explains_itself():
     assert ("a", 1, pytest.approx(15e-6)) == (ours["target"], ours["attempts"], ours["cost_usd"])
     assert ours["record_id"]
     assert "picked 'a'" in ours["reason"]
+
+
+def test_answer_that_repeats_another_names_the_record_it_is_from(tmp_path):
+    """A paid answer, whole or streamed, names none."""
+    model = ChatRouter(config=write_repeating(tmp_path), model="coding", temperature=0)
+    streamed = [
+        chunk.response_metadata["routerkit"] for i in range(2) for chunk in model.stream("hi") if "routerkit" in chunk.response_metadata
+    ]
+    paid, repeated, whole = *streamed, model.invoke("hi").response_metadata["routerkit"]
+    assert [None, paid["record_id"], paid["record_id"]] == [facts["cached_from"] for facts in (paid, repeated, whole)]
+    assert 3 == len({facts["record_id"] for facts in (paid, repeated, whole)})
+    model.router.close()
 
 
 def test_usage_has_cache_reasoning_and_audio_details():

@@ -7,6 +7,7 @@ import copy
 import gc
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler, TokenCountingHandler
@@ -16,6 +17,7 @@ from routerkit import ConfigError, NoCandidateError, StreamBrokenError, UnknownM
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.integrations.llamaindex.conftest import Upstream
 from tests.integrations.llamaindex.suite import ADD, HELLO, scripted
+from tests.integrations.repeating import write_repeating
 from tests.servers.fault import Fault
 
 # Counting and events
@@ -45,10 +47,20 @@ def test_response_says_what_routerkit_did(upstream: Upstream) -> None:
     llm = upstream.llm()
     for response in (llm.chat(HELLO), list(llm.stream_chat(HELLO))[-1]):
         facts = response.additional_kwargs["routerkit"]
-        assert {"record_id", "target", "attempts", "cost_usd", "reason", "verified"} == facts.keys()
+        assert {"record_id", "target", "attempts", "cost_usd", "reason", "verified", "cached_from"} == facts.keys()
         assert ("good", 1, pytest.approx(13e-6)) == (facts["target"], facts["attempts"], facts["cost_usd"])
         assert facts == response.message.additional_kwargs["routerkit"]
         assert json.dumps(response.message.model_dump(mode="json"))
+
+
+def test_response_that_repeats_another_names_the_record_it_is_from(tmp_path: Path) -> None:
+    """A paid answer, whole or streamed, names none."""
+    llm = RouterLLM(config=write_repeating(tmp_path), model="coding", temperature=0)
+    paid, whole, streamed = llm.chat(HELLO), llm.chat(HELLO), list(llm.stream_chat(HELLO))[-1]
+    first, *repeated = (response.additional_kwargs["routerkit"] for response in (paid, whole, streamed))
+    assert [None, first["record_id"], first["record_id"]] == [facts["cached_from"] for facts in (first, *repeated)]
+    assert 3 == len({facts["record_id"] for facts in (first, *repeated)})
+    llm.router.close()
 
 
 def test_reply_with_reasoning_has_a_thinking_block_and_thinking_deltas(upstream: Upstream) -> None:

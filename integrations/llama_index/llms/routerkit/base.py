@@ -43,8 +43,8 @@ class RouterLLM(FunctionCallingLLM):
     """Routes each call to a target of a pool, keeps it alive when targets fail, and says what it did.
 
     Give either `config`, the path of a configuration file, or `router`. Each response carries
-    `additional_kwargs["routerkit"] = {record_id, target, attempts, cost_usd, reason, verified}`. Settings may be given per call, `model`
-    included; unknown keywords go to the target unchanged. Keys never enter this object: they stay in the router's providers.
+    `additional_kwargs["routerkit"] = {record_id, target, attempts, cost_usd, reason, verified, cached_from}`. Settings may be given per
+    call, `model` included; unknown keywords go to the target unchanged. Keys never enter this object: they stay in the router's providers.
 
     Raises:
         ConfigError: neither or both of `config` and `router`, or the file is wrong.

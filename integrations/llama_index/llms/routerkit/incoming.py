@@ -164,6 +164,7 @@ def _facts(answer: Reply | Chunk) -> Object:
         "cost_usd": answer.cost_usd,
         "reason": answer.reason,
         "verified": answer.verified,
+        "cached_from": answer.cached_from,
     }
 
 
