@@ -9,7 +9,9 @@ from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Reply, Request, ToolCallDelta, Usage
 from routerkit.observe import Observer
 from routerkit.policy import Policy
+from routerkit.providers.paced import Pacer
 from routerkit.providers.replay import Recording, Replay
+from routerkit.providers.simulated import Simulated
 from routerkit.record import Record, Report
 from routerkit.router import Router
 from routerkit.router_state import RouterState
@@ -18,10 +20,12 @@ from routerkit.scorecard import Scorecard
 __all__ = [
     "FakeClock",
     "Outcome",
+    "Pacer",
     "Recorder",
     "Recording",
     "Replay",
     "ScriptedProvider",
+    "Simulated",
     "make_reply",
     "make_request",
     "make_router",

@@ -14,15 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from routerkit import Cell, Provider, ProviderError, Request, Router, Scorecard
-from routerkit.config import account_standings, plan_state, read
-from routerkit.config.state import build_store
-from routerkit.ledger import Ledger
-from routerkit.providers.paced import Pacer
-from routerkit.providers.simulated import Simulated
-from routerkit.state.interface import Account
-from routerkit.state.rounding import micros
+from routerkit.config import build_ledger, charge_accounts, plan_state, read
 from routerkit.store import find_drift, query, raise_alarms
-from routerkit.testing import FakeClock
+from routerkit.testing import FakeClock, Pacer, Simulated
 
 DAYS: Final = 14
 KINDS: Final = {"bug_fix": 0.9, "refactor": 1.0, "explain": 1.15, "test_write": 0.8}
@@ -37,8 +31,8 @@ _AGENTS: Final = {"ci": 5, "nightly": 3, "editor": 2}
 _REPORTED: Final = 0.6
 """Share of the answers that somebody reports on."""
 _SPENT: Final = """
-    SELECT unnest(['agent:' || agent, 'pool:' || pool]) AS account, cost_usd FROM calls
-    WHERE cost_usd IS NOT NULL AND called_at >= now()::TIMESTAMPTZ AT TIME ZONE 'UTC' - INTERVAL 1 DAY"""
+    SELECT account, sum(cost_usd) FROM (SELECT unnest(['agent:' || agent, 'pool:' || pool]) AS account, cost_usd FROM calls
+    WHERE cost_usd IS NOT NULL AND called_at >= now()::TIMESTAMPTZ AT TIME ZONE 'UTC' - INTERVAL 1 DAY) GROUP BY account"""
 _TARGET: Final = """\
 [providers.{name}]
 kind = "simulated"
@@ -101,9 +95,11 @@ _ERAS: Final = (
 def generate_calls(folder: Path, n: int, rng: random.Random) -> Path:
     """Write a configuration with its scorecard, and route `n` calls by it; the configuration's path."""
     path, clock = _configure(folder), FakeClock(0.0)
-    state, started = plan_state(read(path), folder), datetime.now(UTC) - timedelta(days=DAYS)
+    config, started = read(path), datetime.now(UTC) - timedelta(days=DAYS)
+    state, ledger = plan_state(config, folder), build_ledger(config, folder)
+    assert ledger is not None  # the configuration names one
     instants_s = sorted(rng.uniform(0.0, DAYS * 86_400) for _ in range(n))
-    with Ledger(folder) as ledger:
+    with ledger:
         for era, during_s in zip(_ERAS, _by_era(instants_s), strict=True):
             router = Router(
                 replace(state, providers=_providers(era, clock, rng)),
@@ -117,7 +113,7 @@ def generate_calls(folder: Path, n: int, rng: random.Random) -> Path:
                 clock.now_s = max(clock.now_s, instant_s)
                 _call(router, era, rng, session=f"s{int(instant_s / 5_400)}")
     raise_alarms(folder, find_drift(folder, state.scorecard), state.scorecard, now=datetime.now(UTC))
-    _book_today(path)
+    charge_accounts(config, folder, datetime.now(UTC).date().isoformat(), _spent_usd(folder), now=time.time())
     return path
 
 
@@ -127,18 +123,9 @@ def _by_era(instants_s: Sequence[float]) -> list[list[float]]:
     return [[t for t in instants_s if start_s <= t < end_s] for start_s, end_s in pairwise([0.0, *ends_s])]
 
 
-def _book_today(path: Path) -> None:
-    """Put what the last day's calls cost on today's accounts, as a router that was given a store would have done call by call."""
-    config, day = read(path), datetime.now(UTC).date().isoformat()
-    spent = query(path.parent, _SPENT).rows
-    store = build_store(config, path.parent)
-    assert store is not None  # the configuration has budgets
-    for account in account_standings(config, path.parent, day):
-        n_micros = sum(micros(float(str(usd))) for name, usd in spent if name == account.account)
-        until = time.time() + 60
-        store.draw(Account(account.account, day), ask=n_micros, least=0, limit=micros(account.limit_usd), holder="demo", until=until)
-        store.book(Account(account.account, day), spent=n_micros, back=0, holder="demo", until=until)
-    store.close()
+def _spent_usd(folder: Path) -> dict[str, float]:
+    """What the last day's calls cost, by account, all of it put on today."""
+    return {str(account): float(str(usd)) for account, usd in query(folder, _SPENT).rows}
 
 
 def _configure(folder: Path) -> Path:

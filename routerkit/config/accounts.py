@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from routerkit.config.schema import Config
 from routerkit.config.state import build_store, state_url
 from routerkit.errors import ConfigError
 from routerkit.state.interface import Account, AccountLine, Notice, StateStore
 from routerkit.state.rounding import MICROS_PER_USD, micros
+
+_HOLDER: Final = "charge_accounts"
+_BOOKING_S: Final = 60.0
+"""Longer than lending and booking take, one right after the other."""
 
 
 class AccountStanding(NamedTuple):
@@ -50,13 +54,39 @@ def account_standings(config: Config, base: Path, day: str) -> list[AccountStand
         ConfigError: the store cannot be opened, or every process counts for itself.
         StateError: it cannot be reached.
     """
-    limits = {f"agent:{name}": usd for name, usd in config.usd_per_day.items()}
-    limits |= {f"pool:{name}": usd for name, usd in config.pool_usd_per_day.items()}
+    limits = _limits(config)
     found = {line.account.name: line for line in _used(config, base, day)}
     for name, usd in limits.items():
         line = found.get(name) or AccountLine(Account(name, day), 0, 0, 0)
         found[name] = line._replace(limit=micros(usd))
     return [_standing(found[name]) for name in sorted(found)]
+
+
+def charge_accounts(config: Config, base: Path, day: str, spent_usd: Mapping[str, float], *, now: float) -> None:
+    """Book what calls cost that no router of this configuration booked, on accounts that it limits.
+
+    Args:
+        config: A checked configuration.
+        base: Folder that relative paths start from.
+        day: UTC day, `YYYY-MM-DD`.
+        spent_usd: Dollars by account; what has no limit is left out.
+        now: Unix time.
+
+    Raises:
+        ConfigError: the store cannot be opened.
+        StateError: it cannot be reached.
+    """
+    store = build_store(config, base)
+    if store is None:
+        return
+    until = now + _BOOKING_S
+    try:
+        for name, limit_usd in _limits(config).items():
+            account, spent = Account(name, day), micros(spent_usd.get(name, 0.0))
+            store.draw(account, ask=spent, least=0, limit=micros(limit_usd), holder=_HOLDER, until=until)
+            store.book(account, spent=spent, back=0, holder=_HOLDER, until=until)
+    finally:
+        store.close()
 
 
 def correct_accounts(config: Config, base: Path, corrections: Sequence[Correction]) -> None:
@@ -100,6 +130,12 @@ def unfit_targets(config: Config, base: Path, now: float) -> tuple[Notice, ...]:
         return store.notices(now)
     finally:
         store.close()
+
+
+def _limits(config: Config) -> dict[str, float]:
+    """Dollars per day by account."""
+    agents = {f"agent:{name}": usd for name, usd in config.usd_per_day.items()}
+    return agents | {f"pool:{name}": usd for name, usd in config.pool_usd_per_day.items()}
 
 
 def _used(config: Config, base: Path, day: str) -> tuple[AccountLine, ...]:

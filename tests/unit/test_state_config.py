@@ -7,7 +7,7 @@ import json
 import pytest
 
 from routerkit.cli import main
-from routerkit.config import account_standings, load, parse, read, unfit_targets
+from routerkit.config import account_standings, charge_accounts, load, parse, read, unfit_targets
 from routerkit.config.state import build_store
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
@@ -109,6 +109,15 @@ def test_looking_at_budgets_makes_no_file(here):
     config = read("routerkit.toml")
     assert ["agent:planner", "pool:coding"] == [a.account for a in account_standings(config, here, "2026-11-26")]
     assert not (here / "routerkit-data").exists()
+
+
+def test_what_was_spent_elsewhere_is_booked_on_accounts_that_are_limited(here):
+    """Twice is twice; what nobody limits is on no account; more than the limit is booked all the same, for it is spent."""
+    config, day = read("routerkit.toml"), "2026-11-26"
+    for spent in ({"agent:planner": 1.5, "agent:nobody": 9.0}, {"agent:planner": 0.25, "pool:coding": 30.0}):
+        charge_accounts(config, here, day, spent, now=100.0)
+    standings = {a.account: (a.spent_usd, a.reserved_usd) for a in account_standings(config, here, day)}
+    assert {"agent:planner": (1.75, 0.0), "pool:coding": (30.0, 0.0)} == standings
 
 
 def test_what_another_process_found_unfit_is_seen_from_outside(here):
