@@ -35,7 +35,8 @@ class When:
     """The request names at least so many files."""
 
     def __post_init__(self) -> None:
-        _check_names("condition", kinds=self.kinds, tags=self.tags, needs=self.needs)
+        if not type(self.kinds) is type(self.tags) is type(self.needs) is tuple:  # nearly always; some are made for every request
+            _check_names("condition", kinds=self.kinds, tags=self.tags, needs=self.needs)
 
     def holds(self, features: Features) -> bool:
         """Whether a request meets the condition."""
@@ -80,7 +81,8 @@ class Rule:
     And whether `avoid` holds against every `prefer`."""
 
     def __post_init__(self) -> None:
-        _check_names(f"rule {self.name!r}", only=self.only, prefer=self.prefer, avoid=self.avoid)
+        if not type(self.only) is type(self.prefer) is type(self.avoid) is tuple:  # as in `When`
+            _check_names(f"rule {self.name!r}", only=self.only, prefer=self.prefer, avoid=self.avoid)
 
     @property
     def is_kept(self) -> bool:
