@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -17,7 +18,8 @@ from routerkit.gateway.browsers import check_local
 from routerkit.gateway.completions import COMPLETIONS
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
 from routerkit.gateway.formats import Events, Format
-from routerkit.gateway.keys import Admission, Gate, Key, Scope
+from routerkit.gateway.head import Head
+from routerkit.gateway.keys import Gate, Key, Scope
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.listing import model_list, models
 from routerkit.gateway.memory import Memory
@@ -29,13 +31,14 @@ from routerkit.gateway.room import Room, fitting_room
 from routerkit.gateway.tracing import follow
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
-from routerkit.messages import Json, Request
+from routerkit.messages import Request
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
 _DEFAULT: Final = Limits()
 _LONGEST_ID: Final = 200
 _EVERYTHING: Final = Scope()
+_FREE: Final = nullcontext()
 Open = Callable[[Exchange], Awaitable[None]]
 Look = Callable[[Exchange, Key | None], Awaitable[None]]
 """Answers a caller with this key; None where none is needed."""
@@ -77,10 +80,10 @@ class Gateway:
             ("GET", "/readyz"): self._ready,
         }
         self._work: Mapping[tuple[str, str], Work] = {
-            ("POST", "/v1/chat/completions"): self._chat,
-            ("POST", "/v1/completions"): self._completions,
-            ("POST", "/v1/responses"): self._responses,
-            ("POST", "/v1/messages"): self._messages,
+            ("POST", "/v1/chat/completions"): partial(self._talk, CHAT),
+            ("POST", "/v1/completions"): partial(self._talk, COMPLETIONS),
+            ("POST", "/v1/responses"): partial(self._talk, RESPONSES),
+            ("POST", "/v1/messages"): partial(self._talk, MESSAGES),
             ("POST", "/v1/embeddings"): self._embed,
             ("POST", "/v1/messages/count_tokens"): self._count_tokens,
             ("POST", "/v1/feedback"): self._feedback,
@@ -109,84 +112,69 @@ class Gateway:
         except ProviderError as error:
             await self._refuse(exchange, refusal(error))
         except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a body it can read and we a line without its text
-            _LOG.error("%s %s: %s, a bug in the gateway", exchange.method, exchange.path, type(exc).__name__)
+            _LOG.error("%s %s: %s, a bug in the gateway", exchange.head.method, exchange.head.path, type(exc).__name__)
             await self._refuse(exchange, Refusal(500, "the gateway failed; its log says where", code="internal_error"))
 
     async def _answer(self, exchange: Exchange) -> None:
-        if found := self._open.get((_method(exchange), exchange.path)):
+        head = exchange.head
+        work = self._work.get(head.route)
+        if work is None and (found := self._open.get(_shown(head))):
             await found(exchange)
             return
-        key = None if self._gate is None else self._gate.check(exchange)
+        key = None if self._gate is None else self._gate.check(head)
         if key is None:
-            check_local(exchange.headers, exchange.repeated)
-        follow(exchange.headers)
-        if (work := self._work.get((exchange.method, exchange.path))) is None:
-            await self._look(exchange)(exchange, key)
+            check_local(head)
+        follow(head.headers)
+        if work is None:
+            await self._look(head)(exchange, key)
             return
-        with self._room.place(exchange.headers, self._limits) as place:
+        weight = self._room.enter(exchange.announced, self._limits)
+        try:
             data = await exchange.body(self._limits)
-            if "transfer-encoding" in exchange.headers:
-                place.resize(len(data))
+            if exchange.announced is None:
+                weight = self._room.weigh(weight, len(data))
             await work(exchange, key, data)
+        finally:
+            self._room.leave(weight)
 
-    def _look(self, exchange: Exchange) -> Look:
-        method = _method(exchange)
-        if found := self._looks.get((method, exchange.path)):
+    def _look(self, head: Head) -> Look:
+        method, path = _shown(head)
+        if found := self._looks.get((method, path)):
             return found
-        if method == "GET" and exchange.path.startswith("/v1/decisions/"):
+        if method == "GET" and path.startswith("/v1/decisions/"):
             return self._decision
-        if method == "GET" and exchange.path.startswith("/v1/models/"):
+        if method == "GET" and path.startswith("/v1/models/"):
             return self._model
-        if any(path == exchange.path for _, path in (*self._work, *self._looks, *self._open)):
-            raise Refusal(405, f"{exchange.method} is not possible at {exchange.path[:200]}", code="method_not_allowed")
-        raise Refusal(404, f"there is nothing at {exchange.method} {exchange.path[:200]}", code="not_found")
+        if any(path == known for _, known in (*self._work, *self._looks, *self._open)):
+            raise Refusal(405, f"{head.method} is not possible at {path[:200]}", code="method_not_allowed")
+        raise Refusal(404, f"there is nothing at {head.method} {path[:200]}", code="not_found")
 
     async def _refuse(self, exchange: Exchange, refused: Refusal) -> None:
         self._metrics.refused(refused.status)
         if not exchange.is_started:
-            await exchange.answer(refused.status, encode(refused.body_at(exchange.path)), refused.headers())
-
-    async def _chat(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
-        await self._talk(exchange, key, data, CHAT)
-
-    async def _messages(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
-        await self._talk(exchange, key, data, MESSAGES)
-
-    async def _completions(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
-        await self._talk(exchange, key, data, COMPLETIONS)
-
-    async def _responses(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
-        await self._talk(exchange, key, data, RESPONSES)
+            await exchange.answer(refused.status, encode(refused.body_at(exchange.head.path)), refused.headers())
 
     async def _embed(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
-        request = embeddings.embeddings_of(parsed(data, self._limits), exchange.headers, self._limits)
-        admitted = Admission(request, nullcontext()) if self._gate is None or key is None else self._gate.admit(key, request)
-        with admitted.passage:
-            await exchange.until_gone(chat.whole(self._router, admitted.request, exchange, embeddings.answer))
+        request = embeddings.embeddings_of(parsed(data, self._limits), exchange.head, self._limits)
+        with _FREE if self._gate is None or key is None else self._gate.admit(key, request):
+            await exchange.until_gone(chat.whole(self._router, request, exchange, embeddings.answer))
 
     async def _count_tokens(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         body = MESSAGES.chat_body({"max_tokens": 1, **parsed(data, self._limits)})
-        counted = features(request_of(body, exchange.headers, self._limits)).input_tokens
+        counted = features(request_of(body, exchange.head, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
-    async def _talk(self, exchange: Exchange, key: Key | None, data: bytes, spoken: Format) -> None:
+    async def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> None:
         asked = parsed(data, self._limits)
         body = spoken.chat_body(asked)
-        request = request_of(body, exchange.headers, self._limits)
+        request = request_of(body, exchange.head, self._limits)
         if spoken is CHAT:
             request = keep_written(request, body, data)
-        if self._gate is None or key is None:
-            await self._converse(exchange, spoken, asked, request)
-            return
-        admitted = self._gate.admit(key, request, data)
-        with admitted.passage:
-            await self._converse(exchange, spoken, asked, admitted.request)
-
-    async def _converse(self, exchange: Exchange, spoken: Format, asked: Mapping[str, Json], request: Request) -> None:
-        if is_streamed(asked):
-            await self._stream(exchange, request, spoken.events(asked, request))
-        else:
-            await exchange.until_gone(chat.whole(self._router, request, exchange, lambda reply: spoken.answer(reply, asked)))
+        with _FREE if self._gate is None or key is None else self._gate.admit(key, request, data):
+            if is_streamed(asked):
+                await self._stream(exchange, request, spoken.events(asked, request))
+            else:
+                await exchange.until_gone(chat.whole(self._router, request, exchange, lambda reply: spoken.answer(reply, asked)))
 
     async def _stream(self, exchange: Exchange, request: Request, events: Events) -> None:
         try:
@@ -202,7 +190,7 @@ class Gateway:
         await exchange.answer(200, encode(model_list(found)))
 
     async def _model(self, exchange: Exchange, key: Key | None) -> None:
-        name = unquote(exchange.path.removeprefix("/v1/models/"))
+        name = unquote(exchange.head.path.removeprefix("/v1/models/"))
         found = [m for m in models(self._router, _EVERYTHING if key is None else key.scope) if m["id"] == name]
         if not found:
             raise Refusal(404, f"no model {name[:80]!r} here; GET /v1/models lists them", code="model_not_found", param="model")
@@ -223,7 +211,7 @@ class Gateway:
         await exchange.answer(202, encode({"record_id": record_id, "success": success}))
 
     async def _decision(self, exchange: Exchange, key: Key | None) -> None:
-        record_id = exchange.path.removeprefix("/v1/decisions/")
+        record_id = exchange.head.path.removeprefix("/v1/decisions/")
         self._check_owner(key, record_id)
         found = self._memory.find(record_id)
         if found is None:
@@ -260,6 +248,6 @@ class Gateway:
         self._router.close()
 
 
-def _method(exchange: Exchange) -> str:
+def _shown(head: Head) -> tuple[str, str]:
     """What is asked for; HEAD is GET, but for the body that is not sent."""
-    return "GET" if exchange.method == "HEAD" else exchange.method
+    return "GET" if head.method == "HEAD" else head.method, head.path

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from routerkit.gateway.exchange import EVENTS, GoneError, Headers, check_announced, check_size, complete_headers, indexed, too_slow
+from routerkit.gateway.exchange import EVENTS, GoneError, Headers, check_plain, check_size, complete_headers, too_slow
+from routerkit.gateway.head import with_length
 from routerkit.gateway.limits import Limits
 
 Event = MutableMapping[str, Any]
@@ -17,18 +18,17 @@ Send = Callable[[Event], Awaitable[None]]
 class AsgiExchange:
     """An `Exchange` as ASGI hands it over."""
 
-    __slots__ = ("_receive", "_send", "headers", "is_started", "method", "path", "repeated")
+    __slots__ = ("_receive", "_send", "announced", "head", "is_started")
 
     def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers, self.repeated = indexed(scope["headers"])
+        self.head, self.announced = with_length(scope["method"], scope["path"], scope["headers"])
         self.is_started = False
 
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""
-        check_announced(self.headers, limits)
+        check_size(self.announced or 0, limits)
+        check_plain(self.head)
         try:
             async with asyncio.timeout(limits.body_s):
                 return await self._whole_body(limits)

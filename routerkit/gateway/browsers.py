@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from routerkit.gateway.head import Head
 from routerkit.gateway.refusal import Refusal
 
 _TELLING: Final = frozenset({"host", "origin"})
 _REMEDY: Final = "a gateway without keys answers this machine alone; make one with `routerkit keys create`"
 
 
-def check_local(headers: Mapping[str, str], repeated: frozenset[str]) -> None:
+def check_local(head: Head) -> None:
     """Refuse what is not meant for this machine by its name, and what a page of another site sent.
 
     A page's own name may lead to 127.0.0.1 (DNS rebinding), which its `Host` tells; and a page may post here without asking first,
@@ -23,8 +23,8 @@ def check_local(headers: Mapping[str, str], repeated: frozenset[str]) -> None:
     Raises:
         Refusal: 403, naming what was sent, or 400 when it was sent twice.
     """
-    host, origin = headers.get("host", "localhost"), headers.get("origin")
-    if not repeated.isdisjoint(_TELLING):
+    host, origin = head.headers.get("host", "localhost"), head.headers.get("origin")
+    if not head.repeated.isdisjoint(_TELLING):
         raise Refusal(400, "host or origin came more than once; send each once", code="invalid_http")
     if not _is_local(host):
         raise Refusal(403, f"host {host[:80]!r} is not this machine; {_REMEDY}", code="untrusted_host")

@@ -13,6 +13,7 @@ from typing import Final, cast
 import httptools
 
 from routerkit.gateway.exchange import Headers
+from routerkit.gateway.head import Known, known, read_head, without_offer
 from routerkit.gateway.http_exchange import HttpExchange, whole_answer
 from routerkit.gateway.refusal import bad
 
@@ -29,7 +30,6 @@ _HEAD_S: Final = 10.0
 _STALL_S: Final = 30.0
 """Longest wait for a caller to read on, while its answer's upstream is held open and paid for."""
 _NO_HTTP: Final = f"this is no request of HTTP/1.1, or its head is larger than {_MAX_HEAD_BYTES // 1024} KiB"
-_OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 
 class _ForeignError(Exception):
@@ -42,27 +42,6 @@ Serve = Callable[[HttpExchange], Awaitable[None]]
 class Connection(asyncio.Protocol):
     """One caller's connection."""
 
-    __slots__ = (
-        "_drain",
-        "_head_at",
-        "_headers",
-        "_is_deaf",
-        "_is_paused",
-        "_n_head",
-        "_on_end",
-        "_parser",
-        "_queue",
-        "_reading",
-        "_serve",
-        "_stall_s",
-        "_task",
-        "_transport",
-        "_url",
-        "idle_at",
-        "is_closing",
-        "is_ending",
-    )
-
     def __init__(self, serve: Serve, on_end: Callable[[Connection], None], *, stall_s: float = _STALL_S) -> None:
         """Prepare.
 
@@ -73,7 +52,14 @@ class Connection(asyncio.Protocol):
         """
         self._serve, self._on_end, self._stall_s = serve, on_end, stall_s
         self._parser = httptools.HttpRequestParser(self)
+        self._loop = asyncio.get_running_loop()
         self._url, self._n_head = b"", 0
+        self._is_between = True
+        """Whether the next byte is the first of a request."""
+        self._known: Known | None = None
+        """The head of the last request, so that the parser need not read the same one again."""
+        self._fresh: list[HttpExchange] = []
+        """The requests whose heads were in the last bytes."""
         self._head_at: float | None = None
         """When a head began that is not complete."""
         self._headers: Headers = []
@@ -88,7 +74,7 @@ class Connection(asyncio.Protocol):
         """Whether the next answer is the last one."""
         self.is_ending = False
         """Whether even that one is given up."""
-        self.idle_at = asyncio.get_running_loop().time()
+        self.idle_at = self._loop.time()
         """When the last answer ended."""
 
     def is_overdue(self, now: float) -> bool:
@@ -121,8 +107,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and hold the caller back while it sends more than we can use."""
-        if self._is_deaf:
-            return
+        if self._is_between and self._known is not None and (body := self._known.body(data)) is not None:
+            self._begin(HttpExchange(self, self._known.head, len(body), body))
+        elif not self._is_deaf:
+            self._parse(data)
+        if self._queue and (len(self._queue) > _MAX_QUEUED or sum(e.n_bytes for e in self._queue) > _MAX_AHEAD_BYTES):
+            self._pause()
+
+    def _parse(self, data: bytes) -> None:
+        is_alone, self._known, self._fresh = self._is_between, None, []
         if self._reading is None:
             self._n_head += len(data)
         try:
@@ -134,11 +127,16 @@ class Connection(asyncio.Protocol):
             self._refuse_all()
             return
         if self._n_head and self._head_at is None:
-            self._head_at = asyncio.get_running_loop().time()
+            self._head_at = self._loop.time()
         if self._n_head > _MAX_HEAD_BYTES and self._reading is None and self._task is None:
             self._refuse_all()
-        elif self._queue and (len(self._queue) > _MAX_QUEUED or sum(e.n_bytes for e in self._queue) > _MAX_AHEAD_BYTES):
-            self._pause()
+        elif is_alone and self._is_between and len(self._fresh) == 1:
+            self._learn(data, self._fresh[0])
+
+    def _learn(self, data: bytes, exchange: HttpExchange) -> None:
+        """Keep the head of a request that was all there was in some bytes, if another may follow."""
+        if exchange.is_keep_alive:
+            self._known = known(data[: len(data) - exchange.n_bytes], exchange.head)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up what nobody waits for any more."""
@@ -150,7 +148,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than we write."""
-        self._drain = self._drain or asyncio.get_running_loop().create_future()
+        self._drain = self._drain or self._loop.create_future()
 
     def resume_writing(self) -> None:
         """The caller has caught up."""
@@ -162,7 +160,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._url, self._headers = b"", []
+        self._url, self._headers, self._is_between = b"", [], False
 
     def on_url(self, url: bytes) -> None:
         """Keep a piece of the address."""
@@ -181,18 +179,12 @@ class Connection(asyncio.Protocol):
             raise _ForeignError
         if parser.should_upgrade():
             return
-        exchange = self._reading = HttpExchange(
-            self,
-            parser.get_method().decode("ascii"),
-            _path(self._url),
-            self._headers,
-            is_keep_alive=parser.should_keep_alive() and is_current,
-            is_chunked=is_current,
-        )
+        head, announced = read_head(parser.get_method(), self._url, self._headers)
+        exchange = self._reading = HttpExchange(self, head, announced)
+        exchange.is_keep_alive, exchange.is_chunked = parser.should_keep_alive() and is_current, is_current
         self._n_head, self._head_at = 0, None
-        self._queue.append(exchange)
-        if self._task is None:
-            self._next()
+        self._fresh.append(exchange)
+        self._begin(exchange)
 
     def on_body(self, piece: bytes) -> None:
         """Keep a piece of the body."""
@@ -203,7 +195,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        exchange, self._reading = self._reading, None
+        exchange, self._reading, self._is_between = self._reading, None, True
         if exchange is not None:  # None where it offers another protocol
             exchange.ended()
         if self._task is None:
@@ -214,7 +206,7 @@ class Connection(asyncio.Protocol):
     def ask_for_body(self, exchange: HttpExchange) -> None:
         """Read on, and tell a caller that waits for it to send."""
         exchange.is_asked_for = True
-        if exchange.headers.get("expect", "").lower() == "100-continue":
+        if exchange.head.headers.get("expect", "").lower() == "100-continue":
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._resume()
 
@@ -233,19 +225,24 @@ class Connection(asyncio.Protocol):
         except TimeoutError:
             self.abort()  # and with the connection our task ends
 
+    def _begin(self, exchange: HttpExchange) -> None:
+        self._queue.append(exchange)
+        if self._task is None:
+            self._next()
+
     def _next(self) -> None:
         """Begin with the next request, once the last one is both answered and read to its end."""
         if not self._queue or (self._reading is not None and self._reading is not self._queue[0]):
             return
         exchange = self._queue.popleft()
-        self._task = asyncio.get_running_loop().create_task(self._answer(exchange))
+        self._task = self._loop.create_task(self._answer(exchange))
 
     async def _answer(self, exchange: HttpExchange) -> None:
         try:
             await self._serve(exchange)
         finally:
             self._task = None
-            self.idle_at = asyncio.get_running_loop().time()
+            self.idle_at = self._loop.time()
             self._after(exchange)
 
     def _after(self, exchange: HttpExchange) -> None:
@@ -273,10 +270,9 @@ class Connection(asyncio.Protocol):
 
     def _decline(self, rest: bytes) -> None:
         """Pass over an offer of HTTP/2 (Java's client, `curl --http2`): read the request again as if it had not been made."""
-        kept = [pair for pair in self._headers if pair[0].lower() not in _OFFER]
-        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._url), *(b"%b: %b" % pair for pair in kept)]
+        again = without_offer(self._parser.get_method(), self._url, self._headers)
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        self.data_received(again + rest)
 
     def _pause(self) -> None:
         if not self._is_paused and not self._transport.is_closing():
@@ -287,9 +283,3 @@ class Connection(asyncio.Protocol):
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()
-
-
-def _path(url: bytes) -> str:
-    if url.startswith(b"/") and b"?" not in url:  # as nearly always
-        return url.decode("ascii")
-    return (httptools.parse_url(url).path or b"").decode("ascii")

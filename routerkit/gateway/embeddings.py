@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from routerkit.embedding import embedding_request, vectors
+from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import bad
 from routerkit.gateway.wire import Body, request_of
@@ -17,7 +17,7 @@ KNOWN: Final = frozenset({"model", "input", "metadata", *_PASSED})
 ENCODINGS: Final = (None, "float", "base64")
 
 
-def embeddings_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Request:
+def embeddings_of(body: Body, head: Head, limits: Limits) -> Request:
     """Request a body stands for; hints as for chats.
 
     Raises:
@@ -30,7 +30,7 @@ def embeddings_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Req
     dimensions = body.get("dimensions")
     if dimensions is not None and (isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1):
         raise bad("dimensions must be a whole number above 0", param="dimensions")
-    hinted = request_of(_with_hints(body), headers, limits)
+    hinted = request_of(_with_hints(body), head, limits)
     wanted = embedding_request(
         hinted.model, _inputs(body.get("input"), limits), extra={name: body[name] for name in _PASSED if body.get(name) is not None}
     )

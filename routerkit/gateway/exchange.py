@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Mapping
-from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
 
 from routerkit import fastjson
-from routerkit.gateway.limits import Limits, announced_bytes, holds_more, is_deeper
+from routerkit.gateway.head import Head
+from routerkit.gateway.limits import Limits, holds_more, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
@@ -26,7 +25,6 @@ EVENTS: Final[Headers] = [
 _PLAIN: Final = (("content-encoding", "identity"), ("transfer-encoding", "chunked"))
 """The only coding that is taken of each kind: unpacking would let a small body fill our memory."""
 encode: Final = fastjson.dumps
-_NO_NAMES: Final[frozenset[str]] = frozenset()
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -37,21 +35,11 @@ class GoneError(Exception):
 class Exchange(Protocol):
     """Reads one request and writes one answer."""
 
-    method: str
-    path: str
-    """Without the query."""
+    head: Head
+    announced: int | None
+    """Bytes its body is said to have; None where nobody knows before they are there."""
     is_started: bool
     """Whether anything of the answer was written."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """By lower-case name; of repeated ones the last."""
-        ...
-
-    @property
-    def repeated(self) -> frozenset[str]:
-        """Names of headers that came more than once."""
-        ...
 
     async def body(self, limits: Limits) -> bytes:
         """The whole body.
@@ -77,20 +65,6 @@ class Exchange(Protocol):
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Write a piece of a stream; waits while the caller reads too slowly."""
-
-
-def indexed(pairs: Headers) -> tuple[dict[str, str], frozenset[str]]:
-    """Headers by lower-case name, and the names that came more than once."""
-    headers = {_lowered(name): value.decode("latin-1") for name, value in pairs}
-    if len(headers) == len(pairs):
-        return headers, _NO_NAMES
-    counts = Counter(_lowered(name) for name, _ in pairs)
-    return headers, frozenset(name for name, n in counts.items() if n > 1)
-
-
-@lru_cache(maxsize=1024)
-def _lowered(name: bytes) -> str:
-    return name.decode("latin-1").lower()
 
 
 def complete_headers(headers: Headers | None, n_bytes: int) -> Headers:
@@ -129,11 +103,14 @@ def check_size(n_bytes: int, limits: Limits) -> None:
         raise Refusal(413, f"the body is larger than {limits.body_bytes:,} bytes", code="request_too_large")
 
 
-def check_announced(headers: Mapping[str, str], limits: Limits) -> None:
-    """Refuse a body that says it will be too large, as `check_size`, or comes in another form than it is."""
-    check_size(announced_bytes(headers) or 0, limits)
+def check_plain(head: Head) -> None:
+    """Refuse a body that comes in another form than it is.
+
+    Raises:
+        Refusal: it does.
+    """
     for name, plain in _PLAIN:
-        if (coding := headers.get(name, plain).lower()) != plain:
+        if (coding := head.headers.get(name, plain).lower()) != plain:
             raise bad(f"{name} is {coding[:40]!r}; send it plain", code="unsupported_encoding", status=415)
 
 

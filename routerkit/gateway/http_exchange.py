@@ -7,7 +7,8 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from routerkit.gateway.exchange import EVENTS, Headers, check_announced, check_size, complete_headers, encode, indexed, too_slow
+from routerkit.gateway.exchange import EVENTS, Headers, check_plain, check_size, complete_headers, encode, too_slow
+from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal, bad
 
@@ -22,10 +23,10 @@ class HttpExchange:
 
     __slots__ = (
         "_connection",
-        "_pairs",
         "_parts",
         "_waiter",
-        "headers",
+        "announced",
+        "head",
         "is_answered",
         "is_asked_for",
         "is_broken",
@@ -33,35 +34,44 @@ class HttpExchange:
         "is_keep_alive",
         "is_started",
         "is_whole",
-        "method",
         "n_bytes",
-        "path",
-        "repeated",
     )
 
-    def __init__(self, connection: Connection, method: str, path: str, pairs: Headers, *, is_keep_alive: bool, is_chunked: bool) -> None:
-        self._connection, self.method, self.path = connection, method, path
-        self.headers, self.repeated = indexed(pairs)
-        self.is_keep_alive, self.is_chunked = is_keep_alive, is_chunked
-        self.is_started = self.is_answered = self.is_whole = self.is_asked_for = self.is_broken = False
-        self._parts: list[bytes] = []
-        self.n_bytes = 0
+    def __init__(self, connection: Connection, head: Head, announced: int | None, body: bytes | None = None) -> None:
+        """Prepare.
+
+        Args:
+            connection: Where it came from.
+            head: What it begins with.
+            announced: See `Exchange`.
+            body: The whole of it, if it is there.
+        """
+        self._connection, self.head, self.announced = connection, head, announced
+        self.is_keep_alive = self.is_chunked = True
+        self.is_started = self.is_answered = self.is_asked_for = self.is_broken = False
+        self.is_whole = body is not None
+        self._parts = [] if body is None else [body]
+        self.n_bytes = 0 if body is None else len(body)
         """Of its body so far."""
         self._waiter: asyncio.Future[None] | None = None
 
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""
-        check_announced(self.headers, limits)
+        check_size(self.announced or 0, limits)
+        self.head.fact(check_plain)
         if not self.is_whole:
-            self._connection.ask_for_body(self)
-            try:
-                async with asyncio.timeout(limits.body_s):
-                    await self._arrival(limits)
-            except TimeoutError:
-                raise too_slow(limits) from None
+            await self._rest(limits)
         check_size(self.n_bytes, limits)
         parts, self._parts = self._parts, []  # or they would stay beside the whole until it has been answered
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
+
+    async def _rest(self, limits: Limits) -> None:
+        self._connection.ask_for_body(self)
+        try:
+            async with asyncio.timeout(limits.body_s):
+                await self._arrival(limits)
+        except TimeoutError:
+            raise too_slow(limits) from None
 
     async def until_gone(self, work: Awaitable[None]) -> None:
         """See `Exchange`; the connection cancels our task when it is lost, or when the gateway ends.
@@ -81,7 +91,7 @@ class HttpExchange:
 
     async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
         """See `Exchange`."""
-        sent = b"" if self.method == "HEAD" else body
+        sent = b"" if self.head.method == "HEAD" else body
         self._send(self._head(status, complete_headers(headers, len(body))) + sent, is_last=True)
         await self._connection.drained()
 

@@ -10,13 +10,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from routerkit.errors import ConfigError
 from routerkit.fair_queue import PRIORITIES, Priority
-from routerkit.gateway.exchange import Exchange
+from routerkit.gateway.head import Head
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.repeats import Repeats
 from routerkit.gateway.turnstile import Turnstile
@@ -28,6 +28,8 @@ PREFIX: Final = "rk-"
 FRESH_S: Final = 2.0
 """A revoked key stops working after at most so long."""
 _NO_KEY: Final = "no key was sent; send `Authorization: Bearer rk-...`, made by `routerkit keys create`"
+_NO_PACE: Final = Pace(None, None, None)
+_FREE: Final = nullcontext()
 _SCHEMA: Final = """CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
     created_at REAL NOT NULL, revoked_at REAL)"""
@@ -53,9 +55,10 @@ class Scope:
     """Most that its requests may matter; None = what they say."""
 
     @property
-    def pace(self) -> Pace:
-        """How fast it may ask."""
-        return Pace(self.requests_per_minute, self.tokens_per_minute, self.at_once)
+    def pace(self) -> Pace | None:
+        """How fast it may ask; None = as fast as it likes."""
+        pace = Pace(self.requests_per_minute, self.tokens_per_minute, self.at_once)
+        return None if pace == _NO_PACE else pace
 
     def allows(self, model: str) -> bool:
         """Whether it may use a pool, or a target of one."""
@@ -72,6 +75,15 @@ class Key:
     scope: Scope
     created_at: float
     revoked_at: float | None = None
+    pays: tuple[Allowance, ...] = field(init=False, repr=False, compare=False)
+    """Accounts that pay for its requests."""
+    pace: Pace | None = field(init=False, repr=False, compare=False)
+    """That of its scope."""
+
+    def __post_init__(self) -> None:
+        usd_per_day = self.scope.usd_per_day
+        object.__setattr__(self, "pays", () if usd_per_day is None else (Allowance(f"key:{self.id}", usd_per_day),))
+        object.__setattr__(self, "pace", self.scope.pace)
 
     def status(self, now: float) -> str:
         """`active`, `revoked` or `expired`."""
@@ -122,17 +134,6 @@ class KeyStore:
             yield db
 
 
-class Admission(NamedTuple):
-    """A request that may go on."""
-
-    request: Request
-    passage: AbstractContextManager[None]
-    """To be held while it is under way; raises Refusal when it comes too early."""
-
-
-_FREE: Final = nullcontext()
-
-
 class Gate:
     """Lets requests with a good key in, and all of them while no key was ever made; looks at the file at most every `FRESH_S` seconds."""
 
@@ -148,54 +149,64 @@ class Gate:
         self._store: KeyStore | None = None
         self._turnstile, self._repeats = turnstile or Turnstile(), Repeats(clock)
         self._known: Mapping[str, Key] = {}
+        self._proven: dict[str, Key] = {}
+        """Keys by their texts as far as they were sent since the file was looked at; there is but one text for each."""
         self._read_at = float("-inf")
 
-    def check(self, exchange: Exchange) -> Key | None:
+    def check(self, head: Head) -> Key | None:
         """The key of a request; None while there are no keys.
 
         Raises:
             Refusal: no key, more than one, or one that is not good.
         """
-        text, keys = _sent(exchange), self._keys()
+        text, keys = head.fact(_sent), self._keys()
         if not keys:
             return None
-        if not text:
-            raise Refusal(401, _NO_KEY, code="missing_api_key")
-        key = keys.get(text[len(PREFIX) : len(PREFIX) + 8])
-        if key is None or not hmac.compare_digest(key.sha256, _hash(text)) or key.status(self._now()) != "active":
-            raise Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
+        key = self._proven.get(text) or self._prove(text)
+        if key.status(self._now()) != "active":
+            raise _no_good()
         return key
 
-    def admit(self, key: Key, request: Request, body: bytes = b"") -> Admission:
-        """The request as the key's scope allows it, booked on the key.
+    def _prove(self, text: str) -> Key:
+        if not text:
+            raise Refusal(401, _NO_KEY, code="missing_api_key")
+        key = self._known.get(text[len(PREFIX) : len(PREFIX) + 8])
+        if key is None or not hmac.compare_digest(key.sha256, _hash(text)):
+            raise _no_good()
+        self._proven[text] = key
+        return key
+
+    def admit(self, key: Key, request: Request, body: bytes = b"") -> AbstractContextManager[None]:
+        """Book a request on a key as its scope allows it.
 
         Args:
             key: That of the caller, checked.
             request: Fresh, because it is the one that is booked.
             body: What it was read from, if its repetition is to be noticed.
 
+        Returns:
+            To be held while it is under way; raises Refusal when it comes too early.
+
         Raises:
             Refusal: the pool or the agent is not the key's, or it came too often.
         """
-        scope = key.scope
+        scope, note = key.scope, object.__setattr__  # nobody else has seen the request yet
         if not scope.allows(request.model):
             raise _not_allowed("use", request.model, scope.pools, "model_not_allowed")
-        agent = request.agent
-        if scope.agents and agent not in scope.agents:
-            if agent is not None and len(scope.agents) > 1:
-                raise _not_allowed("call as", agent, scope.agents, "agent_not_allowed")
-            agent = next(iter(scope.agents))
+        if scope.agents and request.agent not in scope.agents:
+            note(request, "agent", _only_agent(scope, request.agent))
         if scope.same_per_minute is not None and body:
             self._repeats.check(key.id, body, scope.same_per_minute)
-        priority = request.priority if scope.priority is None else max(request.priority, scope.priority, key=PRIORITIES.index)
-        pays = () if scope.usd_per_day is None else (Allowance(f"key:{key.id}", scope.usd_per_day),)
-        for name, value in (("agent", agent), ("key", key.id), ("allowances", pays), ("priority", priority)):
-            object.__setattr__(request, name, value)  # nobody else has seen the request yet
-        return Admission(request, self._turnstile.passage(key.id, request, scope.pace) or _FREE)
+        if scope.priority is not None:
+            note(request, "priority", max(request.priority, scope.priority, key=PRIORITIES.index))
+        note(request, "key", key.id)
+        note(request, "allowances", key.pays)
+        return _FREE if key.pace is None else self._turnstile.passage(key.id, request, key.pace)
 
     def _keys(self) -> Mapping[str, Key]:
         if self._clock() - self._read_at >= FRESH_S:
             self._known, self._read_at = self._read() or self._known, self._clock()  # whoever empties the file opens no door
+            self._proven.clear()
         return self._known
 
     def _read(self) -> Mapping[str, Key]:
@@ -205,10 +216,10 @@ class Gate:
         return {key.id: key for key in self._store.all()}
 
 
-def _sent(exchange: Exchange) -> str:
+def _sent(head: Head) -> str:
     """The key that came with a request; empty without one."""
-    headers = exchange.headers
-    if "authorization" in exchange.repeated or "x-api-key" in exchange.repeated or ("authorization" in headers and "x-api-key" in headers):
+    headers = head.headers
+    if "authorization" in head.repeated or "x-api-key" in head.repeated or ("authorization" in headers and "x-api-key" in headers):
         raise Refusal(400, "more than one key was sent; send one, as authorization or as x-api-key", code="ambiguous_api_key")
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     return headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
@@ -225,6 +236,17 @@ def _scope(text: str) -> Scope:
         stored["agents"] = [agent]
     stored |= {name: tuple(stored.get(name, ())) for name in ("pools", "agents")}
     return Scope(**stored)
+
+
+def _only_agent(scope: Scope, asked: str | None) -> str:
+    """The agent of a scope that does not have the one that was asked for."""
+    if asked is not None and len(scope.agents) > 1:
+        raise _not_allowed("call as", asked, scope.agents, "agent_not_allowed")
+    return next(iter(scope.agents))
+
+
+def _no_good() -> Refusal:
+    return Refusal(401, "this key is unknown, expired or revoked", code="invalid_api_key")
 
 
 def _not_allowed(verb: str, name: str, allowed: tuple[str, ...], code: str) -> Refusal:

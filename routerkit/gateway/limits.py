@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,12 +35,6 @@ class Limits:
     """Longest wait for a whole body, in seconds."""
     deadline_s: float = 600.0
     """Longest total time a caller may ask for, and what it gets when it does not ask."""
-
-
-def announced_bytes(headers: Mapping[str, str]) -> int | None:
-    """Bytes that a body is said to have; None where that is no number."""
-    digits = headers.get("content-length", "").lstrip("0") or "0"
-    return int(digits[:20]) if digits.isdecimal() else None  # Python turns no more than 4,300 digits into a number
 
 
 def holds_more(data: bytes, containers: int) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from routerkit.gateway.limits import Limits, announced_bytes
+from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal
 
 _COPIES: Final = 5
@@ -40,41 +39,38 @@ class Room:
         self.n_bytes, self.n_requests = n_bytes, n_requests
         self.used_bytes = self.under_way = 0
 
-    def place(self, headers: Mapping[str, str], limits: Limits) -> Place:
-        """A place for a request whose body has not been read.
+    def enter(self, announced: int | None, limits: Limits) -> int:
+        """Let a request in whose body has not been read; returns its weight, which `leave` takes away again.
+
+        Args:
+            announced: Bytes its body is said to have; None = nobody knows, so it may be as many as `limits` allow.
+            limits: What one caller may send.
 
         Raises:
-            Refusal: there is none left.
+            Refusal: there is no room.
         """
-        weight = _REQUEST_BYTES + _COPIES * _announced(headers, limits)
+        weight = _weight(limits.body_bytes if announced is None else min(announced, limits.body_bytes))
         if self.under_way >= self.n_requests or (self.under_way and self.used_bytes + weight > self.n_bytes):
             text = f"the gateway has {self.under_way:,} requests under way and no room for another of this size; ask again"
             raise Refusal(503, text, code="gateway_full", retry_after_s=_AGAIN_S)
-        return Place(self, weight)
+        self.under_way += 1
+        self.used_bytes += weight
+        return weight
+
+    def weigh(self, weight: int, body_bytes: int) -> int:
+        """The body of a request is there, and as long as this, which its head did not tell; returns its weight from now on."""
+        found = _weight(body_bytes)
+        self.used_bytes += found - weight
+        return found
+
+    def leave(self, weight: int) -> None:
+        """A request has been answered."""
+        self.under_way -= 1
+        self.used_bytes -= weight
 
 
-class Place:
-    """One request's part of the room, until it has been answered."""
-
-    __slots__ = ("_room", "_weight")
-
-    def __init__(self, room: Room, weight: int) -> None:
-        self._room, self._weight = room, weight
-
-    def resize(self, body_bytes: int) -> None:
-        """The body is there, and as long as this, which its head did not tell."""
-        weight = _REQUEST_BYTES + _COPIES * body_bytes
-        self._room.used_bytes += weight - self._weight
-        self._weight = weight
-
-    def __enter__(self) -> Self:
-        self._room.under_way += 1
-        self._room.used_bytes += self._weight
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        self._room.under_way -= 1
-        self._room.used_bytes -= self._weight
+def _weight(body_bytes: int) -> int:
+    return _REQUEST_BYTES + _COPIES * body_bytes
 
 
 def fitting_room(n_processes: int = 1) -> Room:
@@ -109,9 +105,3 @@ def _group() -> str:
     with suppress(OSError):
         return next((line[3:] for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::/")), "")
     return ""
-
-
-def _announced(headers: Mapping[str, str], limits: Limits) -> int:
-    """Bytes of a body; as many as it may have where it does not say."""
-    said = announced_bytes(headers)
-    return limits.body_bytes if "transfer-encoding" in headers or said is None else min(said, limits.body_bytes)

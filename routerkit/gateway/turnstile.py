@@ -28,13 +28,13 @@ class Turnstile:
         self._used: dict[int, int] = {}
         """Tokens of requests under way, by identity of their messages, which a copy with a shorter deadline shares."""
 
-    def passage(self, key_id: str, request: Request, pace: Pace) -> Passage | None:
-        """What a request passes through; None when its key has no pace to keep."""
-        return Passage(self, key_id, request, pace) if any(limit is not None for limit in pace) else None
+    def passage(self, key_id: str, request: Request, pace: Pace) -> Passage:
+        """What a request passes through."""
+        return Passage(self, key_id, request, pace)
 
     def observe(self, event: Record | Report) -> None:
         """Note what a request used."""
-        if isinstance(event, Record) and id(event.request.messages) in self._used:
+        if self._used and isinstance(event, Record) and id(event.request.messages) in self._used:
             self._used[id(event.request.messages)] += event.usage.input_tokens + event.usage.output_tokens
 
     def enter(self, entry: Entry, pace: Pace, request: Request) -> StateStore:

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from routerkit import hops
 from routerkit.fair_queue import PRIORITIES, USUAL, Priority
+from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import TASK_KINDS, Json, Request
@@ -71,7 +72,7 @@ _HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": nam
 """The first is opencode's; later ones win."""
 
 
-def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Request:
+def request_of(body: Body, head: Head, limits: Limits) -> Request:
     """Request a body stands for; hints come from `x-routerkit-*` headers or from `metadata`, headers first.
 
     The insides of messages and tools are taken as they are: the formats have looked at them (`chat_shape`, `anthropic_shape`, …).
@@ -80,7 +81,7 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         Refusal: the body is not a chat request; names the field.
     """
     _check_fields(body)
-    hints = _hints(body, headers)
+    hints = _hints(body, head.fact(_told))
     return Request(
         model=_text(body, "model"),
         messages=_messages(body, limits),
@@ -97,8 +98,8 @@ def request_of(body: Body, headers: Mapping[str, str], limits: Limits) -> Reques
         tags=_tags(hints.get("tags")),
         timeout_s=_deadline(hints.get("deadline"), limits),
         priority=_priority(hints.get("priority")),
-        hops=_hops(headers.get(hops.HEADER)),
-        cache_control=headers.get("cache-control", ""),
+        hops=_hops(head.headers.get(hops.HEADER)),
+        cache_control=head.headers.get("cache-control", ""),
     )
 
 
@@ -131,15 +132,16 @@ def _messages(body: Body, limits: Limits) -> tuple[Mapping[str, Json], ...]:
     return tuple(cast("list[Mapping[str, Json]]", messages))  # as the formats have seen
 
 
-def _hints(body: Body, headers: Mapping[str, str]) -> dict[str, str]:
-    metadata = _object(body, "metadata") or {}
-    found = {name: value for name in _HINTS if isinstance(value := metadata.get(name), str)} if metadata else {}
-    if _HINT_HEADERS.keys().isdisjoint(headers):  # as nearly always
-        return found
-    for header, name in _HINT_HEADERS.items():
-        if value := headers.get(header):
-            found[name] = value
-    return found
+def _hints(body: Body, told: dict[str, str]) -> dict[str, str]:
+    metadata = _object(body, "metadata")
+    if not metadata:
+        return told
+    return {name: value for name in _HINTS if isinstance(value := metadata.get(name), str)} | told
+
+
+def _told(head: Head) -> dict[str, str]:
+    """Hints of the headers."""
+    return {name: value for header, name in _HINT_HEADERS.items() if (value := head.headers.get(header))}
 
 
 def _kind(value: str | None) -> str | None:

@@ -15,6 +15,7 @@ from routerkit.features import features
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.exchange import parsed
 from routerkit.gateway.formats import Format
+from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal
@@ -94,7 +95,7 @@ def answer(spoken: Format, value: Any) -> object:
     data = json.dumps(value).encode()
     asked = parsed(data, LIMITS)
     body = spoken.chat_body(asked)
-    request = request_of(body, {}, LIMITS)
+    request = request_of(body, Head("POST", "/"), LIMITS)
     if spoken is CHAT:
         request = keep_written(request, body, data)
     spoken.events(asked, request)

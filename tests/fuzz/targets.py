@@ -19,6 +19,7 @@ from routerkit.errors import ConfigError, ProviderError
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.connection import Connection
 from routerkit.gateway.exchange import encode, parsed
+from routerkit.gateway.head import Head
 from routerkit.gateway.http_exchange import HttpExchange
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.openai_chat import CHAT
@@ -127,7 +128,7 @@ def body(data: bytes) -> None:
         try:
             chat = spoken.chat_body(parsed(data, _LIMITS))
             is_streamed(chat)
-            request_of(chat, {}, _LIMITS)
+            request_of(chat, Head("POST", "/"), _LIMITS)
         except Refusal as refused:
             assert 400 <= refused.status < 500  # noqa: PT017  a law of a target, not a test
 

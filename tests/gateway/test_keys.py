@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from routerkit.errors import ConfigError
+from routerkit.gateway.head import Head
 from routerkit.gateway.keys import Gate, KeyStore, Scope
 from routerkit.gateway.server import Address, check, keys_path
 from tests.gateway.test_refusals import OK, post
@@ -65,16 +66,16 @@ def test_revoked_and_expired_keys_stop_working(tmp_path):
     store = KeyStore(tmp_path / "keys.sqlite")
     key, text = store.create("ci", Scope(expires_at=100.0))
     gate = Gate(tmp_path / "keys.sqlite", clock=lambda: next(ticks), now=lambda: now[0])
-    exchange = type("Sent", (), {"headers": {"x-api-key": text}, "repeated": set()})()
-    assert key.id == gate.check(exchange).id
+    head = Head("POST", "/", {"x-api-key": text})
+    assert key.id == gate.check(head).id
     now[0] = 101.0
     with pytest.raises(Exception, match="expired"):
-        gate.check(exchange)
+        gate.check(head)
     now[0] = 50.0
     assert store.revoke(key.id)
     assert not store.revoke(key.id)
     with pytest.raises(Exception, match="revoked"):
-        gate.check(exchange)
+        gate.check(head)
 
 
 def _run(path, statement):
@@ -85,7 +86,7 @@ def _run(path, statement):
 def test_first_key_closes_a_running_gateway_and_an_emptied_file_does_not_open_it(tmp_path):
     ticks, path = itertools.count(0, 10), tmp_path / "data" / "keys.sqlite"
     gate = Gate(path, clock=lambda: next(ticks))
-    nothing = type("Sent", (), {"headers": {}, "repeated": set()})()
+    nothing = Head("POST", "/")
     assert gate.check(nothing) is None
     assert not path.exists()
     KeyStore(path)

@@ -83,11 +83,12 @@ async def test_what_shows_how_it_goes_is_answered_when_it_is_full():
 
 async def test_body_without_a_length_takes_the_largest_place_until_it_is_there():
     room = Room(80 * MB, 10)
-    with room.place({"transfer-encoding": "chunked"}, Limits()) as place:
-        with pytest.raises(Refusal):
-            room.place({"transfer-encoding": "chunked"}, Limits())
-        place.resize(100)
-        assert room.place({"transfer-encoding": "chunked"}, Limits())
+    weight = room.enter(None, Limits())
+    with pytest.raises(Refusal):
+        room.enter(None, Limits())
+    room.leave(room.weigh(weight, 100))
+    room.leave(room.enter(None, Limits()))
+    assert (0, 0) == (room.under_way, room.used_bytes)
 
 
 async def test_one_request_is_taken_however_little_room_there_is():

@@ -20,6 +20,7 @@ from routerkit.gateway import anthropic_shape, responses_shape
 from routerkit.gateway.anthropic_answer import MESSAGES
 from routerkit.gateway.chat_shape import checked
 from routerkit.gateway.formats import Format
+from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.refusal import Refusal
@@ -56,7 +57,7 @@ def responses(*items: Any, **more: Any) -> dict[str, Any]:
 
 def read(spoken: Format, body: dict[str, Any]) -> Request:
     """As the gateway reads it."""
-    return request_of(spoken.chat_body(body), {}, Limits())
+    return request_of(spoken.chat_body(body), Head("POST", "/"), Limits())
 
 
 WRONG_CHATS: Final = [

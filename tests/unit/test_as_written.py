@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit.errors import ProviderError
+from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.wire import request_of
@@ -27,7 +28,7 @@ MESSAGES = [{"role": "user", "content": "hi"}]
 
 def read(data: bytes) -> Request:
     body = json.loads(data)
-    return keep_written(request_of(body, {}, Limits()), body, data)
+    return keep_written(request_of(body, Head("POST", "/"), Limits()), body, data)
 
 
 def asked(**fields: Any) -> Request:
