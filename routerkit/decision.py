@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from routerkit.experiment import Arm
 from routerkit.features import Features
@@ -15,6 +15,9 @@ from routerkit.routes import Match
 
 _AVAILABILITY = frozenset({"health", "limited", "disabled", "budget"})
 """Filters whose drop says something about the target's state, not about the request."""
+
+CandidateRow: TypeAlias = Mapping[str, Json]
+"""What is stored of one candidate."""
 
 RULE_WEIGHT: Final = 1_000.0
 """Weight of the rules' term: it outweighs every sum of other terms, because what people wrote down comes first."""
@@ -60,14 +63,32 @@ class Candidate(NamedTuple):
 
     @property
     def total(self) -> float:
-        """Weighted sum of the scores."""
-        return sum([s.value * s.weight for s in self.scores])
+        """Weighted sum of the scores, added one by one as policies do: `sum` rounds otherwise since Python 3.12."""
+        total = 0.0
+        for score in self.scores:
+            total += score.weight * score.value
+        return total
+
+    def to_dict(self) -> CandidateRow:
+        """JSON-ready form, as stored in the ledger."""
+        if self.drop:
+            return {"target": self.target, "drop": self.drop._asdict()}
+        scores = tuple([score._asdict() for score in self.scores])
+        facts = {name: value for name, value in self._asdict().items() if name != "drop"}
+        return facts | {"scores": scores, "total": self.total}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """The candidate that `to_dict` wrote; keys that a newer version added are passed over."""
+        facts = _known(stored, cls._fields)
+        drop = Drop(**facts["drop"]) if facts.get("drop") else None
+        return cls(**facts | {"drop": drop, "scores": tuple([Score(**s) for s in facts.get("scores", ())])})
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Record of one choice. The candidates are written out when first looked at, which most calls never do on the hot path."""
+    """Record of one choice. What it says of each target is put together only for those who look: the ledger as rows, others as objects."""
 
     id: str
     at: datetime
@@ -75,8 +96,8 @@ class Decision:
     pool: str
     policy: str
     features: Features
-    rows: Callable[[], tuple[Candidate, ...]] = field(repr=False, compare=False)
-    """Writes out the candidates."""
+    rows: Callable[[], Sequence[CandidateRow]] = field(repr=False, compare=False)
+    """Writes out the candidates, each as by `Candidate.to_dict`."""
     ranked: tuple[str, ...]
     """Names of the kept targets, the pick first; the order of failover."""
     propensity: float
@@ -109,7 +130,7 @@ class Decision:
     def candidates(self) -> tuple[Candidate, ...]:
         """Each target of the pool exactly once: kept ones in rank order, then dropped ones."""
         if not self._candidates:
-            self._candidates.append(self.rows())
+            self._candidates.append(tuple([Candidate.from_dict(row) for row in self.rows()]))
         return self._candidates[0]
 
     @property
@@ -160,15 +181,15 @@ class Decision:
         shown = [*lines, *([f"  seen: {seen}"] if seen else []), *routes, *(f"  note: {n}" for n in self.notes)]
         return "\n".join([" ".join(head), *shown])
 
-    def to_dict(self) -> dict[str, Json]:
-        """JSON-ready form, as stored in the ledger."""
+    def to_dict(self, rows: Sequence[CandidateRow] | None = None) -> dict[str, Json]:
+        """JSON-ready form, as stored in the ledger; `rows` are those of the candidates, where they are at hand."""
         return {
             "id": self.id,
             "at": self.at.isoformat(),
             "pool": self.pool,
             "policy": self.policy,
             "features": self.features.to_dict(),
-            "candidates": [_candidate_dict(c) for c in self.candidates],
+            "candidates": self.rows() if rows is None else rows,
             "ranked": list(self.ranked),
             "picked": self.picked,
             "propensity": self.propensity,
@@ -193,9 +214,11 @@ class Decision:
             ValueError: it is not that of a decision.
         """
         try:
-            return cls(**_stored_facts(stored))
+            decision = cls(**_stored_facts(stored))
+            decision._candidates.append(tuple([Candidate.from_dict(row) for row in decision.rows()]))
         except (KeyError, TypeError, AttributeError, ValueError) as exc:
             raise ValueError(f"not a stored decision: {type(exc).__name__}: {exc}") from exc
+        return decision
 
 
 def _dealt(arm: Arm) -> str:
@@ -219,36 +242,19 @@ def _describe(c: Candidate) -> str:
     return f"expected {format_usd(c.cost_usd):<9}  {quality}   {latency}" + (f"   ({c.note})" if c.note else "")
 
 
-def _candidate_dict(c: Candidate) -> dict[str, Json]:
-    if c.drop:
-        return {"target": c.target, "drop": {"by": c.drop.by, "why": c.drop.why}}
-    # Rows of the ledger are made for every call, and _asdict takes twice as long.
-    facts: dict[str, Json] = dict(zip(Candidate._fields, c, strict=True))
-    del facts["drop"]
-    facts["scores"] = [{"by": by, "value": value, "weight": weight} for by, value, weight in c.scores]
-    facts["total"] = c.total
-    return facts
-
-
 # Any below is what a JSON reader gives; a surprise in it becomes the ValueError of `Decision.from_dict`.
 def _stored_facts(stored: Mapping[str, Any]) -> dict[str, Any]:
-    candidates = tuple(_stored_candidate(c) for c in stored["candidates"])
+    rows = tuple(stored["candidates"])
     return _known(stored, (f.name for f in fields(Decision) if f.init)) | {
         "at": datetime.fromisoformat(stored["at"]),
         "features": Features.from_dict(stored["features"]),
-        "rows": lambda: candidates,
+        "rows": lambda: rows,
         "ranked": tuple(stored["ranked"]),
         "notes": tuple(stored["notes"]),
         "matches": tuple(Match(**_known(m, Match._fields)) for m in stored.get("matches", ())),
         "arm": Arm(**_known(stored["arm"], Arm._fields)) if stored.get("arm") else None,
         "steps": tuple(stored.get("steps", ())),
     }
-
-
-def _stored_candidate(stored: Mapping[str, Any]) -> Candidate:
-    facts = _known(stored, Candidate._fields)
-    drop = Drop(**facts["drop"]) if facts.get("drop") else None
-    return Candidate(**facts | {"drop": drop, "scores": tuple(Score(**s) for s in facts.get("scores", ()))})
 
 
 def _known(stored: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Ledger:
 def call_row(record: Record) -> Row:
     """Row of table `calls` without texts."""
     request, decision, usage = record.request, record.decision, record.usage
+    candidates = decision.rows()
     return {
         "called_at": _instant(record.at),
         "record_id": record.id,
@@ -122,7 +123,7 @@ def call_row(record: Record) -> Row:
         "picked": decision.picked,
         "propensity": decision.propensity,
         "is_exploring": decision.is_exploring,
-        "expected_usd": _expected_usd(record),
+        "expected_usd": next((c.get("cost_usd") for c in candidates if c["target"] == record.target), None),
         "rule": decision.rule,
         "scorecard_revision": decision.scorecard_revision,
         "config_revision": decision.config_revision,
@@ -131,7 +132,7 @@ def call_row(record: Record) -> Row:
         "cached_likeness": record.cached_likeness,
         "key_id": request.key,
         "n_steps": len(decision.steps),
-        "decision": decision.to_dict(),
+        "decision": decision.to_dict(candidates),
         "attempts": [_attempt_json(a) for a in record.attempts],
     }
 
@@ -170,11 +171,6 @@ def _attempt_json(attempt: Attempt) -> Json:
     if attempt.error is not None:
         facts["error"] = remark(attempt.error)
     return facts
-
-
-def _expected_usd(record: Record) -> float | None:
-    """What the decision expected of the target that answered."""
-    return next((c.cost_usd for c in record.decision.candidates if c.target == record.target), None)
 
 
 def _error_code(record: Record) -> str | None:

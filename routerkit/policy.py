@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Final, NamedTuple
 
-from routerkit.case import Case, Snapshot, open_case
+from routerkit.case import Case, Panel, Snapshot, open_case
 from routerkit.catalog import Pool
-from routerkit.decision import Candidate, Decision, Drop, Score, format_usd
+from routerkit.decision import Candidate, CandidateRow, Decision, Drop, format_usd
 from routerkit.errors import ConfigError, nearest
 from routerkit.experiment import Arm
 from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exploration
@@ -18,7 +20,6 @@ from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
 from routerkit.pickers import pick
 from routerkit.planning import Plan
-from routerkit.posterior import Estimate
 from routerkit.predictor import SILENT, Correction
 from routerkit.rules import Applied, Rule, disputes, matching, reconciled
 from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
@@ -84,7 +85,7 @@ class Policy:
             pool=pool.name,
             policy=self.name,
             features=features,
-            rows=lambda: _candidates(case, columns, drops, drawn.ranking, drawn.explored),
+            rows=partial(_rows, case, columns, drops, drawn),
             ranked=drawn.order,
             propensity=drawn.propensity,
             seed=drawn.seed,
@@ -119,10 +120,10 @@ class Policy:
         picker = "weighted" if self.kind == "weighted" else "best"
         if is_pinned or not (picker == "weighted" or explored.share):
             order = tuple([names[i] for i in ranking])
-            return _Drawn(ranking, explored, picker, None, order, 1.0, order[0] if order else "")
+            return _Drawn(sums, ranking, explored, picker, None, order, 1.0, order[0] if order else "")
         totalled = [(-sums[i], names[i]) for i in ranking]
         order, propensity = pick(totalled, picker=picker, explore_share=explored.share, seed=ticket.seed, spread=explored.spread)
-        return _Drawn(ranking, explored, picker, ticket.seed, order, propensity, names[ranking[0]] if ranking else "")
+        return _Drawn(sums, ranking, explored, picker, ticket.seed, order, propensity, names[ranking[0]] if ranking else "")
 
     def _warning(self, case: Case, drawn: _Drawn, plan: Plan | None) -> tuple[str, ...]:
         if not drawn.order:
@@ -143,6 +144,8 @@ class Policy:
 class _Drawn(NamedTuple):
     """A ranking, and what was picked of it."""
 
+    sums: Sequence[float]
+    """Weighted sums of the scores, in the order of the pool."""
     ranking: Sequence[int]
     """Places of the kept targets in the pool, best first."""
     explored: Exploration
@@ -213,41 +216,55 @@ def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: di
     return {**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes
 
 
-def _candidates(
-    case: Case, columns: Columns, drops: Mapping[int, Drop], ranking: Sequence[int], explored: Exploration
-) -> tuple[Candidate, ...]:
-    """Every target once: the kept ones in rank order, then the dropped ones by name."""
-    latencies, spread = case.latencies_s(), explored.spread or [0.0] * len(ranking)
-    kept = [_candidate(case, i, columns, latency_s=latencies[i], explored_rate=rate) for i, rate in zip(ranking, spread, strict=True)]
-    dropped = [Candidate(case.panel.names[i], drop) for i, drop in drops.items()]
-    return (*kept, *sorted(dropped))
+def _rows(case: Case, columns: Columns, drops: Mapping[int, Drop], drawn: _Drawn) -> list[CandidateRow]:
+    """Every target once, as by `Candidate.to_dict`: the kept ones in rank order, then the dropped ones by name."""
+    known, latencies, spread = _known(case.panel), case.latencies_s(), drawn.explored.spread or [0.0] * len(drawn.ranking)
+    scores = tuple(zip(*[[{"by": c.by, "value": value, "weight": c.weight} for value in c.values] for c in columns], strict=True))
+    kept = [
+        {
+            **known[i],
+            "scores": scores[i],
+            "cost_usd": case.costs_usd[i],
+            "latency_s": latencies[i],
+            "explored_rate": rate,
+            "total": drawn.sums[i],
+        }
+        for i, rate in zip(drawn.ranking, spread, strict=True)
+    ]
+    if case.cache_usd or case.snapshot.ailments:
+        for i, row in zip(drawn.ranking, kept, strict=True):
+            row["note"] = "; ".join([*_caveats(case.panel, i), *_remarks(case, i)])
+    return kept + sorted([Candidate(case.panel.names[i], drop).to_dict() for i, drop in drops.items()], key=itemgetter("target"))
 
 
-def _candidate(case: Case, i: int, columns: Columns, *, latency_s: float | None, explored_rate: float) -> Candidate:
-    name, e, cost = case.panel.names[i], case.panel.estimates[i], case.costs_usd[i]
-    return Candidate(
-        name,
-        None,
-        tuple([Score(c.by, c.values[i], c.weight) for c in columns]),
-        cost,
-        e.mean,
-        e.low,
-        e.high,
-        e.n_samples,
-        latency_s,
-        "; ".join(_remarks(e, cost, case.cache_usd[i] if case.cache_usd else 0.0, case.snapshot.ailments.get(name))),
-        explored_rate,
+@lru_cache(maxsize=1024)
+def _known(panel: Panel) -> tuple[CandidateRow, ...]:
+    """What every decision on a panel says of its targets; the numbers of one request take their places in it."""
+    return tuple(
+        Candidate(
+            name, quality=e.mean, quality_low=e.low, quality_high=e.high, n_samples=e.n_samples, note="; ".join(_caveats(panel, i))
+        ).to_dict()
+        for i, (name, e) in enumerate(zip(panel.names, panel.estimates, strict=True))
     )
 
 
-def _remarks(e: Estimate, cost_usd: float | None, cache_usd: float, ailment: Ailment | None) -> list[str]:
+def _caveats(panel: Panel, i: int) -> list[str]:
+    """What a reader should know of a target's numbers in every request."""
+    e = panel.estimates[i]
     said = [] if e.n_samples else [f"unmeasured, quality from {e.source}"]
     if e.note:
         said.append(e.note)
-    if cost_usd is None:
+    if panel.rates[i] is None:
         said.append("price unknown")
+    return said
+
+
+def _remarks(case: Case, i: int) -> list[str]:
+    """What a reader should know of them in this one."""
+    said: list[str] = []
+    cache_usd = case.cache_usd[i] if case.cache_usd else 0.0
     if cache_usd:
         said.append(f"warm: saves {format_usd(-cache_usd)}" if cache_usd < 0 else f"cold: writing its cache adds {format_usd(cache_usd)}")
-    if ailment:
+    if ailment := case.snapshot.ailments.get(case.panel.names[i]):
         said.append(f"readmitted although {ailment.why}")
     return said

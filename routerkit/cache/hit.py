@@ -40,7 +40,7 @@ def hit_of(request: Request, entry: Entry, state: RouterState, hit: Hit) -> Reco
         pool=addressing.find(request.model, state.pools).pool.name,
         policy=POLICY,
         features=features(request),
-        rows=lambda: (Candidate(reply.target, cost_usd=0.0, note=note),),
+        rows=lambda: (Candidate(reply.target, cost_usd=0.0, note=note).to_dict(),),
         ranked=(reply.target,),
         propensity=1.0,
         config_revision=state.revision,
