@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from routerkit.messages import Json, Request, text_of
-from routerkit.quick import quick
 
 CHARS_PER_TOKEN: Final = 4.0
 """Mean of English prose and source code for current tokenizers; used for expected cost."""
@@ -32,30 +30,17 @@ _MEDIA_NEEDS: Final = {
 }
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """What a request sends."""
 
     chars: int
     """Characters of all messages and tool definitions."""
-    bytes: int
-    """The same in UTF-8; of long texts outside ASCII an estimate."""
+    tokens: int
+    """Expected prompt tokens."""
+    tokens_bound: int
+    """Upper bound of prompt tokens; of long texts outside ASCII an estimate."""
     media: Mapping[str, int]
     """Images, sounds and files by the capability they need."""
-
-    @property
-    def tokens(self) -> int:
-        """Expected prompt tokens."""
-        return int(self.chars / CHARS_PER_TOKEN) + self._media_tokens() + 1
-
-    @property
-    def tokens_bound(self) -> int:
-        """Upper bound of prompt tokens."""
-        return int(self.bytes / MIN_BYTES_PER_TOKEN) + self._media_tokens() + 1
-
-    def _media_tokens(self) -> int:
-        return sum(self.media.values()) * _TOKENS_PER_MEDIA if self.media else 0
 
 
 def measure(request: Request) -> Size:
@@ -69,11 +54,14 @@ def measure(request: Request) -> Size:
         bytes_ += _utf8_bytes(text)
         if content is not text:
             _count_media(content, media)
-        for text in _call_texts(message.get("tool_calls")):
-            chars += len(text)
-            bytes_ += _utf8_bytes(text)
+        if calls := message.get("tool_calls"):
+            for text in _call_texts(calls):
+                chars += len(text)
+                bytes_ += _utf8_bytes(text)
     tools = len(str(request.tools)) if request.tools else 0
-    return Size(chars + tools, bytes_ + tools, media)
+    more = sum(media.values()) * _TOKENS_PER_MEDIA + 1 if media else 1
+    chars, bytes_ = chars + tools, bytes_ + tools
+    return Size(chars, int(chars / CHARS_PER_TOKEN) + more, int(bytes_ / MIN_BYTES_PER_TOKEN) + more, media)
 
 
 def _utf8_bytes(text: str) -> int:
@@ -88,8 +76,6 @@ def _utf8_bytes(text: str) -> int:
 
 def _call_texts(calls: Json) -> Sequence[str]:
     """What tool calls add to the prompt: names and arguments, read out, because `str` of long ones takes milliseconds."""
-    if not calls:
-        return ()
     if not isinstance(calls, (list, tuple)):
         return [str(calls)]
     functions = [call.get("function") if isinstance(call, Mapping) else None for call in calls]
