@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from routerkit.errors import ErrorCode, ProviderError
-from routerkit.providers.openai_errors import Upstream, error, error_event
+from routerkit.providers.openai_errors import Upstream, error, error_event, gave_up
 
 _CAUSES: Final[Mapping[str, tuple[ErrorCode, str]]] = {
     "ProxyError": ("connect", "cannot be reached through the proxy of the environment"),
@@ -28,6 +28,8 @@ _CAUSES: Final[Mapping[str, tuple[ErrorCode, str]]] = {
 """By the name of the class, so that httpx and aiohttp need not be imported."""
 _ODD_ANSWER: Final = "Empty or invalid response from LLM endpoint"
 """litellm's words for JSON that is no answer."""
+_BROKEN: Final = "raised a streaming error - finish_reason: error"
+"""litellm's words for a stream whose finish reason is that it broke; the rest of them is the event, which may hold any word."""
 _CERTAINLY_UNSENT: Final = frozenset({"connect", "invalid_request"})
 
 
@@ -55,6 +57,8 @@ def _answered(chain: list[BaseException], upstream: Upstream) -> ProviderError |
         if module == "openai" and isinstance(status, int) and status >= 300:
             return error(upstream, status, _headers(chain), _bytes({"error": body} if isinstance(body, Mapping) else body))
         if type(exc) is Exception and isinstance(said := getattr(exc, "message", None), str):
+            if _BROKEN in said:
+                return gave_up("error")
             # How litellm raises an error that came with a 200; without a code of its own it makes it a 422, which nobody said.
             return error_event(upstream, {"error": {"message": said, "code": status if status != 422 else None}})
         if module == "openai" and isinstance(body, Mapping) and body:

@@ -30,7 +30,7 @@ def _filled(fields: Mapping[str, Json]) -> dict[str, Json]:
     filled: dict[str, Json] = {}
     for name, value in fields.items():
         if name == "choices" and isinstance(value, list):
-            filled[name] = [_filled(choice) for choice in value if isinstance(choice, Mapping)]
+            filled[name] = [_ended(_filled(choice)) for choice in value if isinstance(choice, Mapping)]
         elif name in {"message", "delta"} and isinstance(value, Mapping):
             filled[name] = _filled(value)
         elif name == "provider_specific_fields" and isinstance(value, Mapping):
@@ -38,6 +38,14 @@ def _filled(fields: Mapping[str, Json]) -> dict[str, Json]:
         else:
             filled[name] = value
     return filled
+
+
+def _ended(choice: dict[str, Json]) -> dict[str, Json]:
+    """The choice; litellm says `stop` for every word that it does not know, also where the upstream says that it broke."""
+    specific = choice.get("provider_specific_fields")
+    if isinstance(specific, Mapping):
+        openai_format.finish_reason({"finish_reason": specific.get("native_finish_reason")})
+    return choice
 
 
 def _lifted(specific: Mapping[str, Json]) -> dict[str, Json]:
@@ -66,8 +74,8 @@ class Reading:
         """
         read = openai_format.chunk(as_mapping(event))
         chunk = replace(read, tool_calls=self._calls.place(read.tool_calls)) if read.tool_calls else read
-        if chunk.finish_reason and not self._has_ended():
-            raise self._unended()
+        if chunk.finish_reason:
+            self._check_end()
         self._usage = chunk.usage or self._usage
         self._note(chunk)
         if not (chunk.has_content() or chunk.finish_reason or chunk.extra):
@@ -80,8 +88,9 @@ class Reading:
         Raises:
             ProviderError: `truncated` or `empty_answer`.
         """
-        if not self._finish or not self._has_ended():
+        if not self._finish:
             raise self._unended()
+        self._check_end()
         openai_format.check_named(self._calls.names.values())
         openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
         used = self._usage if self._usage is not None and self._has_reported_usage() else None
@@ -94,12 +103,14 @@ class Reading:
         self._has_text = self._has_text or bool(chunk.text.strip())
         self._has_other = self._has_other or bool(chunk.tool_calls or chunk.refusal)
 
-    def _has_ended(self) -> bool:
+    def _check_end(self) -> None:
         # Attributes of litellm's stream wrapper: what the upstream sent, as opposed to what litellm adds.
         names = ("received_finish_reason", "intermittent_finish_reason")
-        if not any(hasattr(self._upstream, name) for name in names):
-            return True
-        return any(getattr(self._upstream, name, None) for name in names)
+        said = [getattr(self._upstream, name) for name in names if hasattr(self._upstream, name)]
+        if said and not any(said):
+            raise self._unended()
+        for word in said:
+            openai_format.finish_reason({"finish_reason": word})
 
     def _has_reported_usage(self) -> bool:
         chunks = getattr(self._upstream, "chunks", None)

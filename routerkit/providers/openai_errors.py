@@ -140,6 +140,11 @@ def error_event(upstream: Upstream, parsed: Json) -> ProviderError:
     return failure
 
 
+def gave_up(word: str) -> ProviderError:
+    """Name an answer that ends with a finish reason which says that the server broke."""
+    return ProviderError(f"the upstream gave up on its answer: finish_reason {word!r}", code="server", maybe_billed=True)
+
+
 def _first(signs: tuple[tuple[re.Pattern[str], ErrorCode], ...], words: str) -> ErrorCode | None:
     for pattern, code in signs:
         if pattern.search(words):

@@ -10,6 +10,7 @@ from typing import Final
 from routerkit import fastjson
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, text_of
+from routerkit.providers.openai_errors import gave_up
 from routerkit.providers.openai_usage import counted, usage
 
 Object = Mapping[str, Json]
@@ -26,11 +27,12 @@ _FINISH_REASONS: Final = {
     "eos": "stop",
     "stop_sequence": "stop",
     "safety": "content_filter",
+    "sensitive": "content_filter",
 }
 """Other words for OpenAI's four, in any case, as used by servers that claim its format."""
 _OWN_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
-_BROKEN_FINISHES: Final = frozenset({"error", "insufficient_system_resource"})
-"""What some servers say instead of failing (OpenRouter, DeepSeek)."""
+_BROKEN_FINISHES: Final = frozenset({"error", "insufficient_system_resource", "network_error", "abort"})
+"""What some servers say instead of failing (OpenRouter, DeepSeek, Zhipu, vLLM and SGLang)."""
 
 
 def payload(request: Request, *, max_tokens_field: str = "max_tokens") -> bytes:
@@ -164,8 +166,7 @@ def chunk(parsed: Object) -> Chunk:
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         return Chunk(finish_reason=finish_reason(choice), usage=used, model=model, extra=_extra({}, choice))
-    content = delta.get("content")
-    finish = finish_reason(choice)
+    content, finish = delta.get("content"), finish_reason(choice)
     if len(delta) == 1 and isinstance(content, str) and finish is None and not choice.get("logprobs"):  # nearly every event: half the work
         return Chunk(text=content, usage=used, model=model)
     return Chunk(
@@ -202,7 +203,7 @@ def finish_reason(choice: Object) -> str | None:
         return None
     word = raw.lower()
     if word in _BROKEN_FINISHES:
-        raise ProviderError(f"the upstream gave up on its answer: finish_reason {raw!r}", code="server", maybe_billed=True)
+        raise gave_up(raw)
     return _FINISH_REASONS.get(word, word if word in _OWN_FINISHES else raw)
 
 

@@ -53,6 +53,16 @@ class ProviderFaultContract(Contract):
         server.script(Fault(text="all of it", no_done=True))
         assert "all of it" == stream_call(provider, ask("Hi.")).text
 
+    @pytest.mark.parametrize("text", ["half of", ""])
+    @pytest.mark.parametrize("word", ["error", "insufficient_system_resource", "network_error", "abort"])
+    def test_finish_reason_that_says_the_upstream_broke_is_a_failure(
+        self, call: Call, provider: Provider, server: StrictOpenAI, word: str, text: str
+    ) -> None:
+        """Of OpenRouter, DeepSeek, Zhipu, vLLM and SGLang. Another target may answer, so it is none that ends the call."""
+        server.script(Fault(text=text, finish_reason=word))
+        error = failure(call, provider)
+        assert ("server", "transient", True) == (error.code, error.kind, error.maybe_billed)
+
     @pytest.mark.parametrize("how", ["fin", "rst"])
     def test_cut_connection_is_noticed(self, call: Call, provider: Provider, server: StrictOpenAI, how: Any) -> None:
         server.script(Fault(text="some longer text", cut_after=3, cut_by=how))
