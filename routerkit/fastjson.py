@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
 from typing import Final
 
 import msgspec
@@ -15,8 +16,8 @@ import msgspec
 from routerkit.messages import Json
 
 
-def dumps(value: Json) -> bytes:
-    """Compact JSON in UTF-8. NaN and infinity become null, half of a surrogate pair becomes `?`.
+def dumps(value: object) -> bytes:
+    """Compact JSON in UTF-8; a dataclass is written as an object. NaN and infinity become null, half of a surrogate pair becomes `?`.
 
     Raises:
         TypeError: a value is nothing that JSON could say.
@@ -73,9 +74,11 @@ def _plain_or_text(value: object) -> Json:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
-def _finite(value: Json) -> Json:
+def _finite(value: object) -> object:
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
+    if is_dataclass(value):
+        return {f.name: _finite(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, AbstractSet | Sequence) and not isinstance(value, str | bytes):

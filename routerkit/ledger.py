@@ -8,15 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from routerkit import fastjson
-from routerkit.messages import Json, Usage
 from routerkit.record import Attempt, Record, Report
 from routerkit.store import CALLS, REPORTS, Durability, Pace, Row, SegmentWriter
 
@@ -25,8 +23,6 @@ _MAX_TEXT_CHARS: Final = 2_000_000
 """Keeps a row with prompt and answer below the writer's limit, at up to two bytes per character."""
 _PACE: Final = Pace(capacity=20_000, is_at_once=True)
 """Records keep their prompts alive while they wait; 20,000 are 20 s at 1,000 calls per second."""
-_facts_of: Final = attrgetter(*Attempt.__slots__)
-_usage_of: Final = attrgetter(*Usage.__slots__)
 
 
 class Ledger:
@@ -88,8 +84,8 @@ class Ledger:
         self.close()
 
 
-def call_row(record: Record) -> Row:
-    """Row of table `calls` without texts."""
+def call_row(record: Record) -> Mapping[str, object]:
+    """Row of table `calls` without texts, for `fastjson.dumps`."""
     request, decision, usage = record.request, record.decision, record.usage
     candidates = decision.rows()
     return {
@@ -133,7 +129,7 @@ def call_row(record: Record) -> Row:
         "key_id": request.key,
         "n_steps": len(decision.steps),
         "decision": decision.to_dict(candidates),
-        "attempts": [_attempt_json(a) for a in record.attempts],
+        "attempts": [a if a.error is None and not a.findings else _cleaned(a) for a in record.attempts],
     }
 
 
@@ -152,7 +148,7 @@ def remark(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:_MAX_REMARK_CHARS])
 
 
-def _call_row_with_text(record: Record) -> Row:
+def _call_row_with_text(record: Record) -> Mapping[str, object]:
     output = record.output_text
     return {
         **call_row(record),
@@ -161,16 +157,11 @@ def _call_row_with_text(record: Record) -> Row:
     }
 
 
-def _attempt_json(attempt: Attempt) -> Json:
-    # Not dataclasses.asdict: its deep copies cost half of what building a row does.
-    facts: dict[str, Json] = dict(zip(Attempt.__slots__, _facts_of(attempt), strict=True))
-    if attempt.usage is not None:
-        facts["usage"] = dict(zip(Usage.__slots__, _usage_of(attempt.usage), strict=True))
-    # Evidence quotes the answer, and answers are not stored.
+def _cleaned(attempt: Attempt) -> Mapping[str, object]:
+    """An attempt without what may quote a server or an answer at length: evidence is left out, because answers are not stored."""
+    facts: dict[str, object] = {name: getattr(attempt, name) for name in Attempt.__slots__}
     facts["findings"] = [{"check": f.check, "accepted": f.accepted, "cost_usd": f.cost_usd} for f in attempt.findings]
-    if attempt.error is not None:
-        facts["error"] = remark(attempt.error)
-    return facts
+    return facts | {"error": None if attempt.error is None else remark(attempt.error)}
 
 
 def _error_code(record: Record) -> str | None:
@@ -189,4 +180,4 @@ def _first_token_s(record: Record) -> float | None:
 
 
 def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return at.astimezone(UTC).isoformat()[: -len("+00:00")]

@@ -128,10 +128,10 @@ class OpenSegment:
         Raises:
             OSError: the disk refused; what was written of it is taken back, and the segment should be closed.
         """
-        rest = memoryview(lines)
         try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            n_written = os.write(self._fd, lines)
+            while n_written < len(lines):
+                n_written += os.write(self._fd, memoryview(lines)[n_written:])
             if self._is_fsynced:
                 os.fsync(self._fd)
         except OSError:

@@ -10,14 +10,13 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar, cast
+from typing import Final, Generic, Literal, TypeVar
 
 from routerkit import fastjson
 from routerkit.store.lifecycle import watch, watch_child_exit
-from routerkit.store.schema import Row
 from routerkit.store.segment_file import OpenSegment
 
 T = TypeVar("T")
@@ -61,7 +60,7 @@ class SegmentWriter(Generic[T]):
         folder: Path,
         stream: str,
         *,
-        to_row: Callable[[T], Row] | None = None,
+        to_row: Callable[[T], Mapping[str, object]] | None = None,
         durability: Durability = "flush",
         pace: Pace = Pace(),
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +70,7 @@ class SegmentWriter(Generic[T]):
         Args:
             folder: Folder of the store; created when missing.
             stream: Name of the stream, as in its StreamSchema.
-            to_row: Makes the row of what was appended, in the writer thread; None when rows are appended themselves.
+            to_row: Makes the row of what was appended, in the thread that writes; None when rows are appended themselves.
             durability: What a written row survives.
             pace: Timing and capacity.
             clock: Monotonic seconds, for the age of segments.
@@ -189,6 +188,7 @@ class SegmentWriter(Generic[T]):
         while not self._is_over:
             with self._writing:
                 self._drain()
+                self._rotate_if(is_due=self._is_rotation_due())
             if not self._is_over:
                 self._wake.wait(self._pace.tick_s)
                 self._wake.clear()
@@ -198,19 +198,21 @@ class SegmentWriter(Generic[T]):
         batch: list[T] = []
         for _ in range(len(self._buffer)):
             item = self._buffer.popleft()
-            if not isinstance(item, _Mark):
-                batch.append(item)
-            if isinstance(item, _Mark) or len(batch) == _BATCH_ROWS:
+            if isinstance(item, _Mark):
                 self._write(batch)
                 batch = []
-            if isinstance(item, _Mark):
-                self._rotate_if(is_due=item.is_last or self._is_rotation_due())
-                item.done.set()
-                if item.is_last:
-                    self._is_over = True
-                    return
+                self._reach(item)
+            else:
+                batch.append(item)
+                if len(batch) == _BATCH_ROWS:
+                    self._write(batch)
+                    batch = []
         self._write(batch)
-        self._rotate_if(is_due=self._is_rotation_due())
+
+    def _reach(self, mark: _Mark) -> None:
+        self._rotate_if(is_due=mark.is_last or self._is_rotation_due())
+        self._is_over = self._is_over or mark.is_last
+        mark.done.set()
 
     def _write(self, batch: Sequence[T]) -> None:
         lines = [line for item in batch if (line := self._line(item))]
@@ -227,8 +229,7 @@ class SegmentWriter(Generic[T]):
 
     def _line(self, item: T) -> bytes | None:
         try:
-            row = self._to_row(item) if self._to_row else cast("Row", item)  # without to_row, T is Row
-            line = fastjson.dumps(row) + b"\n"
+            line = fastjson.dumps(self._to_row(item) if self._to_row else item) + b"\n"
         except Exception as exc:  # noqa: BLE001  rows are built from what callers passed in; none of it may end the thread
             self._drop(1, "bad", f"a row cannot be written as JSON: {type(exc).__name__}: {exc}")
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from routerkit import (
     Scorecard,
     ToolCall,
     Usage,
+    fastjson,
 )
 from routerkit.escalation import escalated
 from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
@@ -335,7 +335,7 @@ def test_answer_without_a_planned_cascade_is_still_checked(call: Call) -> None:
 def test_stored_row_holds_the_findings_but_no_evidence_from_the_answer() -> None:
     made = careful(ladder("wrong", "right", "right"), {"tests": Wants("right")})
     made.router.complete(asking())
-    stored = json.loads(json.dumps(call_row(made.record)["attempts"]))
+    stored = fastjson.loads(fastjson.dumps(call_row(made.record)))["attempts"]
     assert [[{"check": "tests", "accepted": False, "cost_usd": 0.0}], [{"check": "tests", "accepted": True, "cost_usd": 0.0}]] == [
         a["findings"] for a in stored
     ]

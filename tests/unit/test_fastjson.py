@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from types import MappingProxyType
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routerkit import fastjson
+from routerkit.messages import Usage
+from routerkit.record import Attempt
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -36,6 +39,16 @@ def test_numbers_and_texts_that_json_cannot_say_are_replaced(bad):
     row = {"nan": float("nan"), "nested": ({"inf": float("inf")},), "bad": bad, "set": frozenset({1}), "map": MappingProxyType({"a": 1})}
     want = {"nan": None, "nested": [{"inf": None}], "bad": bad.replace("\ud83d", "?"), "set": [1], "map": {"a": 1}}
     assert want == json.loads(fastjson.dumps(row))
+
+
+@pytest.mark.parametrize("bad", ["\ud83d", "fine"])
+def test_dataclass_is_written_as_an_object(bad):
+    """With all its fields in their order, whether or not the standard library has to help."""
+    usage = {f.name: 0 for f in fields(Usage)} | {"output_tokens": 5, "is_estimated": False}
+    attempt = {f.name: f.default for f in fields(Attempt)} | {"target": "a", "model": bad.replace("\ud83d", "?"), "offset_s": 0.5}
+    attempt |= {"latency_s": None, "usage": usage, "normalised": [], "findings": []}
+    written = fastjson.dumps([Attempt("a", bad, 0.5, float("nan"), usage=Usage(output_tokens=5))])
+    assert json.dumps([attempt]) == json.dumps(json.loads(written))
 
 
 def test_what_is_no_json_is_a_type_error():

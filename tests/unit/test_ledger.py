@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from routerkit import Decision, fastjson
 from routerkit.errors import ProviderError, RouterKitError
 from routerkit.ledger import Ledger, call_row, remark, report_row
-from routerkit.record import Report
+from routerkit.record import Attempt, Report
 from routerkit.store import CALLS, REPORTS, Pace
 from routerkit.testing import Recorder, ScriptedProvider, make_reply, make_request, make_router
 
@@ -26,6 +26,11 @@ def record_of(*script, text="explain my secret plan"):
     return recorder.records[0]
 
 
+def row_of(record):
+    """Row as a reader of the segment sees it."""
+    return json.loads(fastjson.dumps(call_row(record)))
+
+
 def test_row_has_exactly_the_columns_of_its_table():
     row = call_row(record_of(make_reply()))
     assert set(CALLS.columns) - {"prompt", "output"} == set(row)
@@ -34,7 +39,7 @@ def test_row_has_exactly_the_columns_of_its_table():
 
 def test_row_tells_the_call():
     record = record_of(SERVER_ERROR, make_reply(input_tokens=10, output_tokens=5))
-    row = call_row(record)
+    row = row_of(record)
     want = {"record_id": record.id, "agent": "planner", "session": "s1", "tags": ["legacy"], "kind": "explain", "target": "b"}
     want |= {"status": "ok", "error_code": None, "n_attempts": 2, "input_tokens": 10, "output_tokens": 5, "usage_estimated": False}
     assert want == {k: row[k] for k in want}
@@ -52,9 +57,15 @@ def test_failed_call_names_the_code_of_its_last_attempt():
 
 
 def test_error_text_loses_control_characters_and_is_cut():
-    (error, *_) = [a["error"] for a in call_row(record_of(SERVER_ERROR))["attempts"]]
+    (error, *_) = [a["error"] for a in row_of(record_of(SERVER_ERROR))["attempts"]]
     assert error.startswith("upstream [31m died ")
     assert 500 == len(error)
+
+
+def test_attempt_is_stored_whole_whether_or_not_it_failed():
+    failed, fine = row_of(record_of(SERVER_ERROR, make_reply()))["attempts"]
+    assert [f.name for f in fields(Attempt)] == list(failed) == list(fine)
+    assert {"input_tokens", "output_tokens"} < set(failed["usage"]) == set(fine["usage"])
 
 
 def test_remark_is_one_printable_line():
