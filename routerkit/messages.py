@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import is_
+from operator import attrgetter, is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from routerkit.as_written import Written, WrittenAnswer, body_of
@@ -36,6 +36,9 @@ TASK_KINDS: Final[tuple[TaskKind, ...]] = (
     "plan",
     "chat",
 )
+
+
+_parts: Final = attrgetter("messages", "tools", "tool_choice", "response_format", "temperature", "max_tokens", "stop", "extra", "inputs")
 
 
 class Allowance(NamedTuple):
@@ -92,17 +95,7 @@ class Request:
     @property
     def parts(self) -> tuple[object, ...]:
         """Everything of it that reaches a provider, but for the model."""
-        return (
-            self.messages,
-            self.tools,
-            self.tool_choice,
-            self.response_format,
-            self.temperature,
-            self.max_tokens,
-            self.stop,
-            self.extra,
-            self.inputs,
-        )
+        return _parts(self)
 
     @property
     def total_s(self) -> float:
@@ -116,7 +109,7 @@ class Request:
 
     def is_as_written(self) -> bool:
         """Whether `written` still says what this request asks for."""
-        return self.written is not None and all(map(is_, self.parts, self.written.parts))
+        return self.written is not None and all(map(is_, _parts(self), self.written.parts))
 
     def with_deadline(self, model: str, timeout_s: float, first_token_s: float | None) -> Request:
         """Copy for one attempt on one target."""

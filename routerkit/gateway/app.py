@@ -25,13 +25,14 @@ from routerkit.gateway.listing import model_list, models
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
 from routerkit.gateway.openai_chat import CHAT
+from routerkit.gateway.plain_chat import plain_chat
 from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.room import Room, fitting_room
 from routerkit.gateway.tracing import follow
-from routerkit.gateway.wire import is_streamed, request_of
+from routerkit.gateway.wire import hints_of, is_streamed, request_of
 from routerkit.gateway.written import keep_written
-from routerkit.messages import Request
+from routerkit.messages import Json, Request
 from routerkit.router import Router
 
 _LOG: Final = logging.getLogger("routerkit.gateway")
@@ -70,6 +71,7 @@ class Gateway:
             room: How much may be under way at once; None = what this process holds.
         """
         self._router, self._gate, self._limits = router, gate, limits
+        self._hints_of = partial(hints_of, limits=limits)
         self._memory, self._metrics = memory or Memory(), metrics or Metrics()
         self._room = self._metrics.room = room or fitting_room()
         self.is_ready = True
@@ -164,12 +166,17 @@ class Gateway:
         counted = features(request_of(body, exchange.head, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
-    async def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> None:
+    def _read(self, spoken: Format, head: Head, data: bytes) -> tuple[Mapping[str, Json], Request]:
+        """What a body asks for, in its own format and as a request."""
+        if spoken is CHAT and (plain := plain_chat(data, head, self._limits, self._hints_of)):
+            return plain
         asked = parsed(data, self._limits)
         body = spoken.chat_body(asked)
-        request = request_of(body, exchange.head, self._limits)
-        if spoken is CHAT:
-            request = keep_written(request, body, data)
+        request = request_of(body, head, self._limits)
+        return asked, keep_written(request, body, data) if spoken is CHAT else request
+
+    async def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> None:
+        asked, request = self._read(spoken, exchange.head, data)
         with _FREE if self._gate is None or key is None else self._gate.admit(key, request, data):
             if is_streamed(asked):
                 await self._stream(exchange, request, spoken.events(asked, request))

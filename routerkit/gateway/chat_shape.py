@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import Meta, Struct
 
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.gateway.shape import fitting, misplaced
@@ -141,25 +141,6 @@ class _Chat(Struct, gc=False):
     stream_options: _Object | None = None
 
 
-class _Turn(Struct, gc=False, forbid_unknown_fields=True):
-    role: Literal["user", "assistant", "system", "developer"]
-    content: str
-
-
-class _Plain(Struct, gc=False, forbid_unknown_fields=True):
-    """A chat of nothing but texts, as most are. What `wire` looks at may be anything here."""
-
-    messages: list[_Turn]
-    model: Any = None
-    temperature: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    stop: Any = None
-    stream: Any = None
-    stream_options: _Object | None = None
-    metadata: Any = None
-
-
 class _Settings(Struct, gc=False):
     """Of the fields that pass as they are; what only other servers know is theirs to judge."""
 
@@ -191,14 +172,6 @@ def checked(body: Mapping[str, Json]) -> Mapping[str, Json]:
     Raises:
         Refusal: something is not; names the place, like `messages[3].content[1].image_url`.
     """
-    try:
-        convert(body, _Plain)
-    except ValidationError:
-        _look_closely(body)
-    return body
-
-
-def _look_closely(body: Mapping[str, Json]) -> None:
     fitting(body, _Settings, "")
     chat = fitting(body, _Chat, "")
     _check_messages(chat.messages or ())
@@ -206,6 +179,7 @@ def _look_closely(body: Mapping[str, Json]) -> None:
         _check_tools(chat.tools or (), chat.tool_choice)
     if chat.response_format is not None and chat.response_format.type == "json_schema" and chat.response_format.json_schema is None:
         raise misplaced("response_format.json_schema", "missing; it must be an object with name and schema")
+    return body
 
 
 def _check_messages(messages: Sequence[_Message]) -> None:

@@ -12,8 +12,9 @@ _Nesting: Final = dict | list
 _SHORT_BYTES: Final = 4_096
 """Of short bodies the brackets are counted first; of one of 40 kB that takes 45 µs, more than going through what was parsed."""
 
-_LONG_BYTES: Final = 512 * 1024
-_TELLING_BYTES: Final = 4 * _LONG_BYTES
+LONG_BYTES: Final = 512 * 1024
+"""Bodies from which on their objects and lists are counted before they are read."""
+_TELLING_BYTES: Final = 4 * LONG_BYTES
 """The beginning of a body, which often tells what the rest is like."""
 _OTHER: Final = bytes(set(range(256)) - set(b'"{['))
 _TEXT: Final = re.compile(rb'"[^"]*"')
@@ -39,7 +40,7 @@ class Limits:
 
 def holds_more(data: bytes, containers: int) -> bool:
     """Whether JSON has more than so many objects and lists; only looked at in bodies long enough for reading them to take 100 ms."""
-    if len(data) < _LONG_BYTES or _count(data) <= containers:
+    if len(data) < LONG_BYTES or _count(data) <= containers:
         return False
     return _containers(data[:_TELLING_BYTES]) > containers or (len(data) > _TELLING_BYTES and _containers(data) > containers)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from routerkit import hops
 from routerkit.fair_queue import PRIORITIES, USUAL, Priority
@@ -72,6 +72,40 @@ _HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": nam
 """The first is opencode's; later ones win."""
 
 
+class Hints(NamedTuple):
+    """What a request says of itself besides what it asks; see `Request`."""
+
+    kind: str | None
+    agent: str | None
+    session: str | None
+    tags: tuple[str, ...]
+    timeout_s: float
+    priority: Priority
+    hops: int
+    cache_control: str
+
+
+def hints_of(head: Head, limits: Limits, metadata: Mapping[str, Json] | None = None) -> Hints:
+    """Hints of `x-routerkit-*` headers, or of a body's metadata; headers come first.
+
+    Raises:
+        Refusal: one is not what it should be.
+    """
+    told = {name: value for name in _HINTS if isinstance(value := metadata.get(name), str)} if metadata else {}
+    if not _HINT_HEADERS.keys().isdisjoint(head.headers):
+        told |= {name: value for header, name in _HINT_HEADERS.items() if (value := head.headers.get(header))}
+    return Hints(
+        _kind(told.get("kind")),
+        told.get("agent"),
+        told.get("session"),
+        _tags(told.get("tags")),
+        _deadline(told.get("deadline"), limits),
+        _priority(told.get("priority")),
+        _hops(head.headers.get(hops.HEADER)),
+        head.headers.get("cache-control", ""),
+    )
+
+
 def request_of(body: Body, head: Head, limits: Limits) -> Request:
     """Request a body stands for; hints come from `x-routerkit-*` headers or from `metadata`, headers first.
 
@@ -81,7 +115,7 @@ def request_of(body: Body, head: Head, limits: Limits) -> Request:
         Refusal: the body is not a chat request; names the field.
     """
     _check_fields(body)
-    hints = _hints(body, head.fact(_told))
+    metadata = _object(body, "metadata")
     return Request(
         model=_text(body, "model"),
         messages=_messages(body, limits),
@@ -92,14 +126,14 @@ def request_of(body: Body, head: Head, limits: Limits) -> Request:
         max_tokens=_limit(body),
         stop=_stops(body),
         extra={name: value for name, value in body.items() if name in _PASSED and value is not None},
-        kind=_kind(hints.get("kind")),
-        agent=hints.get("agent"),
-        session=hints.get("session"),
-        tags=_tags(hints.get("tags")),
-        timeout_s=_deadline(hints.get("deadline"), limits),
-        priority=_priority(hints.get("priority")),
-        hops=_hops(head.headers.get(hops.HEADER)),
-        cache_control=head.headers.get("cache-control", ""),
+        kind=(hints := hints_of(head, limits, metadata)).kind,  # here, so that what is wrong with the rest is told first
+        agent=hints.agent,
+        session=hints.session,
+        tags=hints.tags,
+        timeout_s=hints.timeout_s,
+        priority=hints.priority,
+        hops=hints.hops,
+        cache_control=hints.cache_control,
     )
 
 
@@ -130,18 +164,6 @@ def _messages(body: Body, limits: Limits) -> tuple[Mapping[str, Json], ...]:
     if len(messages) > limits.messages:
         raise bad(f"there are {len(messages)} messages; at most {limits.messages} are accepted", param="messages")
     return tuple(cast("list[Mapping[str, Json]]", messages))  # as the formats have seen
-
-
-def _hints(body: Body, told: dict[str, str]) -> dict[str, str]:
-    metadata = _object(body, "metadata")
-    if not metadata:
-        return told
-    return {name: value for name in _HINTS if isinstance(value := metadata.get(name), str)} | told
-
-
-def _told(head: Head) -> dict[str, str]:
-    """Hints of the headers."""
-    return {name: value for header, name in _HINT_HEADERS.items() if (value := head.headers.get(header))}
 
 
 def _kind(value: str | None) -> str | None:

@@ -23,22 +23,32 @@ def keep_written(request: Request, body: Body, data: bytes) -> Request:
         body: The parsed body.
         data: What it was parsed from.
     """
-    place = _model_at(data, request.model)
-    if place is None or not _is_sendable(body):
-        return request
     limits = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
-    if len(limits) > 1:
+    if len(limits) > 1 or not _is_sendable(body):
         return request
-    options = body.get("stream_options")
-    written = Written(
+    return with_body(
+        request,
         data,
-        place,
-        request.parts,
         limit_field=limits[0] if limits else None,
         is_stream=body.get("stream") is True,
-        asks_usage=options is not None,
+        asks_usage=body.get("stream_options") is not None,
     )
-    object.__setattr__(request, "written", written)  # nobody else has seen the request yet
+
+
+def with_body(request: Request, data: bytes, *, limit_field: str | None, is_stream: bool, asks_usage: bool) -> Request:
+    """The request, with its body kept if there is no doubt where its model's name stands.
+
+    Args:
+        request: Fresh, because it is the one returned.
+        data: A body that may be sent on.
+        limit_field: This and the rest are as in `Written`.
+        is_stream: Whether the answer is to come in pieces.
+        asks_usage: Whether with its usage.
+    """
+    place = _model_at(data, request.model)
+    if place is not None:
+        written = Written(data, place, request.parts, limit_field, is_stream, asks_usage)
+        object.__setattr__(request, "written", written)  # nobody else has seen the request yet
     return request
 
 
@@ -48,9 +58,10 @@ def _model_at(data: bytes, model: str) -> slice | None:
     Within texts every quote is escaped, so the key's bytes are the key, if they occur once and no key hides behind escaped letters.
     """
     at = data.find(_KEY)
-    if at < 0 or data.rfind(_KEY) != at or _ESCAPED_LETTER.search(data):
+    after = at + len(_KEY)
+    if at < 0 or data.find(_KEY, after) >= 0 or (b"\\u00" in data and _ESCAPED_LETTER.search(data)):
         return None
-    found = _NAME.match(data, at + len(_KEY))
+    found = _NAME.match(data, after)
     if found is None or found[1] != b'"%b"' % model.encode():
         return None
     return slice(*found.span(1))

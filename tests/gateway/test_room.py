@@ -27,8 +27,9 @@ async def serving(room: Room):
     """A gateway of so much room, and its port."""
     router = make_router({"a": ScriptedProvider([make_reply()])}, targets=[make_target("a")])
     sock = listen(Address(port=0))
-    async with listening(Gateway(router, room=room).serve, sock):
+    async with listening(Gateway(router, room=room).serve, sock) as listener:
         yield sock.getsockname()[1]
+        await listener.drain(0.0, asyncio.Event())  # which closes the socket
 
 
 async def begun(port: int, head: bytes, path: bytes = b"/v1/chat/completions"):

@@ -1,0 +1,115 @@
+"""Chats of texts and a few numbers and nothing else: read and checked in one step, with a fifth of the usual instructions.
+
+Any other (tools, images, fields that pass as they are, nulls, mistakes) is left to `wire`, `chat_shape` and `written`, which say the same
+of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Annotated, Any, Final, Literal, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+from routerkit.gateway.head import Head
+from routerkit.gateway.limits import LONG_BYTES, Limits
+from routerkit.gateway.wire import HOTTEST, MOST_TOKENS, Hints
+from routerkit.gateway.written import with_body
+from routerkit.messages import Json, Request
+
+_ROLES: Final = frozenset({"user", "assistant", "system", "developer"})
+_LEVELS: Final = 3
+"""How deep it is nested: the chat, its list of messages, a message."""
+_ABSENT: Final = cast("Any", None)
+"""Stands where the body says nothing; it may not say null."""
+_Turn = dict[Literal["role", "content"], str]
+_Heat = Annotated[int, Meta(ge=0, le=HOTTEST)] | Annotated[float, Meta(ge=0, le=HOTTEST)]
+_Limit = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
+_role: Final = itemgetter("role")
+
+
+class _Options(Struct, forbid_unknown_fields=True):
+    include_usage: bool
+
+
+class _Chat(Struct, forbid_unknown_fields=True):
+    model: Annotated[str, Meta(min_length=1)]
+    messages: Annotated[tuple[_Turn, ...], Meta(min_length=1)]
+    temperature: _Heat = _ABSENT
+    max_tokens: _Limit = _ABSENT
+    max_completion_tokens: _Limit = _ABSENT
+    stop: Annotated[tuple[str, ...], Meta(min_length=1)] = ()
+    stream: bool = False
+    stream_options: _Options = _ABSENT
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has nothing that types cannot tell."""
+        return (
+            (self.max_tokens is None or self.max_completion_tokens is None)
+            and (self.stream_options is None or (self.stream and self.stream_options.include_usage))
+            and {2}.issuperset(map(len, self.messages))
+            and _ROLES.issuperset(map(_role, self.messages))
+        )
+
+
+_decode: Final = msgspec.json.Decoder(_Chat).decode
+_WITH_USAGE: Final[Mapping[str, Json]] = {"include_usage": True}
+_ASKED: Final[Mapping[tuple[bool, bool], Mapping[str, Json]]] = {
+    (False, False): {},
+    (True, False): {"stream": True},
+    (True, True): {"stream": True, "stream_options": _WITH_USAGE},
+}
+
+
+def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head], Hints]) -> tuple[Mapping[str, Json], Request] | None:
+    """What of a body its answer depends on, and the request it stands for; None when there is more to it, or something is wrong.
+
+    Args:
+        data: The body.
+        head: What came before it.
+        limits: What one caller may send.
+        hints_of: Gives the hints of a head, see `wire.hints_of`.
+
+    Raises:
+        Refusal: the hints are not what they should be.
+    """
+    if len(data) >= LONG_BYTES or limits.depth < _LEVELS:
+        return None
+    try:
+        chat = _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(chat.messages) > limits.messages or not chat.is_plain:
+        return None
+    return _ASKED[chat.stream, chat.stream_options is not None], _request(chat, data, head.fact(hints_of))
+
+
+def _request(chat: _Chat, data: bytes, hints: Hints) -> Request:
+    limit, limit_field = chat.max_tokens, "max_tokens"
+    if limit is None:
+        limit, limit_field = chat.max_completion_tokens, "max_completion_tokens"
+    request = Request(
+        chat.model,
+        chat.messages,  # type: ignore[arg-type]  # not every text is a key of these, but nobody changes messages
+        temperature=chat.temperature,
+        max_tokens=limit,
+        stop=chat.stop,
+        kind=hints.kind,
+        agent=hints.agent,
+        session=hints.session,
+        tags=hints.tags,
+        timeout_s=hints.timeout_s,
+        priority=hints.priority,
+        hops=hints.hops,
+        cache_control=hints.cache_control,
+    )
+    return with_body(
+        request,
+        data,
+        limit_field=None if limit is None else limit_field,
+        is_stream=chat.stream,
+        asks_usage=chat.stream_options is not None,
+    )
