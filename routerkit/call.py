@@ -18,35 +18,38 @@ from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
 _NO_USAGE: Final = Usage()
+"""Of an attempt that failed and cost nothing, whatever the price."""
+_NUMBER: Final = int | float
 
 
 class Call:
     """Mutable notes on one routed call. Not thread-safe: a call runs in one thread or task."""
 
+    status: Status = "cancelled"
+    finish_reason: str | None = None
+    output_text: str | None = None
+    opened_at = 0.0
+    """When the running attempt began, or the last one."""
+    _open: Open | None = None
+    _first_at: float | None = None
+    _chars = 0
+    _usage: Usage | None = None
+    _stated_usd: float | None = None
+    _model = ""
+    _normalised: tuple[str, ...] = ()
+    _answered: int | None = None
+    _record: Record | None = None
+    _purpose: Purpose = "answer"
+
     def __init__(self, request: Request, decision: Decision, around: Surroundings, *, at: datetime, is_stream: bool) -> None:
         self.request, self.decision, self.at, self.is_stream = request, decision, at, is_stream
-        self.status: Status = "cancelled"
         self.around, self._clock, self.started = around, around.clock, around.clock()
-        if not isinstance(request.timeout_s, int | float) or math.isnan(request.timeout_s):
+        if not isinstance(request.timeout_s, _NUMBER) or math.isnan(request.timeout_s):
             raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
         self.deadline, self.first_by = self.started + request.total_s, self.started + request.first_s
         """When a stream must be over, and when its first content must be there, or all of a whole answer."""
         self.attempts: list[Attempt] = []
         self.purse = around.purse
-        self.finish_reason: str | None = None
-        self.output_text: str | None = None
-        self._open: Open | None = None
-        self.opened_at = 0.0
-        """When the running attempt began, or the last one."""
-        self._first_at: float | None = None
-        self._chars = 0
-        self._usage: Usage | None = None
-        self._stated_usd: float | None = None
-        self._model = ""
-        self._normalised: tuple[str, ...] = ()
-        self._answered: int | None = None
-        self._record: Record | None = None
-        self._purpose: Purpose = "answer"
         self._sent_tokens = decision.features.input_tokens
 
     def opening(self, step: Open, request: Request | None = None, purpose: Purpose = "answer") -> Request:
@@ -108,8 +111,8 @@ class Call:
 
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
-        self._close(self._known_usage(), None)
-        self.around.succeeded(self.attempts[-1].target, self.latency_s)
+        attempt = self._close(self._known_usage(), None)
+        self.around.succeeded(attempt.target, attempt.latency_s)
         if self._purpose == "answer":
             self._answered = len(self.attempts) - 1
         if not self.decision.steps:  # else the call goes on until it is settled
@@ -151,6 +154,7 @@ class Call:
 
     def take_over(self, twin: Call) -> None:
         """Go on with the attempt that the twin has under way."""
+        vars(self).clear()
         vars(self).update(vars(twin))
 
     def outrun(self, by: str | None) -> None:
@@ -265,33 +269,28 @@ class Call:
         self.around.health.abandoned(self._open.target.name, self.opened_at)
         self.failed(error)
 
-    def _close(self, usage: Usage, error: ProviderError | None) -> None:
+    def _close(self, usage: Usage, error: ProviderError | None) -> Attempt:
         step, self._open = self._open, None
         assert step is not None
         self.around.lanes.leave(step.target.name)
-        now, price = self._clock(), step.target.price
-        nothing_used = usage is _NO_USAGE and error is not None
-        self.attempts.append(
-            Attempt(
-                target=step.target.name,
-                model=self._model or step.target.model,
-                offset_s=self.opened_at - self.started,
-                latency_s=now - self.opened_at,
-                first_token_s=None if self._first_at is None else self._first_at - self.opened_at,
-                usage=usage,
-                cost_usd=0.0 if nothing_used else price.cost_usd(usage) if price else self._stated_usd,
-                error=None if error is None else str(error),
-                error_kind=None if error is None else error.kind,
-                error_code=None if error is None else error.code,
-                status=None if error is None else error.status,
-                maybe_billed=error is not None and error.maybe_billed,
-                price_version=price.version if price else None,
-                normalised=self._normalised,
-                purpose=self._purpose,
-            )
+        price = step.target.price
+        attempt = Attempt(
+            step.target.name,
+            self._model or step.target.model,
+            self.opened_at - self.started,
+            self._clock() - self.opened_at,
+            None if self._first_at is None else self._first_at - self.opened_at,
+            usage,
+            0.0 if usage is _NO_USAGE else price.cost_usd(usage) if price else self._stated_usd,
+            price_version=price.version if price else None,
+            normalised=self._normalised,
+            purpose=self._purpose,
         )
+        attempt = attempt if error is None else attempt.ended_by(error)
+        self.attempts.append(attempt)
         if self.purse is not None:
-            self.purse.settle(self.attempts[-1].cost_usd)
+            self.purse.settle(attempt.cost_usd)
+        return attempt
 
     def _known_usage(self) -> Usage:
         """What the provider reported, else an estimate: no prompt has no tokens, so zero means that nobody counted."""

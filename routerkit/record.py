@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -57,6 +57,12 @@ class Attempt:
     purpose: Purpose = "answer"
     findings: tuple[Finding, ...] = ()
     """What the checks of a cascade said, in the order they ran; the first that does not accept is the last."""
+
+    def ended_by(self, error: ProviderError) -> Attempt:
+        """The same, ended by an error."""
+        return replace(
+            self, error=str(error), error_kind=error.kind, error_code=error.code, status=error.status, maybe_billed=error.maybe_billed
+        )
 
     @property
     def accepted(self) -> bool | None:
@@ -127,25 +133,28 @@ class Report:
 
 def total_usage(attempts: Sequence[Attempt]) -> Usage:
     """What all attempts used together."""
-    used = [attempt.usage for attempt in attempts if attempt.usage is not None]
-    return sum(used[1:], used[0]) if used else Usage()
+    if len(attempts) == 1 and attempts[0].usage is not None:
+        return attempts[0].usage
+    return sum([attempt.usage for attempt in attempts if attempt.usage is not None], Usage())
 
 
 def reason_of(decision: Decision, attempts: Sequence[Attempt]) -> str:
     """Why the last target tried was the one, in one line."""
-    rule = f", rule {decision.rule!r}" if decision.rule else ""
-    failed = "".join([f"; {a.target!r} {a.mishap}" for a in attempts if a.purpose == "answer" and a.mishap])
-    notes = "".join([f"; {note}" for note in decision.notes])
     picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
-    return f"{picked}{rule}{failed}{notes}"
+    rule = f", rule {decision.rule!r}" if decision.rule else ""
+    failed = [f"{a.target!r} {a.mishap}" for a in attempts if a.purpose == "answer" and a.mishap]
+    return "; ".join([picked + rule, *failed, *decision.notes])
 
 
 def total_usd(attempts: Sequence[Attempt]) -> float | None:
     """What all attempts and their checks cost together; None when the price of any that used tokens is unknown."""
     total = 0.0
     for attempt in attempts:
-        for cost_usd in (attempt.cost_usd, *[f.cost_usd for f in attempt.findings]):
-            if cost_usd is None:
+        if attempt.cost_usd is None:
+            return None
+        total += attempt.cost_usd
+        for finding in attempt.findings:
+            if finding.cost_usd is None:
                 return None
-            total += cost_usd
+            total += finding.cost_usd
     return total
