@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from routerkit.call import Call
 from routerkit.catalog import Target
@@ -11,14 +12,21 @@ from routerkit.dispatch import Sleep
 from routerkit.errors import ProviderError, as_provider_error
 from routerkit.escalation import Check, Course, Outcome
 from routerkit.messages import Chunk, Reply, Request, ToolCallDelta
-from routerkit.verifier import verdict_of
+from routerkit.verifier import Verdict, verdict_of
+from routerkit.waiting import aresult, in_thread, result
+
+if TYPE_CHECKING:  # as in `waiting`
+    from concurrent.futures import Future
 
 Ask: TypeAlias = Callable[[Target, Request], Reply]
 AAsk: TypeAlias = Callable[[Target, Request], Awaitable[Reply]]
+_LATE: Final = Verdict.unable("it took longer than the deadline of the call allows")
 
 
 def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None]) -> Reply:
     """Carry out a verified call to its end; returns the answer to deliver.
+
+    Checks run in a thread, because they may hang; one that is late or abandoned runs to its end there.
 
     Raises:
         AllAttemptsFailedError: none came.
@@ -34,7 +42,7 @@ def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None])
             if isinstance(action, Sleep):
                 sleep(action.seconds)
             elif isinstance(action, Check):
-                outcome = verdict_of(action.verifier, action.request, action.reply)
+                outcome = result(_looking(action), action.request.timeout_s) or _LATE
             else:
                 try:
                     outcome = ask(action.open.target, call.opening(action.open, action.request, action.purpose))
@@ -47,9 +55,7 @@ def pursue(course: Course, call: Call, ask: Ask, sleep: Callable[[float], None])
 
 
 async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float], Awaitable[None]]) -> Reply:
-    """Async twin of `pursue`. Checks run in a thread, because they may block; one that is abandoned runs to its end there."""
-    from asyncio import to_thread  # asyncio is a third of our import time, and sync callers never need it
-
+    """Async twin of `pursue`."""
     outcome: Outcome = None
     try:
         while True:
@@ -61,7 +67,7 @@ async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float]
             if isinstance(action, Sleep):
                 await sleep(action.seconds)
             elif isinstance(action, Check):
-                outcome = await to_thread(verdict_of, action.verifier, action.request, action.reply)
+                outcome = await aresult(_looking(action), action.request.timeout_s) or _LATE
             else:
                 try:
                     outcome = await ask(action.open.target, call.opening(action.open, action.request, action.purpose))
@@ -83,6 +89,10 @@ def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:
         yield Chunk(tool_calls=(ToolCallDelta(i, wanted.id, wanted.name, wanted.arguments),), model=reply.model)
     yield Chunk(finish_reason=reply.finish_reason, usage=reply.usage, model=reply.model, extra=reply.extra)
     yield call.signature()
+
+
+def _looking(check: Check) -> Future[Verdict]:
+    return in_thread(partial(verdict_of, check.verifier, check.request, check.reply), "routerkit-check")
 
 
 def _end(stop: StopIteration, call: Call) -> Reply:

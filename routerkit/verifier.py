@@ -37,7 +37,7 @@ class Verdict:
 
 @runtime_checkable
 class Verifier(Protocol):
-    """One method. It may block: async calls run it in a thread."""
+    """One method. It may block: it runs in a thread, which is left behind when the deadline of the call has passed."""
 
     def verify(self, request: Request, reply: Reply) -> Verdict:
         """Look at one whole answer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -366,3 +367,21 @@ def test_good_answers_cost_no_escalation_after_another(call: Call) -> None:
     for _ in range(2):
         assert "mini" == call(made.router, asking()).target
     assert [1, 1] == [len(r.attempts) for r in made.recorder.records]
+
+
+def test_check_that_hangs_ends_with_the_deadline_and_accepts_nothing(call: Call) -> None:
+    """It is foreign code, and may not look at `timeout_s`."""
+    until = threading.Event()
+
+    class Hangs:
+        def verify(self, request: Request, reply: Reply) -> Verdict:
+            until.wait(10)
+            return Verdict.accept()
+
+    made = careful(ladder("one", "two", "three"), {"tests": Hangs()})
+    began = time.monotonic()
+    assert "three" == call(made.router, asking(timeout_s=0.1)).text  # no time passes for the router
+    until.set()
+    assert time.monotonic() - began < 5
+    assert [None] * 3 == [attempt.accepted for attempt in made.record.attempts]
+    assert "longer than the deadline" in made.record.attempts[0].findings[0].evidence
