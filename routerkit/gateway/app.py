@@ -159,7 +159,8 @@ class Gateway:
     async def _embed(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         request = embeddings.embeddings_of(parsed(data, self._limits), exchange.head, self._limits)
         with _FREE if self._gate is None or key is None else self._gate.admit(key, request):
-            await exchange.until_gone(chat.whole(self._router, request, exchange, embeddings.answer))
+            reply = await exchange.until_gone(self._router.acomplete(request))
+            await exchange.answer(200, reply.as_written() or encode(embeddings.answer(reply)), chat.facts(reply))
 
     async def _count_tokens(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         body = MESSAGES.chat_body({"max_tokens": 1, **parsed(data, self._limits)})
@@ -180,8 +181,9 @@ class Gateway:
         with _FREE if self._gate is None or key is None else self._gate.admit(key, request, data):
             if is_streamed(asked):
                 await self._stream(exchange, request, spoken.events(asked, request))
-            else:
-                await exchange.until_gone(chat.whole(self._router, request, exchange, lambda reply: spoken.answer(reply, asked)))
+                return
+            reply = await exchange.until_gone(self._router.acomplete(request))
+            await exchange.answer(200, reply.as_written() or encode(spoken.answer(reply, asked)), chat.facts(reply))
 
     async def _stream(self, exchange: Exchange, request: Request, events: Events) -> None:
         try:
@@ -236,7 +238,7 @@ class Gateway:
         if key is not None and key.scope.pools:
             raise Refusal(403, "metrics are about all pools, and this key may use only some", code="not_allowed")
         body, content_type = self._metrics.text(self._router)
-        await exchange.answer(200, body, [(b"content-type", content_type)])
+        await exchange.answer(200, body, content_type=content_type)
 
     async def _describe(self, exchange: Exchange, key: Key | None) -> None:
         await exchange.answer(200, encode(openapi.document(self._limits)))

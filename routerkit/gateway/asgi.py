@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from routerkit.gateway.exchange import EVENTS, GoneError, Headers, check_plain, check_size, complete_headers, too_slow
+from routerkit.gateway.exchange import EVENTS, JSON, NO_HEADERS, GoneError, Headers, T, check_plain, check_size, too_slow
 from routerkit.gateway.head import with_length
 from routerkit.gateway.limits import Limits
 
@@ -35,7 +35,7 @@ class AsgiExchange:
         except TimeoutError:
             raise too_slow(limits) from None
 
-    async def until_gone(self, work: Awaitable[None]) -> None:
+    async def until_gone(self, work: Awaitable[T]) -> T:
         """See `Exchange`."""
         task = asyncio.current_task()
         assert task is not None
@@ -46,7 +46,7 @@ class AsgiExchange:
 
         gone.add_done_callback(cancel)
         try:
-            await work
+            return await work
         except asyncio.CancelledError:
             if not gone.done() or gone.cancelled():
                 raise
@@ -56,10 +56,11 @@ class AsgiExchange:
             gone.remove_done_callback(cancel)
             gone.cancel()
 
-    async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+    async def answer(self, status: int, body: bytes, headers: Headers = NO_HEADERS, content_type: bytes = JSON) -> None:
         """See `Exchange`."""
         self.is_started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": complete_headers(headers, len(body))})
+        complete = [(b"content-type", content_type), *headers, (b"content-length", b"%d" % len(body))]
+        await self._send({"type": "http.response.start", "status": status, "headers": complete})
         await self._send({"type": "http.response.body", "body": body})
 
     async def begin_events(self) -> None:

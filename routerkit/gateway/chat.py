@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any
 
 from routerkit.errors import ProviderError
-from routerkit.gateway.exchange import Exchange, Headers, encode
+from routerkit.gateway.exchange import Exchange, Headers
 from routerkit.gateway.formats import Events
 from routerkit.gateway.refusal import refusal
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.router import Router
-
-
-async def whole(router: Router, request: Request, exchange: Exchange, answer: Callable[[Reply], dict[str, Any]]) -> None:
-    """Answer in one piece."""
-    reply = await router.acomplete(request)
-    await exchange.answer(200, reply.as_written() or encode(answer(reply)), facts(reply))
 
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:
@@ -40,18 +32,22 @@ async def streamed(router: Router, request: Request, exchange: Exchange, events:
 def facts(reply: Reply) -> Headers:
     """Headers that say who answered and what it cost."""
     named = [
-        (b"x-routerkit-record", reply.record_id),
-        (b"x-routerkit-target", reply.target),
-        (b"x-routerkit-attempts", str(reply.attempts)),
-        (b"x-routerkit-cost-usd", usd(reply.cost_usd)),
+        (b"x-routerkit-record", _latin(reply.record_id)),
+        (b"x-routerkit-target", _latin(reply.target)),
+        (b"x-routerkit-attempts", b"%d" % reply.attempts),
+        (b"x-routerkit-cost-usd", usd(reply.cost_usd).encode()),
     ]
     if reply.verified is not None:
-        named.append((b"x-routerkit-verified", str(reply.verified).lower()))
+        named.append((b"x-routerkit-verified", b"true" if reply.verified else b"false"))
     if reply.cached_from is not None:
-        named.append((b"x-routerkit-cached-from", reply.cached_from))
+        named.append((b"x-routerkit-cached-from", _latin(reply.cached_from)))
     if reply.cached_likeness is not None:
-        named.append((b"x-routerkit-cached-likeness", f"{reply.cached_likeness:.3f}"))
-    return [(name, value.encode("latin-1", "replace")) for name, value in named]
+        named.append((b"x-routerkit-cached-likeness", b"%.3f" % reply.cached_likeness))
+    return named
+
+
+def _latin(text: str) -> bytes:
+    return text.encode("latin-1", "replace")
 
 
 def comment(last: Chunk) -> bytes:

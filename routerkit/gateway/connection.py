@@ -67,7 +67,8 @@ class Connection(asyncio.Protocol):
         """The request whose body is arriving."""
         self._queue: deque[HttpExchange] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._drain: asyncio.Future[None] | None = None
+        self.drain: asyncio.Future[None] | None = None
+        """What is done once the caller has read enough of what was written; None while it does."""
         self._is_paused = self._is_deaf = False
         self._transport: asyncio.Transport
         self.is_closing = False
@@ -148,11 +149,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than we write."""
-        self._drain = self._drain or self._loop.create_future()
+        self.drain = self.drain or self._loop.create_future()
 
     def resume_writing(self) -> None:
         """The caller has caught up."""
-        drain, self._drain = self._drain, None
+        drain, self.drain = self.drain, None
         if drain is not None and not drain.done():
             drain.set_result(None)
 
@@ -198,7 +199,7 @@ class Connection(asyncio.Protocol):
         exchange, self._reading, self._is_between = self._reading, None, True
         if exchange is not None:  # None where it offers another protocol
             exchange.ended()
-        if self._task is None:
+        if self._queue and self._task is None:
             self._next()
 
     # Called by exchanges.
@@ -217,11 +218,11 @@ class Connection(asyncio.Protocol):
 
     async def drained(self) -> None:
         """Wait until the caller has read enough of what was written; one that reads nothing for too long is cut off."""
-        if self._drain is None:
+        if self.drain is None:
             return
         try:
             async with asyncio.timeout(self._stall_s):
-                await asyncio.shield(self._drain)
+                await asyncio.shield(self.drain)
         except TimeoutError:
             self.abort()  # and with the connection our task ends
 
@@ -232,7 +233,7 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Begin with the next request, once the last one is both answered and read to its end."""
-        if not self._queue or (self._reading is not None and self._reading is not self._queue[0]):
+        if self._reading is not None and self._reading is not self._queue[0]:
             return
         exchange = self._queue.popleft()
         self._task = self._loop.create_task(self._answer(exchange))
@@ -250,8 +251,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         exchange.is_asked_for = True  # what is left of its body is read and dropped, so that the caller gets to read the answer
-        self._resume()
-        self._next()
+        if self._is_paused:
+            self._resume()
+        if self._queue:
+            self._next()
 
     def _has_large_head(self) -> bool:
         """Whether the head is too large; the bytes read tell it only when there was no body behind it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -13,9 +13,10 @@ from routerkit.gateway.limits import Limits, holds_more, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
+T = TypeVar("T")
 Headers = list[tuple[bytes, bytes]]
 
-JSON: Final = (b"content-type", b"application/json")
+JSON: Final = b"application/json"
 EVENTS: Final[Headers] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -24,6 +25,7 @@ EVENTS: Final[Headers] = [
 """Head of a stream of server-sent events."""
 _PLAIN: Final = (("content-encoding", "identity"), ("transfer-encoding", "chunked"))
 """The only coding that is taken of each kind: unpacking would let a small body fill our memory."""
+NO_HEADERS: Final[Headers] = []
 encode: Final = fastjson.dumps
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -50,28 +52,22 @@ class Exchange(Protocol):
         """
         ...
 
-    async def until_gone(self, work: Awaitable[None]) -> None:
-        """Do the work, but give it up, upstream call included, when the caller goes away.
+    async def until_gone(self, work: Awaitable[T]) -> T:
+        """What the work comes to, but give it up, upstream call included, when the caller goes away.
 
         Raises:
             Refusal: the gateway ends, so that the work was given up.
         """
+        ...
 
-    async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
-        """Write a whole answer; JSON unless the headers say otherwise."""
+    async def answer(self, status: int, body: bytes, headers: Headers = NO_HEADERS, content_type: bytes = JSON) -> None:
+        """Write a whole answer."""
 
     async def begin_events(self) -> None:
         """Start a stream of server-sent events."""
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Write a piece of a stream; waits while the caller reads too slowly."""
-
-
-def complete_headers(headers: Headers | None, n_bytes: int) -> Headers:
-    """What a whole answer of so many bytes announces."""
-    given = headers or []
-    is_typed = any(name == b"content-type" for name, _ in given)
-    return [*(() if is_typed else (JSON,)), *given, (b"content-length", b"%d" % n_bytes)]
 
 
 def parsed(data: bytes, limits: Limits) -> Mapping[str, Json]:

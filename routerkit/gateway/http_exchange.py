@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from routerkit.gateway.exchange import EVENTS, Headers, check_plain, check_size, complete_headers, encode, too_slow
+from routerkit.gateway.exchange import EVENTS, JSON, NO_HEADERS, Headers, T, check_plain, check_size, encode, too_slow
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal, bad
@@ -73,14 +73,14 @@ class HttpExchange:
         except TimeoutError:
             raise too_slow(limits) from None
 
-    async def until_gone(self, work: Awaitable[None]) -> None:
+    async def until_gone(self, work: Awaitable[T]) -> T:
         """See `Exchange`; the connection cancels our task when it is lost, or when the gateway ends.
 
         Raises:
             Refusal: the gateway ends.
         """
         try:
-            await work
+            return await work
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._connection.is_ending or task is None:
@@ -89,24 +89,27 @@ class HttpExchange:
             text = "the gateway is shutting down and waited for this answer as long as it may; ask again"
             raise Refusal(503, text, code="shutting_down", retry_after_s=1.0) from None
 
-    async def answer(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+    async def answer(self, status: int, body: bytes, headers: Headers = NO_HEADERS, content_type: bytes = JSON) -> None:
         """See `Exchange`."""
         sent = b"" if self.head.method == "HEAD" else body
-        self._send(self._head(status, complete_headers(headers, len(body))) + sent, is_last=True)
-        await self._connection.drained()
+        head = _head(status, content_type, headers, body)
+        self._send(b"%b%b\r\n%b" % (head, self._closing(), sent), is_last=True)
+        if self._connection.drain is not None:
+            await self._connection.drained()
 
     async def begin_events(self) -> None:
         """See `Exchange`."""
-        framing = [(b"transfer-encoding", b"chunked")] if self.is_chunked else []
+        framing = b"transfer-encoding: chunked\r\n" if self.is_chunked else b""
         self.is_keep_alive = self.is_keep_alive and self.is_chunked
-        self._send(self._head(200, [*EVENTS, *framing]), is_last=False)
+        self._send(b"%b%b%b\r\n" % (_EVENTS, framing, self._closing()), is_last=False)
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """See `Exchange`."""
         if self.is_chunked:
             data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"" if more else b"0\r\n\r\n")
         self._send(data, is_last=not more)
-        await self._connection.drained()
+        if self._connection.drain is not None:
+            await self._connection.drained()
 
     def arrived(self, piece: bytes) -> int:
         """Keep a piece of the body, unless it is too late to matter; returns how many bytes are kept."""
@@ -138,10 +141,8 @@ class HttpExchange:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _head(self, status: int, headers: Headers) -> bytes:
-        closing = b"connection: close\r\n" if not self.is_keep_alive or self._connection.is_closing else b""
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-        return b"%b%b%b\r\n" % (_LINES[status], lines, closing)
+    def _closing(self) -> bytes:
+        return b"" if self.is_keep_alive and not self._connection.is_closing else b"connection: close\r\n"
 
     def _send(self, data: bytes, *, is_last: bool) -> None:
         self.is_started = True
@@ -152,5 +153,17 @@ class HttpExchange:
 def whole_answer(refused: Refusal, path: str) -> bytes:
     """Bytes of an answer after which the connection closes."""
     body = encode(refused.body_at(path))
-    lines = b"".join([b"%b: %b\r\n" % pair for pair in complete_headers(refused.headers(), len(body))])
-    return b"%b%bconnection: close\r\n\r\n%b" % (_LINES[refused.status], lines, body)
+    return b"%bconnection: close\r\n\r\n%b" % (_head(refused.status, JSON, refused.headers(), body), body)
+
+
+def _head(status: int, content_type: bytes, headers: Headers, body: bytes) -> bytes:
+    """Everything before the body but for the end."""
+    return b"%bcontent-type: %b\r\n%bcontent-length: %d\r\n" % (_LINES[status], content_type, _lines(headers), len(body))
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join(map(_line, headers))
+
+
+_line: Final = b"%b: %b\r\n".__mod__
+_EVENTS: Final = _LINES[200] + _lines(EVENTS)
