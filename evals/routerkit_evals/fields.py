@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from routerkit import Json
 from routerkit_evals.errors import TaskError
+
+_SHOWN_CHARS: Final = 80
+_MOST: Final = sys.float_info.max
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: escaped, and cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS + 1 else f"{text[:_SHOWN_CHARS]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +35,17 @@ class Fields:
             raise self.wrong(name, "must be a text")
         return value
 
+    def line(self, name: str, default: str | None = None) -> str:
+        """A text that is printed: one line, and nothing that moves a terminal's cursor."""
+        value = self.text(name, default)
+        if not value.isprintable():
+            raise self.wrong(name, f"is {shown(value)}; it must be one line without control characters")
+        return value
+
     def number(self, name: str, default: float) -> float:
-        """A number above 0."""
+        """A number above 0, and not infinite."""
         value = self.row.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST:
             raise self.wrong(name, "must be a number above 0")
         return float(value)
 
@@ -58,7 +76,7 @@ class Fields:
         """One of these texts."""
         value = self.text(name)
         if value not in allowed:
-            raise self.wrong(name, f"is {value!r}; it must be one of {', '.join(allowed)}")
+            raise self.wrong(name, f"is {shown(value)}; it must be one of {', '.join(allowed)}")
         return value
 
     def strings(self, name: str) -> tuple[str, ...]:
@@ -95,4 +113,8 @@ class Fields:
 
     def wrong(self, name: str, why: str) -> TaskError:
         """The error for a field."""
-        return TaskError(f"{self.where}: field {name!r} {why}")
+        return self.fault(f"field {name!r} {why}")
+
+    def fault(self, why: str) -> TaskError:
+        """The error for what several fields say together."""
+        return TaskError(f"{self.where}: {why}")

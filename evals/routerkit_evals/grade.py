@@ -10,6 +10,7 @@ from typing import Protocol
 
 from routerkit_evals.ast_checks import equal_trees, failed_checks
 from routerkit_evals.extract import extract
+from routerkit_evals.layout import layout_fault
 from routerkit_evals.mutation import grade_tests
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.scope import violations
@@ -64,6 +65,8 @@ class Grader:
             ignored: Paths the answer wrote although it may not.
         """
         answer = {path: task.preamble.get(path, "") + code for path, code in changed.items()}
+        if why := layout_fault({**task.files, **answer, **task.tests}):
+            return Grade("fail", one_line(why))
         wrong = _out_of_bounds(task, answer, ignored)
         if wrong:
             return Grade("fail", one_line("; ".join(wrong)))
@@ -91,8 +94,11 @@ class Grader:
 
 def _out_of_bounds(task: Task, answer: Mapping[str, str], ignored: Sequence[str]) -> list[str]:
     """What the answer touches or leaves that it must not, before anything is run."""
-    wrong = violations(task.scope, task.files, answer, ignored) if task.scope else []
-    return wrong + failed_checks(task.structure, {**task.files, **answer}, task.files)
+    try:
+        wrong = violations(task.scope, task.files, answer, ignored) if task.scope else []
+        return wrong + failed_checks(task.structure, {**task.files, **answer}, task.files)
+    except RecursionError:  # syntax trees are as deep as whoever wrote the answer likes
+        return ["it nests too deeply to be looked at"]
 
 
 def _same_trees(task: Task, answer: Mapping[str, str]) -> Grade:
@@ -124,4 +130,7 @@ def _is_equal(given: str, expected: object) -> bool:
 
 def _is_one_of(given: str, expected: object) -> bool:
     values = expected if isinstance(expected, list) else [expected]
-    return given.lstrip("+-").isdigit() and int(given) in values
+    try:
+        return given.lstrip("+-").isdigit() and int(given) in values
+    except ValueError:  # "²" is a digit, too; and Python reads no number of 4,300 digits
+        return False

@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ PREFIX: Final = "hf:"
 GROUP: Final = "routerkit.task_sources"
 """Entry points of other packages: name of a source to a function that takes what follows `NAME:` and returns tasks."""
 _LOADERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
+_NESTED: Final = frozenset({"files", "tests", "preamble", "reference", "scorer", "editable", "cmd", "background", "shown_tests"})
+"""Columns of our own schema that are objects or lists, which a CSV file cannot hold but as text."""
 _INSTALL: Final = "pip install 'routerkit[evals]'"
 
 
@@ -87,7 +90,7 @@ def task_of(row: Mapping[str, Json], *, where: str) -> Task:
     """
     if row.get("schema") == SCHEMA:
         # Columns of tables are there for all rows; what a task leaves out is empty.
-        return parse_task(json.dumps({k: _unpacked(k, v) for k, v in row.items() if v is not None}), where=where)
+        return parse_task(_as_line({k: _unpacked(k, v) for k, v in row.items() if v is not None}, where), where=where)
     for columns, make in _LAYOUTS.items():
         if set(columns) <= row.keys():
             return make(row, where)
@@ -95,9 +98,18 @@ def task_of(row: Mapping[str, Json], *, where: str) -> Task:
     raise TaskError(f"{where}: columns {', '.join(sorted(row))} are no layout we know (schema {SCHEMA}; {layouts}); write an adapter")
 
 
+def _as_line(row: Mapping[str, object], where: str) -> str:
+    """As JSON; tables hold dates as well."""
+    try:
+        return json.dumps({k: v.isoformat() if isinstance(v, date) else v for k, v in row.items()})
+    except TypeError:
+        name, value = next((k, v) for k, v in row.items() if not isinstance(v, str | int | float | list | dict | date))
+        raise TaskError(f"{where}: column {name!r} holds {type(value).__name__}, which is no JSON") from None
+
+
 def _unpacked(name: str, value: Json) -> Json:
     """Tables cannot hold objects with free keys, so those columns may be JSON text; and a table fills missing keys with null."""
-    if name in {"files", "tests", "preamble", "reference", "scorer"} and isinstance(value, str):
+    if name in _NESTED and isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = json.loads(value)
     if isinstance(value, Mapping):
@@ -116,12 +128,14 @@ def _mbpp(row: Mapping[str, Json], where: str) -> Task:
     tests = row["test_list"]
     if isinstance(tests, str) or not isinstance(tests, Sequence):
         raise TaskError(f"{where}: column 'test_list' must be a list of texts")
+    if not tests:
+        raise TaskError(f"{where}: column 'test_list' is empty, so any answer would pass")
     setup = str(row.get("test_setup_code") or "")
     text = str(row.get("text") or row.get("prompt") or "")
     return Task(
         id=f"mbpp/{row['task_id']}",
         category="synthesize",
-        prompt=f"{text}\nYour code should pass: {tests[0] if tests else ''}",
+        prompt=f"{text}\nYour code should pass: {tests[0]}",
         scorer=Scorer("tests"),
         program=Program("script", ("check.py",)),
         editable=("solution.py",),

@@ -21,6 +21,7 @@ from routerkit import Json
 from routerkit_evals.errors import SandboxFailureError
 from routerkit_evals.execution import Execution, Limits, Program, RunReport
 from routerkit_evals.launch import Launch
+from routerkit_evals.layout import path_fault
 
 _RUNS_PER_JAIL: Final = 64
 _START_S: Final = 20.0
@@ -49,8 +50,8 @@ class Sandbox:
         Raises:
             ValueError: a path is absolute or climbs out of the work folder.
         """
-        for path in (*files, *collect):
-            _check_path(path)
+        if why := next(filter(None, map(path_fault, (*files, *collect))), ""):
+            raise ValueError(why)
         limits = limits or Limits()
         job = _job(files, program, limits, collect)
         why = ""
@@ -175,11 +176,6 @@ def _tail(errors: IO[bytes]) -> str:
     errors.seek(0)
     lines = errors.read(1 << 16).decode("utf-8", "replace").strip().splitlines()
     return lines[-1][:300] if lines else ""
-
-
-def _check_path(path: str) -> None:
-    if not path or path.startswith("/") or "\0" in path or any(part in {"", ".", ".."} for part in path.split("/")):
-        raise ValueError(f"path {path!r} is not a plain relative path")
 
 
 def _job(files: Mapping[str, str], program: Program, limits: Limits, collect: tuple[str, ...]) -> bytes:

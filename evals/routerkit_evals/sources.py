@@ -11,6 +11,7 @@ from typing import Final
 from routerkit_evals.errors import EvalError, TaskError
 from routerkit_evals.execution import Program
 from routerkit_evals.hf_source import plugged_in
+from routerkit_evals.solvable import unique
 from routerkit_evals.task import Scorer, Task, load_tasks
 
 _INSTALL: Final = "it comes with the extra: pip install 'routerkit[evals]'"
@@ -28,7 +29,7 @@ def tasks_of(name: str) -> tuple[Task, ...]:
         return source()
     found = plugged_in(name)
     if found is not None:
-        return found
+        return unique(found, name)
     if not Path(name).exists():
         raise TaskError(
             f"{name}: no task source and no file of that name; sources are {', '.join(SOURCES)}; or give a .jsonl file or a folder"

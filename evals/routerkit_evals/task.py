@@ -14,8 +14,10 @@ from routerkit import TASK_KINDS, Json
 from routerkit_evals.ast_checks import Check, parse_checks
 from routerkit_evals.errors import TaskError
 from routerkit_evals.execution import Program
-from routerkit_evals.fields import Fields
+from routerkit_evals.fields import Fields, shown
+from routerkit_evals.json_line import read_object
 from routerkit_evals.scope import Scope, parse_scope
+from routerkit_evals.solvable import check_pattern, check_solvable, unique
 
 SCHEMA: Final = "rk-task/1"
 ScorerKind = Literal["tests", "literal_equal", "int_in", "ast_equal", "mutation", "rubric"]
@@ -137,6 +139,8 @@ _PROVENANCE: Final = frozenset({"reference", "published", "source", "split", "ex
 """Nothing an answer or its grade depends on."""
 _LATER: Final = frozenset({"mutants", "structure", "scope", "max_type_errors", "shown_tests", "background"})
 """Fields that came after samples had been stored; where a task does not use them, its version stays what it was."""
+_LONGEST_S: Final = 3_600
+"""Tests that take longer are a mistake of units."""
 _LATER_SCORER: Final[Mapping[str, object]] = {"module": None, "threshold": 1.0, "points": ()}
 
 
@@ -152,12 +156,7 @@ def load_tasks(path: Path) -> tuple[Task, ...]:
     tasks = tuple(task for file in files for task in _read(file))
     if not tasks:
         raise TaskError(f"{path}: no task in it; give a .jsonl file with one per line")
-    seen: set[str] = set()
-    for task in tasks:
-        if task.id in seen:
-            raise TaskError(f"{path}: task id {task.id!r} occurs twice; ids must be unique")
-        seen.add(task.id)
-    return tasks
+    return unique(tasks, str(path))
 
 
 def _read(file: Path) -> Iterator[Task]:
@@ -178,13 +177,10 @@ def parse_task(line: str, *, where: str) -> Task:
     Raises:
         TaskError: the line is not a task; the message starts with `where` and names the field.
     """
-    try:
-        row = json.loads(line)
-    except ValueError as exc:
-        raise TaskError(f"{where}: not JSON ({exc})") from exc
-    if not isinstance(row, dict):
-        raise TaskError(f"{where}: a task is a JSON object, not {type(row).__name__}")
-    return _task(Fields(row, where))
+    fields = read_object(line, where=where)
+    task = _task(fields)
+    check_solvable(task, fields)
+    return task
 
 
 def _task(fields: Fields) -> Task:
@@ -193,7 +189,7 @@ def _task(fields: Fields) -> Task:
     scorer = _scorer(fields)
     tests = fields.texts("tests")
     task = Task(
-        id=fields.text("id"),
+        id=fields.line("id"),
         category=fields.choice("category", TASK_KINDS),
         prompt=fields.text("prompt"),
         scorer=scorer,
@@ -204,14 +200,21 @@ def _task(fields: Fields) -> Task:
         preamble=fields.texts("preamble"),
         reference=fields.texts("reference"),
         answer=fields.row.get("answer"),
-        timeout_s=fields.number("timeout_s", 20.0),
-        cluster=fields.text("cluster", fields.text("id")),
-        published=fields.text("published", ""),
-        source=fields.text("source", ""),
-        split=fields.text("split", ""),
+        timeout_s=_timeout_s(fields),
+        cluster=fields.line("cluster", fields.line("id")),
+        published=fields.line("published", ""),
+        source=fields.line("source", ""),
+        split=fields.line("split", ""),
         shown_tests=tests if fields.flag("tests_visible") else fields.texts("shown_tests"),
     )
     return _with_program(_with_judging(fields, _with_bounds(fields, task)), fields)
+
+
+def _timeout_s(fields: Fields) -> float:
+    value = fields.number("timeout_s", 20.0)
+    if value > _LONGEST_S:
+        raise fields.wrong("timeout_s", f"is {value:g}; it must be at most {_LONGEST_S} seconds")
+    return value
 
 
 def _with_bounds(fields: Fields, task: Task) -> Task:
@@ -221,6 +224,8 @@ def _with_bounds(fields: Fields, task: Task) -> Task:
         if value is not None and not isinstance(value, Mapping):
             raise fields.wrong(name, "must be an object")
     limits = Fields(types, f"{fields.where}: types") if isinstance(types, Mapping) else None
+    if limits:
+        limits.only("max_errors")
     return replace(
         task,
         structure=parse_checks(fields, "structure"),
@@ -240,8 +245,8 @@ def _with_judging(fields: Fields, task: Task) -> Task:
 
 def _example(fields: Fields) -> Example:
     label, flaw = fields.row.get("label"), fields.row.get("flaw")
-    if label not in {0, 1}:
-        raise fields.wrong("label", f"is {label!r}; it must be 1 for a right answer or 0 for a wrong one")
+    if label not in (0, 1):  # no set: an entry may be a list
+        raise fields.wrong("label", f"is {shown(label)}; it must be 1 for a right answer or 0 for a wrong one")
     return Example(fields.text("answer"), bool(label), flaw if isinstance(flaw, str) else "")
 
 
@@ -250,15 +255,18 @@ def _scorer(fields: Fields) -> Scorer:
     if not isinstance(value, Mapping):
         raise fields.wrong("scorer", "must be an object with a type")
     inner = Fields(value, f"{fields.where}: scorer")
+    inner.only("type", "must_print", "extract", "module", "threshold", "points")
     kind = cast("ScorerKind", inner.choice("type", _SCORERS))  # choice has checked it
-    extract, points = inner.text("extract", "") or None, inner.strings("points")
+    extract, must_print, points = inner.text("extract", "") or None, inner.text("must_print", "") or None, inner.strings("points")
+    check_pattern(inner, "extract", extract)
+    check_pattern(inner, "must_print", must_print)
     if kind in {"literal_equal", "int_in"} and (extract is None or fields.row.get("answer") is None):
         raise fields.wrong("scorer", f"{kind} needs scorer.extract and answer")
     if kind == "rubric" and not points:
         raise fields.wrong("scorer", "rubric needs scorer.points")
     return Scorer(
         kind,
-        inner.text("must_print", "") or None,
+        must_print,
         extract,
         fields.strings("f2p") + fields.strings("p2p"),
         inner.text("module", "") or None,
@@ -284,4 +292,4 @@ def _program(task: Task, fields: Fields) -> Program:
             return Program("script", (file,), pythonpath=pythonpath)
         case ["python", "-m", "pytest", *arguments]:
             return Program("pytest", tuple(arguments), pythonpath=pythonpath)
-    raise fields.wrong("cmd", f"is {list(command)}; it must be [python, FILE of tests] or [python, -m, pytest, ...]")
+    raise fields.wrong("cmd", f"is {shown(list(command))}; it must be [python, FILE of tests] or [python, -m, pytest, ...]")

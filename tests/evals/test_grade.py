@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from routerkit_evals import Grader, Program, Sandbox, Task, tasks_of
+from routerkit_evals.ast_checks import Check
 from routerkit_evals.runner import judge
+from routerkit_evals.scope import Scope
 from routerkit_evals.solver import Answer
 from routerkit_evals.task import Scorer
 
@@ -132,3 +135,33 @@ OWN = [t for t in tasks_of("own") if t.is_graded]
 def test_own_task_is_solved_by_its_reference_and_not_as_it_stands(sandbox: Sandbox, task: Task) -> None:
     grader = Grader(sandbox)
     assert ("pass", "fail") == (grader.grade_files(task, task.reference).verdict, grader.grade_files(task, {}).verdict)
+
+
+@pytest.mark.parametrize("text", ["LINE ²", "LINE +-7", f"LINE {'7' * 5_000}"])
+def test_answer_that_only_looks_like_a_number_is_wrong_and_ends_no_run(text: str) -> None:
+    task = Task("t", "review", "p", Scorer("int_in", extract="LINE (.+)"), answer=[7])
+    assert "fail" == Grader(None).grade(task, text).verdict
+
+
+@pytest.mark.parametrize(
+    ("editable", "block"),
+    [
+        ("d/*.py", f"d/{'a' * 300}.py\nx = 2"),
+        ("d/*/*.py", "d/./a.py\nx = 2"),
+        ("*/*.py", "solution.py/b.py\nx = 2"),
+        ("a.py", "a.py\nx = '\ud800'"),
+    ],
+)
+def test_answer_that_cannot_be_written_down_is_its_own_fault(sandbox: Sandbox, add_task: Task, editable: str, block: str) -> None:
+    """As a failure of the sandbox it would be asked, and paid for, again and again."""
+    task = replace(add_task, editable=(editable, "solution.py"))
+    assert Grader(sandbox).grade(task, f"```python {block}\n```").counts
+
+
+@pytest.mark.parametrize("code", ["if x:\n y\n" + "elif x:\n y\n" * 1_500, "x = a" + ".b" * 990])
+@pytest.mark.parametrize(
+    "bound", [{"structure": (Check("max_nesting", limit=3.0),)}, {"scope": Scope(symbols={"solution.py": ("f",)})}, {"program": None}]
+)
+def test_answer_that_nests_without_end_is_wrong_and_ends_no_run(sandbox: Sandbox, add_task: Task, code: str, bound: dict[str, Any]) -> None:
+    task = replace(add_task, reference={"solution.py": "x = 1\n"}, **bound)
+    assert "fail" == Grader(sandbox).grade(task, answer(code)).verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from routerkit_evals import EvalError, Task, TaskError, tasks_of
+from routerkit_evals.hf_source import task_of
 from tests.evals.making import make_value_task
 
 ROW = {
@@ -89,8 +91,22 @@ def two_tasks(argument: str) -> list[Task]:
     return [make_value_task(f"{argument}{i}") for i in range(2)]
 
 
+def twice(argument: str) -> list[Task]:
+    return [make_value_task(argument)] * 2
+
+
 def broken(argument: str) -> list[Task]:
     raise KeyError(argument)
+
+
+def test_table_of_odd_columns_is_read_or_refused_in_one_line() -> None:
+    listed = {"editable": '["a.py"]', "tests": '{"c.py": "x"}', "cmd": '["python", "c.py"]', "scorer": '{"type": "tests"}'}
+    row = {**ROW, **listed, "answer": None, "published": datetime.date(2026, 1, 1)}
+    assert "2026-01-01" == task_of(row, where="t:1").published
+    with pytest.raises(TaskError, match=r"^t:1: column 'prompt' holds bytes, which is no JSON$"):
+        task_of({**row, "prompt": b"x"}, where="t:1")
+    with pytest.raises(TaskError, match=r"^t:1: column 'test_list' is empty"):
+        task_of({**MBPP, "test_list": []}, where="t:1")
 
 
 def test_source_of_another_package_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +117,10 @@ def test_source_of_another_package_is_found_by_its_name(monkeypatch: pytest.Monk
 def test_source_of_another_package_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     plug(monkeypatch, "broken")
     with pytest.raises(EvalError, match=r"task source 'theirs' of .*:broken failed: KeyError: 'x'"):
+        tasks_of("theirs:x")
+
+
+def test_source_that_names_a_task_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug(monkeypatch, "twice")
+    with pytest.raises(TaskError, match=r"^theirs:x: task id 'test/x' occurs twice"):
         tasks_of("theirs:x")

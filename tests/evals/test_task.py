@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -41,6 +42,29 @@ def line(**changes: object) -> str:
         ({"timeout_s": 0}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
         ({"scorer": {"type": "magic"}}, "t.jsonl:3: scorer: field 'type' is 'magic'"),
         ({"scorer": {"type": "int_in"}}, "t.jsonl:3: field 'scorer' int_in needs scorer.extract and answer"),
+        ({"scorer": {"type": "tests", "must_prints": "ok"}}, "t.jsonl:3: scorer: field 'must_prints' is unknown; there is type"),
+        ({"scorer": {"type": "tests", "must_print": "(ok"}}, "t.jsonl:3: scorer: field 'must_print' is '(ok'; it is no regular"),
+        ({"types": {"max_error": 0}}, "t.jsonl:3: types: field 'max_error' is unknown; there is max_errors"),
+        ({"timeout_s": math.nan}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
+        ({"timeout_s": math.inf}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
+        ({"timeout_s": 10**400}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
+        ({"timeout_s": 1e9}, "t.jsonl:3: field 'timeout_s' is 1e+09; it must be at most 3600 seconds"),
+        ({"category": "x" * 999}, f"t.jsonl:3: field 'category' is '{'x' * 79}…; it must be one of"),
+        ({"id": "a\x1b[2J"}, "t.jsonl:3: field 'id' is 'a\\x1b[2J'; it must be one line without control characters"),
+        ({"prompt": "\ud800"}, "t.jsonl:3: holds half of a surrogate pair (\\ud800 to \\udfff), which is no text"),
+        ({"files": {"../a.py": ""}}, "t.jsonl:3: path '../a.py' is not a plain relative path"),
+        ({"files": {"a" * 300: ""}}, f"t.jsonl:3: path '{'a' * 79}… has a name longer than 255 bytes"),
+        ({"tests": {"check.py": "", "check.py/x": ""}}, "t.jsonl:3: 'check.py' is a file and the folder of 'check.py/x'"),
+        ({"editable": []}, "t.jsonl:3: field 'editable' is empty, so no answer could be right"),
+        ({"reference": {"b.py": ""}}, "t.jsonl:3: field 'reference' writes 'b.py', which no answer may: it is not in editable"),
+        ({"judge_calibration": [{"label": [1], "answer": "x"}]}, "t.jsonl:3: judge_calibration 1: field 'label' is [1]; it must"),
+        (
+            {"scorer": {"type": "literal_equal", "extract": "(.*)"}, "answer": "two words"},
+            "t.jsonl:3: field 'answer' is 'two words'; it must be a Python literal",
+        ),
+        ({"scorer": {"type": "int_in", "extract": "(.*)"}, "answer": ["7"]}, "t.jsonl:3: field 'answer' is ['7']; it must be a whole"),
+        ({"scorer": {"type": "int_in", "extract": "(.*)"}, "answer": []}, "t.jsonl:3: field 'answer' is []; it must be a whole"),
+        ({"scorer": {"type": "int_in", "extract": "(.*"}, "answer": 7}, "t.jsonl:3: scorer: field 'extract' is '(.*'; it is no regular"),
     ],
 )
 def test_wrong_field_is_named_with_file_and_line(changes: dict[str, object], message: str) -> None:
@@ -50,10 +74,16 @@ def test_wrong_field_is_named_with_file_and_line(changes: dict[str, object], mes
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"x"'])
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "[" * 100_000])
 def test_line_that_is_no_object_is_an_error(text: str) -> None:
     with pytest.raises(TaskError, match=r"^t:1: "):
         parse_task(text, where="t:1")
+
+
+def test_key_that_stands_twice_is_an_error() -> None:
+    """One of the two files would be lost without a word."""
+    with pytest.raises(TaskError, match=r"^t:1: not JSON \(key 'a.py' stands twice in one object\)"):
+        parse_task('{"files": {"a.py": "", "a.py": "x"}}', where="t:1")
 
 
 def test_folder_is_read_in_order_and_blank_lines_are_skipped(tmp_path: Path) -> None:
