@@ -242,21 +242,21 @@ class Call:
             self.purse.release()  # set aside for an attempt that never began
         last = self.answered
         return Record(
-            id=self.decision.id,
-            at=self.at,
-            request=self.request,
-            decision=self.decision,
-            attempts=tuple(self.attempts),
-            status=self.status,
-            target=last.target if last else None,
-            model=last.model if last else None,
-            latency_s=self._clock() - self.started,
-            usage=total_usage(self.attempts),
-            cost_usd=self.cost_usd(),
-            is_stream=self.is_stream,
-            finish_reason=self.finish_reason,
-            output_chars=self._chars,
-            output_text=self.output_text,
+            self.decision.id,
+            self.at,
+            self.request,
+            self.decision,
+            tuple(self.attempts),
+            self.status,
+            last.target if last else None,
+            last.model if last else None,
+            self._clock() - self.started,
+            total_usage(self.attempts),
+            self.cost_usd(),
+            self.is_stream,
+            self.finish_reason,
+            self._chars,
+            self.output_text,
         )
 
     def cost_usd(self) -> float | None:

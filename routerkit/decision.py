@@ -183,7 +183,7 @@ class Decision:
 
     def to_dict(self, rows: Sequence[CandidateRow] | None = None) -> dict[str, Json]:
         """JSON-ready form, as stored in the ledger; `rows` are those of the candidates, where they are at hand."""
-        return {
+        facts: dict[str, Json] = {
             "id": self.id,
             "at": self.at.isoformat(),
             "pool": self.pool,
@@ -194,6 +194,8 @@ class Decision:
             "picked": self.picked,
             "propensity": self.propensity,
             "seed": self.seed,
+        }
+        facts |= {  # in two parts, because Python fills a longer one entry by entry
             "picker": self.picker,
             "explore_share": self.explore_share,
             "is_exploring": self.is_exploring,
@@ -201,10 +203,11 @@ class Decision:
             "scorecard_revision": self.scorecard_revision,
             "rule": self.rule,
             "notes": list(self.notes),
-            "matches": [m._asdict() for m in self.matches],
+            "matches": [m._asdict() for m in self.matches] if self.matches else [],
             "arm": self.arm._asdict() if self.arm else None,
             "steps": list(self.steps),
         }
+        return facts
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Json]) -> Self:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from routerkit import fastjson
+from routerkit.decision import CandidateRow
+from routerkit.messages import Json
 from routerkit.record import Attempt, Record, Report
 from routerkit.store import CALLS, REPORTS, Durability, Pace, Row, SegmentWriter
 
@@ -86,9 +88,9 @@ class Ledger:
 
 def call_row(record: Record) -> Mapping[str, object]:
     """Row of table `calls` without texts, for `fastjson.dumps`."""
-    request, decision, usage = record.request, record.decision, record.usage
+    request, decision, usage, attempts = record.request, record.decision, record.usage, record.attempts
     candidates = decision.rows()
-    return {
+    row: dict[str, object] = {  # in parts, because Python fills a longer one entry by entry
         "called_at": _instant(record.at),
         "record_id": record.id,
         "pool": decision.pool,
@@ -101,17 +103,21 @@ def call_row(record: Record) -> Mapping[str, object]:
         "model": record.model,
         "status": record.status,
         "finish_reason": record.finish_reason,
-        "error_code": _error_code(record),
-        "n_attempts": len(record.attempts),
+    }
+    row |= {
+        "error_code": None if record.status == "ok" else _error_code(record),
+        "n_attempts": len(attempts),
         "latency_s": record.latency_s,
-        "first_token_s": _first_token_s(record),
+        "first_token_s": _first_token_s(attempts[-1]) if attempts else None,
         "input_tokens": usage.input_tokens,
         "cached_input_tokens": usage.cached_input_tokens,
         "output_tokens": usage.output_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
         "usage_estimated": usage.is_estimated,
         "cost_usd": record.cost_usd,
-        "price_version": next((a.price_version for a in reversed(record.attempts) if a.price_version), None),
+        "price_version": _price_version(attempts),
+    }
+    row |= {
         "is_stream": record.is_stream,
         "prompt_chars": decision.features.input_chars,
         "prompt_sha256": hashlib.sha256(fastjson.canonical(request.messages)).hexdigest(),
@@ -119,18 +125,21 @@ def call_row(record: Record) -> Mapping[str, object]:
         "picked": decision.picked,
         "propensity": decision.propensity,
         "is_exploring": decision.is_exploring,
-        "expected_usd": next((c.get("cost_usd") for c in candidates if c["target"] == record.target), None),
+        "expected_usd": _expected_usd(record.target, candidates),
         "rule": decision.rule,
         "scorecard_revision": decision.scorecard_revision,
         "config_revision": decision.config_revision,
+    }
+    row |= {
         "worker_pid": os.getpid(),
         "cached_from": record.cached_from,
         "cached_likeness": record.cached_likeness,
         "key_id": request.key,
         "n_steps": len(decision.steps),
         "decision": decision.to_dict(candidates),
-        "attempts": [a if a.error is None and not a.findings else _cleaned(a) for a in record.attempts],
+        "attempts": [a if a.error is None and not a.findings else _cleaned(a) for a in attempts],
     }
+    return row
 
 
 def report_row(report: Report) -> Row:
@@ -165,18 +174,30 @@ def _cleaned(attempt: Attempt) -> Mapping[str, object]:
 
 
 def _error_code(record: Record) -> str | None:
-    if record.status == "ok":
-        return None
     if record.target is None:
         return "no_candidate" if record.status == "error" else None
     return record.attempts[-1].error_code
 
 
-def _first_token_s(record: Record) -> float | None:
+def _first_token_s(last: Attempt) -> float | None:
     """Wait of the caller for the first content, failed attempts before it included."""
-    if not record.attempts or record.attempts[-1].first_token_s is None:
-        return None
-    return record.attempts[-1].offset_s + record.attempts[-1].first_token_s
+    return None if last.first_token_s is None else last.offset_s + last.first_token_s
+
+
+def _price_version(attempts: Sequence[Attempt]) -> str | None:
+    """Of the last attempt that had a price."""
+    for attempt in reversed(attempts):
+        if attempt.price_version:
+            return attempt.price_version
+    return None
+
+
+def _expected_usd(target: str | None, candidates: Sequence[CandidateRow]) -> Json:
+    """What the decision expected of the target that answered."""
+    for row in candidates:
+        if row["target"] == target:
+            return row.get("cost_usd")
+    return None
 
 
 def _instant(at: datetime) -> str:

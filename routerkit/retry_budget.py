@@ -71,7 +71,8 @@ class RetryBudget:
     def ended(self, costs_usd: Sequence[float | None]) -> None:
         """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""
         now = self._clock()
+        known = [usd or 0.0 for usd in costs_usd]
         self._requests.add(1, now)
-        self._usd.add(sum(usd or 0.0 for usd in costs_usd), now)
-        if len(costs_usd) > 1:
-            self._extra_usd.add(sum(usd or 0.0 for usd in costs_usd[1:]), now)
+        self._usd.add(sum(known), now)
+        if len(known) > 1:
+            self._extra_usd.add(sum(known[1:]), now)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Final, NamedTuple, Self
 
 from routerkit.kinds import instruction
@@ -87,9 +86,19 @@ class Signals:
 
     def to_dict(self) -> dict[str, Json]:
         """JSON-ready form, as stored in the ledger: facts about the text, never the text."""
-        facts: dict[str, Json] = dict(zip(self.__slots__, _facts_of(self), strict=True))  # asdict takes ten times as long
-        facts["jump"], facts["difficulty"] = list(self.jump) if self.jump else None, self.difficulty
-        return facts
+        return {  # spelled out, as in `Features.to_dict`
+            "language": self.language,
+            "target_language": self.target_language,
+            "jump": list(self.jump) if self.jump else None,
+            "n_files": self.n_files,
+            "n_code_lines": self.n_code_lines,
+            "has_diff": self.has_diff,
+            "has_traceback": self.has_traceback,
+            "has_tests": self.has_tests,
+            "tool_depth": self.tool_depth,
+            "n_earlier_failures": self.n_earlier_failures,
+            "difficulty": self.difficulty,
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
@@ -103,8 +112,23 @@ class Signals:
         return ", ".join(_words(self))
 
 
-_facts_of: Final = attrgetter(*Signals.__slots__)
 NOTHING_SEEN: Final = Signals()
+
+
+class Sight:
+    """Reads a conversation when first asked, and then lets go of it: whoever keeps a decision should not keep the prompt."""
+
+    __slots__ = ("_messages", "_seen")
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self._messages, self._seen = messages, NOTHING_SEEN
+
+    def __call__(self) -> Signals:
+        """What is seen in it."""
+        if messages := self._messages:  # one look, because another thread may ask as well
+            self._seen = read_signals(messages)
+            self._messages = ()
+        return self._seen
 
 
 def read_signals(messages: Sequence[Message]) -> Signals:
@@ -114,16 +138,16 @@ def read_signals(messages: Sequence[Message]) -> Signals:
     sample = text if len(text) <= _HEAD_CHARS + _TAIL_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
     seen = _look_at(sample, instruction(text))
     return Signals(
-        language=seen.languages[0] if seen.languages else None,
-        target_language=seen.languages[1] if len(seen.languages) > 1 else None,
-        jump=seen.jump,
-        n_files=seen.n_files,
-        n_code_lines=_n_code_lines(text, is_bare=seen.is_bare),
-        has_diff=seen.has_diff,
-        has_traceback=seen.has_traceback,
-        has_tests=seen.has_tests,
-        tool_depth=sum([m.get("role") == "tool" for m in messages[asked + 1 :]]),
-        n_earlier_failures=_n_earlier_failures(messages),
+        seen.languages[0] if seen.languages else None,
+        seen.languages[1] if len(seen.languages) > 1 else None,
+        seen.jump,
+        seen.n_files,
+        _n_code_lines(text, is_bare=seen.is_bare),
+        seen.has_diff,
+        seen.has_traceback,
+        seen.has_tests,
+        sum([m.get("role") == "tool" for m in messages[asked + 1 :]]),
+        _n_earlier_failures(messages),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from routerkit.decision import Decision
 from routerkit.record import Attempt, Record, Report
@@ -23,6 +25,9 @@ class _Seen(NamedTuple):
     decision: Decision
 
 
+_kept: Final[Callable[[Record], tuple[Any, ...]]] = attrgetter(*_Seen._fields)
+
+
 class Memory:
     """An observer that keeps the newest records, without their prompts and answers."""
 
@@ -34,15 +39,14 @@ class Memory:
             n_owners: Calls whose key is known.
         """
         self._size, self._n_owners = size, n_owners
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
         self._owners: OrderedDict[str, str | None] = OrderedDict()
 
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
-            r = event
-            self._seen[r.id] = _Seen(r.at, r.status, r.target, r.model, r.cost_usd, r.latency_s, r.attempts, r.decision)
-            self._owners[r.id] = r.request.key
+            self._seen[event.id] = _kept(event)
+            self._owners[event.id] = event.request.key
             if len(self._seen) > self._size:
                 self._seen.popitem(last=False)
             if len(self._owners) > self._n_owners:
@@ -54,9 +58,9 @@ class Memory:
 
     def find(self, record_id: str) -> dict[str, Any] | None:
         """What is known of a call; None when it is not among the newest."""
-        seen = self._seen.get(record_id)
-        if seen is None:
+        if record_id not in self._seen:
             return None
+        seen = _Seen(*self._seen[record_id])
         return {
             "record_id": record_id,
             "at": seen.at.isoformat(),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from routerkit import TASK_KINDS, Request, features
 from routerkit.kinds import guess_kind
+from routerkit.signals import Signals
 
 
 def ask(content, **more) -> Request:
@@ -139,3 +142,24 @@ def test_any_conversation_has_features(conversation):
     assert 1 <= facts.input_tokens <= facts.input_tokens_bound
     assert facts.kind is None or facts.kind in TASK_KINDS
     assert facts.to_dict() == json.loads(json.dumps(facts.to_dict(), allow_nan=False))
+
+
+def test_every_fact_is_stored():
+    facts = features(Request("pool", ({"role": "user", "content": "explain it"},)))
+    assert {f.name for f in fields(facts)} - {"see"} | {"signals"} == set(facts.to_dict())
+    assert {f.name for f in fields(Signals)} | {"difficulty"} == set(facts.to_dict()["signals"])
+
+
+def test_conversation_is_let_go_of_once_it_was_read():
+    """The last decisions are kept for a look, prompts are not."""
+
+    class Kept(dict):
+        """A message that can be watched."""
+
+    message = Kept(role="user", content="Traceback (most recent call last): it fails")
+    facts, watched = features(Request("pool", (message,))), weakref.ref(message)
+    del message
+    assert watched() is not None
+    assert facts.signals.has_traceback
+    assert watched() is None
+    assert facts.signals.has_traceback
