@@ -106,6 +106,7 @@ def features(request: Request) -> Features:
 
 
 def _features(request: Request) -> Features:
+    _check(request)
     size, messages = measure(request), request.messages
     kind, source = _kind(request)
     is_tool_loop_open = bool(messages) and messages[-1].get("role") == "tool"
@@ -125,6 +126,22 @@ def _features(request: Request) -> Features:
         request.pin if is_tool_loop_open else None,
         see=Sight(messages),
     )
+
+
+def _check(request: Request) -> None:
+    """Refuse what else nobody would notice (no rule is about the letters of a tag), or only a target, which would be blamed for it."""
+    if request.tags and (isinstance(request.tags, str) or not all([isinstance(tag, str) for tag in request.tags])):
+        raise _wrong("tags", request.tags, "a tuple of texts")
+    if request.tools and not all([isinstance(tool, Mapping) for tool in request.tools]):
+        raise _wrong("tools", request.tools, "definitions in OpenAI's chat format")
+    if request.max_tokens is not None and not isinstance(request.max_tokens, int | float):
+        raise _wrong("max_tokens", request.max_tokens, "a number of tokens")
+    if type(request.extra) is not dict and not isinstance(request.extra, Mapping):  # the first is ten times as fast
+        raise _wrong("extra", request.extra, "a mapping of body parameters")
+
+
+def _wrong(name: str, value: object, wanted: str) -> ProviderError:
+    return ProviderError(f"{name} is {str(value)[:80]!r}; give {wanted}", code="invalid_request")
 
 
 def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:

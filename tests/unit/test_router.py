@@ -400,6 +400,17 @@ def test_messages_in_another_form_are_refused_in_one_line(call, messages):
     assert ("invalid_request", 0) == (caught.value.code, here.hits("a"))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"tags": "legacy"}, {"tags": (5,)}, {"tools": (len,)}, {"max_tokens": "many"}, {"extra": None}], ids=lambda wrong: str(*wrong)
+)
+def test_fields_of_a_wrong_type_are_refused(call, wrong):
+    """Of the tag "legacy" no rule would ever see more than letters, and a target would be blamed for a wrong tool."""
+    here = lab({"a": good()})
+    with pytest.raises(ProviderError, match=rf"{next(iter(wrong))} is .*; give ") as caught:
+        call(here.router, replace(make_request(), **wrong))
+    assert ("invalid_request", 0) == (caught.value.code, here.hits("a"))
+
+
 @pytest.mark.parametrize("timeout_s", [math.nan, "3", None])
 def test_deadline_that_is_no_number_is_refused(call, timeout_s):
     """Every comparison with NaN is false, so such a call would have no deadline at all."""
