@@ -140,7 +140,7 @@ def _portable(message: Message, notes: dict[str, None]) -> Message:
         for part in _objects(content):
             if part.get("type") not in _ANSWER_PARTS:
                 notes[f"dropped foreign {part.get('type')} part"] = None
-        kept["content"] = parts or None
+        kept["content"] = parts or (None if kept.get("tool_calls") else "")  # a turn that says nothing at all is refused
     if calls := kept.get("tool_calls"):
         kept["tool_calls"] = [{n: v for n, v in call.items() if n in _COMMON_CALL_FIELDS} for call in _objects(calls)]
     return kept

@@ -166,6 +166,13 @@ def test_media_of_tool_results_move_into_a_user_message():
     assert [{"type": "text", "text": "see"}, image] == sent([user, turn, answer], CLAUDE).request.messages[2]["content"]
 
 
+def test_a_drawn_answer_is_an_empty_one_for_others():
+    """No other target takes pictures in an assistant's turn, and none takes a turn without content."""
+    drawn = {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}
+    _, turn, _ = sent([{"role": "user", "content": "draw"}, drawn, {"role": "user", "content": "bigger"}], GPT).request.messages
+    assert {"role": "assistant", "content": ""} == turn
+
+
 def test_the_callers_messages_are_never_changed():
     """They belong to the caller and are stored in the record."""
     messages = loop("functions.x:0", thinking_blocks=THINKING)
