@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from routerkit import Json, ProviderError
@@ -34,6 +34,7 @@ _PRIVATE: Final = frozenset(
     }
 )
 """Blocks of an answer that only its author can read, or that `AIMessage.tool_calls` says again."""
+_TEXTS: Final = frozenset({"text", "input_text", "output_text"})
 _AUDIO_FORMATS: Final = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav"}
 
 
@@ -59,20 +60,32 @@ def as_part(block: Block) -> Json:
 
 
 def _part(block: Block) -> dict[str, Json]:
-    kind = block.get("type")
-    if kind in {"text", "text-plain", "input_text", "output_text"}:
-        return {"type": "text", "text": block.get("text") or _mapping(block).get("data") or ""}
+    kind = str(_kind(block))
+    if kind in _TEXTS:
+        return {"type": "text", "text": block.get("text") or ""}
     if kind in _AS_IS:
-        return _as_is(str(kind), block)
-    if kind == "image":
-        return {"type": "image_url", "image_url": {"url": _location(block, "image/png")}}
-    if kind == "video":  # no part of OpenAI's own: vLLM's, OpenRouter's and, through litellm, Gemini's
-        return {"type": "video_url", "video_url": {"url": _location(block, "video/mp4")}}
-    if kind == "audio":
-        return _audio(block)
-    if kind in {"file", "document"}:
-        return _file(block)
-    raise refuse(f"content block of type {kind!r} cannot be sent to a chat model; use text, image, file, audio or video")
+        return _as_is(kind, block)
+    if convert := _CONVERTERS.get(kind):
+        return convert(block)
+    raise refuse(f"content block of type {block.get('type')!r} cannot be sent to a chat model; use text, image, file, audio or video")
+
+
+def _kind(block: Block) -> Json:
+    """Type of a block; Google's `media` is what its media type says."""
+    kind = block.get("type")
+    if kind != "media":
+        return kind
+    general = str(block.get("mime_type")).partition("/")[0]
+    return general if general in {"image", "audio", "video"} else "file"
+
+
+def _of_responses(block: Block) -> dict[str, Json]:
+    """A part of OpenAI's Responses format."""
+    if block.get("type") == "input_image" and block.get("image_url"):
+        return {"type": "image_url", "image_url": {"url": block["image_url"], **_given(block, "detail")}}
+    if file := _given(block, "file_id", "filename", "file_data"):
+        return {"type": "file", "file": file}
+    raise refuse(f"content block of type {block.get('type')!r} has neither bytes nor an address that a chat model takes")
 
 
 def _as_is(kind: str, block: Block) -> dict[str, Json]:
@@ -80,6 +93,19 @@ def _as_is(kind: str, block: Block) -> dict[str, Json]:
     if kind in {"image_url", "video_url"} and isinstance(value, str):
         value = {"url": value}
     return {"type": kind, kind: value}
+
+
+def _plain(block: Block) -> dict[str, Json]:
+    return {"type": "text", "text": block.get("text") or _decoded(block)}
+
+
+def _image(block: Block) -> dict[str, Json]:
+    return {"type": "image_url", "image_url": {"url": _location(block, "image/png")}}
+
+
+def _video(block: Block) -> dict[str, Json]:
+    # No part of OpenAI's own: vLLM's, OpenRouter's and, through litellm, Gemini's.
+    return {"type": "video_url", "video_url": {"url": _location(block, "video/mp4")}}
 
 
 def _audio(block: Block) -> dict[str, Json]:
@@ -100,6 +126,8 @@ def _file(block: Block) -> dict[str, Json]:
         return {"type": "text", "text": source.get("data") or ""}
     if file_id := block.get("file_id") or block.get("id") if block.get("source_type") == "id" or "file_id" in block else None:
         return {"type": "file", "file": {"file_id": file_id}}
+    if _media_type(block, "").startswith("text/"):  # file parts may be PDF only
+        return {"type": "text", "text": _decoded(block)}
     name = block.get("filename") or _mapping(block.get("extras")).get("filename") or _mapping(block.get("metadata")).get("filename")
     location = _location(block, "application/pdf")
     if not location.startswith("data:"):
@@ -109,13 +137,26 @@ def _file(block: Block) -> dict[str, Json]:
 
 def _location(block: Block, default_type: str) -> str:
     """A data URI or an address."""
-    source = _mapping(block.get("source"))
     if (encoded := _encoded(block)) is not None:
-        media_type = block.get("mime_type") or source.get("media_type") or default_type
-        return f"data:{media_type};base64,{encoded}"
-    if address := block.get("url") or source.get("url"):
+        return f"data:{_media_type(block, default_type)};base64,{encoded}"
+    if address := block.get("url") or _mapping(block.get("source")).get("url"):
         return str(address)
     raise refuse(f"content block of type {block.get('type')!r} has neither base64 bytes nor an address")
+
+
+def _media_type(block: Block, default: str) -> str:
+    return str(block.get("mime_type") or _mapping(block.get("source")).get("media_type") or default)
+
+
+def _decoded(block: Block) -> str:
+    """Text that is given as base64 bytes; empty if nothing is given."""
+    encoded = _encoded(block)
+    if encoded is None and "text" not in block:
+        raise refuse("text by address cannot be sent to a chat model; give the text itself")
+    try:
+        return base64.b64decode(encoded or "", validate=True).decode()
+    except ValueError as exc:
+        raise refuse(f"content block of type {block.get('type')!r} is not text in UTF-8 and base64 ({exc})") from exc
 
 
 def _encoded(block: Block) -> str | None:
@@ -126,5 +167,21 @@ def _encoded(block: Block) -> str | None:
     return None if found is None else str(found)
 
 
+def _given(block: Block, *names: str) -> dict[str, Json]:
+    return {name: block[name] for name in names if block.get(name)}
+
+
 def _mapping(value: Json) -> Block:
     return value if isinstance(value, Mapping) else {}
+
+
+_CONVERTERS: Final[Mapping[str, Callable[[Block], dict[str, Json]]]] = {
+    "text-plain": _plain,
+    "image": _image,
+    "video": _video,
+    "audio": _audio,
+    "file": _file,
+    "document": _file,
+    "input_image": _of_responses,
+    "input_file": _of_responses,
+}

@@ -58,7 +58,7 @@ def _user(message: HumanMessage) -> list[Message]:
     blocks = _blocks(message)
     results = [_tool_result(b) for b in blocks if b.get("type") == "tool_result"]
     parts = [as_part(b) for b in blocks if b.get("type") != "tool_result"]
-    return [*results, _named(message, {"role": "user", "content": parts})] if parts else results
+    return results if results and not parts else [*results, _named(message, {"role": "user", "content": parts or ""})]
 
 
 def _tool_result(block: Block) -> Message:
@@ -145,7 +145,7 @@ def _said(message: AIMessage) -> Json:
 def _content(message: BaseMessage) -> Json:
     if isinstance(message.content, str):
         return message.content
-    return [as_part(b) for b in _blocks(message)]
+    return [as_part(b) for b in _blocks(message)] or ""  # a tool that had nothing to say; an empty list is refused
 
 
 def _blocks(message: BaseMessage) -> list[Block]:

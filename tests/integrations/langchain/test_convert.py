@@ -31,6 +31,16 @@ def answered_by(target, content="", **more):
         ("hi", {"type": "text", "text": "hi"}),
         ({"type": "text", "text": "hi", "cache_control": MARK}, {"type": "text", "text": "hi", "cache_control": MARK}),
         ({"type": "text-plain", "text": "hi"}, {"type": "text", "text": "hi"}),
+        ({"type": "text-plain", "base64": "aGk=", "mime_type": "text/plain"}, {"type": "text", "text": "hi"}),
+        ({"type": "file", "base64": "aGk=", "mime_type": "text/csv"}, {"type": "text", "text": "hi"}),
+        ({"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": "aGk="}}, {"type": "text", "text": "hi"}),
+        ({"type": "media", "mime_type": "image/png", "data": "AA=="}, PNG),
+        ({"type": "media", "mime_type": "application/pdf", "data": "AA=="}, PDF),
+        (
+            {"type": "input_image", "image_url": "http://x/a.png", "detail": "low"},
+            {"type": "image_url", "image_url": {"url": "http://x/a.png", "detail": "low"}},
+        ),
+        ({"type": "input_file", "file_id": "file-1"}, {"type": "file", "file": {"file_id": "file-1"}}),
         ({"type": "image_url", "image_url": "http://x/a.png"}, {"type": "image_url", "image_url": {"url": "http://x/a.png"}}),
         (PNG, PNG),
         ({"type": "image", "base64": "AA==", "mime_type": "image/png"}, PNG),
@@ -60,16 +70,32 @@ def answered_by(target, content="", **more):
     ],
 )
 def test_every_convention_of_content_becomes_a_part(block, part):
-    """OpenAI's, Anthropic's, and LangChain's own two."""
+    """OpenAI's two, Anthropic's, Google's, and LangChain's own two."""
     assert [{"role": "user", "content": [part]}] == sent(HumanMessage([block]))
 
 
-@pytest.mark.parametrize("block", [{"type": "video"}, {"type": "audio", "url": "http://x"}, {"type": "image"}])
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "video"},
+        {"type": "audio", "url": "http://x"},
+        {"type": "image"},
+        {"type": "text-plain", "url": "http://x/a.txt", "mime_type": "text/plain"},
+        {"type": "text-plain", "base64": "/w==", "mime_type": "text/plain"},
+        {"type": "input_image", "detail": "low"},
+    ],
+)
 def test_content_that_cannot_be_sent_is_refused(block):
     """Dropping it would answer another question."""
     with pytest.raises(ProviderError, match="nothing was sent") as caught:
         sent(HumanMessage([block]))
     assert "invalid_request" == caught.value.code
+
+
+@pytest.mark.parametrize("message", [HumanMessage([]), ToolMessage([], tool_call_id="c1")], ids=lambda m: m.type)
+def test_a_turn_without_content_stays_a_turn(message):
+    """Tools may have nothing to say; without their turn, or with an empty list of parts, the conversation is refused."""
+    assert [""] == [turn["content"] for turn in sent(message)]
 
 
 def test_a_message_that_is_none_is_refused():
