@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Final, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall
 from langchain_core.messages import ToolCall as LangChainToolCall
@@ -15,6 +15,7 @@ from langchain_core.messages.tool import ToolCallChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_routerkit.convert import OWN_FIELDS
+from langchain_routerkit.unreadable import Arguments
 from routerkit import Chunk, Json, Reply, ToolCall, Usage
 
 PROVIDER: Final = "routerkit"
@@ -33,6 +34,16 @@ def to_result(reply: Reply) -> ChatResult:
     return ChatResult(generations=[generation], llm_output={"model_name": reply.model, "token_usage": tokens})
 
 
+def combined(outputs: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """`llm_output` of several calls: all tokens, and the model where there was only one. Repetitions from a cache have none."""
+    known = [output for output in outputs if output]
+    if not known:
+        return {}
+    models = {output["model_name"] for output in known}
+    tokens = {name: sum(output["token_usage"][name] for output in known) for name in known[0]["token_usage"]}
+    return {"token_usage": tokens, **({"model_name": models.pop()} if len(models) == 1 else {})}
+
+
 def to_message(reply: Reply) -> AIMessage:
     """A whole answer as a message."""
     calls: list[LangChainToolCall] = []
@@ -49,16 +60,21 @@ def to_message(reply: Reply) -> AIMessage:
     )
 
 
-def to_chunk(chunk: Chunk, *, with_usage: bool) -> ChatGenerationChunk:
-    """A piece of a streamed answer; what merges by concatenation (model name, record id) is said on the last one only."""
+def to_chunk(chunk: Chunk, arguments: Arguments, *, with_usage: bool) -> ChatGenerationChunk:
+    """A piece of a streamed answer; what merges by concatenation (model name, record id) is said on the last one only.
+
+    Args:
+        chunk: The piece.
+        arguments: Those of all tool calls so far.
+        with_usage: Whether to say what it cost.
+    """
+    calls = [ToolCallChunk(type="tool_call_chunk", name=d.name, args=d.arguments, id=d.id, index=d.index) for d in chunk.tool_calls]
     metadata: dict[str, object] = _routing(chunk) if chunk.record_id else {"model_provider": PROVIDER}
     if chunk.finish_reason:
         metadata["finish_reason"] = chunk.finish_reason
     message = AIMessageChunk(
         content=chunk.text,
-        tool_call_chunks=[
-            ToolCallChunk(type="tool_call_chunk", name=d.name, args=d.arguments, id=d.id, index=d.index) for d in chunk.tool_calls
-        ],
+        tool_call_chunks=[*calls, *arguments.marks()] if chunk.record_id else calls,
         usage_metadata=usage_metadata(chunk.usage) if chunk.usage and with_usage else None,
         additional_kwargs=_more(chunk),
         response_metadata=metadata,

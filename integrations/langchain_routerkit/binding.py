@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
-from langchain_core.output_parsers import BaseOutputParser, JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import JsonOutputKeyToolsParser, PydanticToolsParser
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
+from langchain_routerkit.reading import Reader
 from routerkit import Json
 
 Method = Literal["function_calling", "json_mode", "json_schema"]
@@ -31,21 +28,31 @@ class Structured(NamedTuple):
     """How to ask for a structured answer, and how to read it."""
 
     arguments: Arguments
-    parser: Runnable[AIMessage, object]
+    reader: Reader
 
 
-def tool_arguments(tools: Sequence[ToolLike], choice: object, *, strict: bool | None) -> Arguments:
-    """Arguments that offer tools; without tools none at all, since providers refuse an empty list.
+class Offer(NamedTuple):
+    """Tools, and which of them to call, in OpenAI's format."""
+
+    tools: list[dict[str, Json]]
+    choice: Json
+
+    def arguments(self) -> Arguments:
+        """As arguments of a call; without tools none at all, since providers refuse an empty list."""
+        if not self.tools:
+            return {}
+        return {"tools": self.tools} if self.choice is None else {"tools": self.tools, "tool_choice": self.choice}
+
+
+def offer(tools: Iterable[ToolLike], choice: object, *, strict: bool | None) -> Offer:
+    """Tools in OpenAI's format, whatever they are given as; those that have it already stay as they are.
 
     Raises:
-        ValueError: `choice` names a tool that is not there.
+        ValueError: something is no tool, or `choice` names one that is not there.
     """
     offered = [convert_to_openai_tool(cast("dict[str, object]", tool), strict=strict) for tool in tools]
-    if not offered:
-        return {}
     names = [str(tool["function"]["name"]) for tool in offered if "function" in tool]
-    chosen = _choice(choice, names)
-    return {"tools": offered} if chosen is None else {"tools": offered, "tool_choice": chosen}
+    return Offer(offered, _choice(choice, names) if offered else None)
 
 
 def structured(schema: Schema, method: Method, *, strict: bool | None) -> Structured:
@@ -61,15 +68,6 @@ def structured(schema: Schema, method: Method, *, strict: bool | None) -> Struct
     if method == "json_mode":
         return Structured({"response_format": {"type": "json_object"}}, _reader(schema))
     raise ValueError(f"unknown method {method!r}; use 'json_schema', 'function_calling' or 'json_mode'")
-
-
-def with_raw(
-    model: Runnable[LanguageModelInput, AIMessage], parser: Runnable[AIMessage, object]
-) -> Runnable[LanguageModelInput, dict[str, object]]:
-    """The message, what was read from it, and what went wrong while reading."""
-    read = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=model) | read.with_fallbacks([failed], exception_key="parsing_error")
 
 
 def response_format(schema: object, *, strict: bool | None = None) -> dict[str, Json]:
@@ -89,14 +87,14 @@ def response_format(schema: object, *, strict: bool | None = None) -> dict[str, 
 
 
 def _choice(choice: object, names: Sequence[str]) -> Json:
-    if choice is None or choice is False or choice == "":
+    if not choice:
         return None
     if choice is True:
         return "required"
     if isinstance(choice, Mapping):
         named = choice.get("function") or choice  # Anthropic says {"type": "tool", "name": ...}
         name = named.get("name") if isinstance(named, Mapping) else None
-        return _named(str(name), names) if name else _PLAIN_CHOICES[str(choice.get("type", "auto"))]
+        return _named(str(name), names) if name else _PLAIN_CHOICES.get(str(choice.get("type", "auto")), dict(choice))
     return _PLAIN_CHOICES.get(str(choice)) or _named(str(choice), names)
 
 
@@ -107,19 +105,17 @@ def _named(name: str, names: Sequence[str]) -> Json:
 
 
 def _by_tool(schema: Schema, *, strict: bool | None) -> Structured:
-    arguments = tool_arguments([schema], None, strict=strict)
+    arguments = offer([schema], None, strict=strict).arguments()
     name = convert_to_openai_tool(cast("dict[str, object]", schema))["function"]["name"]
     arguments["tool_choice"] = {"type": "function", "function": {"name": name}}
-    model = _pydantic(schema)
-    if model is not None:
-        return Structured(arguments, PydanticToolsParser(tools=[model], first_tool_only=True))
-    return Structured(arguments, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True))
+    if (model := _pydantic(schema)) is not None:
+        return Structured(arguments, Reader(PydanticToolsParser(tools=[model], first_tool_only=True)))
+    return Structured(arguments, Reader(JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)))
 
 
-def _reader(schema: Schema) -> Runnable[AIMessage, object]:
+def _reader(schema: Schema) -> Reader:
     model = _pydantic(schema)
-    parser: BaseOutputParser[object] = PydanticOutputParser(pydantic_object=model) if model is not None else JsonOutputParser()
-    return cast("Runnable[AIMessage, object]", parser)
+    return Reader(PydanticOutputParser(pydantic_object=model) if model is not None else JsonOutputParser())
 
 
 def _pydantic(schema: Schema) -> type[BaseModel] | None:

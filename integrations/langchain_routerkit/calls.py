@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from langchain_core.messages import BaseMessage
 
-from langchain_routerkit.binding import response_format
+from langchain_routerkit.binding import offer, response_format
 from langchain_routerkit.blocks import refuse
 from langchain_routerkit.convert import last_target, to_messages
 from routerkit import TASK_KINDS, Json, Request
@@ -41,7 +41,19 @@ _BODY_PARAMETERS: Final = frozenset(
 )
 """Constructor arguments of other chat models that are parameters of the body."""
 _NOT_SENT: Final = frozenset(
-    {"api_key", "base_url", "callbacks", "extra_headers", "max_retries", "stream", "stream_options", "stream_usage", "streaming", "strict"}
+    {
+        "api_key",
+        "base_url",
+        "callbacks",
+        "extra_body",
+        "extra_headers",
+        "max_retries",
+        "stream",
+        "stream_options",
+        "stream_usage",
+        "streaming",
+        "strict",
+    }
 )
 """Call options that concern a client, which here is configured per target."""
 
@@ -80,6 +92,7 @@ def spelled_out(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(named.get("config"), PathLike):
         named["config"] = fspath(named["config"])
     body = {name: named.pop(name) for name in _BODY_PARAMETERS & named.keys()}
+    body |= named.pop("extra_body", None) or {}
     if body:
         named["model_kwargs"] = {**body, **named.get("model_kwargs", {})}
     return named
@@ -95,35 +108,40 @@ def to_request(settings: CallSettings, messages: Sequence[BaseMessage], options:
 
     Raises:
         ProviderError: `invalid_request` for a message that cannot be sent or an unknown task kind.
+        ValueError: for what is no tool, or a choice of one that is not there.
     """
     given = {_SYNONYMS.get(name, name): value for name, value in options.items() if value is not None}
     timeout_s = given.pop("timeout", settings.timeout_s)
     shape = given.pop("response_format", None)
+    offered = offer(given.pop("tools", ()), given.pop("tool_choice", None), strict=given.get("strict"))
     return Request(
         model=given.pop("model", settings.model),
         messages=to_messages(messages),
-        tools=tuple(given.pop("tools", ())),
-        tool_choice=given.pop("tool_choice", None),
+        tools=tuple(offered.tools),
+        tool_choice=offered.choice,
         response_format=None if shape is None else response_format(shape),
         temperature=given.pop("temperature", settings.temperature),
         max_tokens=given.pop("max_tokens", settings.max_tokens),
-        stop=_stops(given.pop("stop", None) or settings.stop),
+        stop=_texts(given.pop("stop", None) or settings.stop),
         kind=_checked_kind(given.pop("kind", settings.kind)),
         agent=given.pop("agent", settings.agent),
         session=given.pop("session", settings.session),
-        tags=(*settings.tags, *given.pop("route_tags", ())),
+        tags=(*settings.tags, *_texts(given.pop("route_tags", None))),
         pin=last_target(messages),
         timeout_s=60.0 if timeout_s is None else float(timeout_s),
-        extra={**settings.extra, **_body(given)},
+        extra=_body({**settings.extra, **given}, has_tools=bool(offered.tools)),
     )
 
 
-def _body(options: Mapping[str, Any]) -> dict[str, Json]:
-    return {name: cast("Json", value) for name, value in options.items() if name not in _NOT_SENT and not name.startswith("ls_")}
+def _body(options: Mapping[str, Any], *, has_tools: bool) -> dict[str, Json]:
+    """Parameters of the body, those within `extra_body` too; without tools nothing is said about them."""
+    unsent = _NOT_SENT if has_tools else _NOT_SENT | {"parallel_tool_calls"}
+    flat = {**options, **(options.get("extra_body") or {})}
+    return {name: cast("Json", value) for name, value in flat.items() if name not in unsent and not name.startswith("ls_")}
 
 
-def _stops(stop: Sequence[str] | str | None) -> tuple[str, ...]:
-    return (stop,) if isinstance(stop, str) else tuple(stop or ())
+def _texts(given: Sequence[str] | str | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 def _checked_kind(kind: str | None) -> str | None:

@@ -18,13 +18,15 @@ from pydantic import ConfigDict, Field, SecretStr, model_validator
 from typing_extensions import override
 
 from langchain_routerkit import binding, counting, pools
-from langchain_routerkit.answer import PROVIDER, to_chunk, to_result
+from langchain_routerkit.answer import PROVIDER, combined, to_chunk, to_result
 from langchain_routerkit.calls import CallSettings, spelled_out, to_request
 from langchain_routerkit.entries import EntryPoints
 from langchain_routerkit.errors import as_langchain
 from langchain_routerkit.outcome import record_ids
+from langchain_routerkit.reading import with_raw
 from langchain_routerkit.session import RunManager, agent_of, session_of
-from routerkit import Request, Router
+from langchain_routerkit.unreadable import Arguments
+from routerkit import ConfigError, Request, Router
 
 
 class ChatRouter(EntryPoints):
@@ -111,6 +113,10 @@ class ChatRouter(EntryPoints):
     def _llm_type(self) -> str:
         return PROVIDER
 
+    @override
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        return combined(llm_outputs)
+
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What an answer depends on; the revisions keep LangChain's cache from giving answers of an older policy."""
@@ -163,7 +169,7 @@ class ChatRouter(EntryPoints):
             strict: Whether arguments must follow the schema, where a target can promise it.
             kwargs: Further call options.
         """
-        options = {**kwargs, **binding.tool_arguments(tools, tool_choice, strict=strict)}
+        options = {**kwargs, **binding.offer(tools, tool_choice, strict=strict).arguments()}
         if "response_format" in options:
             options["response_format"] = binding.response_format(options["response_format"])
         return self.bind(**options)
@@ -191,8 +197,9 @@ class ChatRouter(EntryPoints):
         how = method or ("json_schema" if can_schema else "function_calling")
         plan = binding.structured(schema, how, strict=strict)
         noted = {"kwargs": {"method": how, "strict": strict}, "schema": schema}
-        model = self.bind(**{**kwargs, **plan.arguments, "ls_structured_output_format": noted})
-        return binding.with_raw(model, plan.parser) if include_raw else model | plan.parser
+        more = binding.offer(kwargs.pop("tools", ()), kwargs.pop("tool_choice", None), strict=strict).arguments()
+        model = self.bind(**{**kwargs, **more, **plan.arguments, "ls_structured_output_format": noted})
+        return with_raw(model, plan.reader) if include_raw else model | plan.reader
 
     @override
     def _generate(
@@ -225,9 +232,11 @@ class ChatRouter(EntryPoints):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         with_usage = bool(kwargs.get("stream_usage", self.stream_usage))
+        arguments = Arguments()
         with as_langchain():
             for chunk in self._router().stream(self._request(messages, stop, run_manager, kwargs)):
-                yield to_chunk(chunk, with_usage=with_usage)
+                arguments.add(chunk)
+                yield to_chunk(chunk, arguments, with_usage=with_usage)
 
     @override
     async def _astream(
@@ -238,15 +247,26 @@ class ChatRouter(EntryPoints):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with_usage = bool(kwargs.get("stream_usage", self.stream_usage))
+        arguments = Arguments()
         with as_langchain():
             async for chunk in self._router().astream(self._request(messages, stop, run_manager, kwargs)):
-                yield to_chunk(chunk, with_usage=with_usage)
+                arguments.add(chunk)
+                yield to_chunk(chunk, arguments, with_usage=with_usage)
 
     def _request(self, messages: list[BaseMessage], stop: list[str] | None, run: RunManager, options: dict[str, Any]) -> Request:
         settings = self._settings()
         if settings.session is None or settings.agent is None:
             settings = replace(settings, session=settings.session or session_of(run), agent=settings.agent or agent_of(run))
         return to_request(settings, messages, {**options, "stop": stop} if stop else options)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        if self.config is None:
+            raise ConfigError("ChatRouter: a router cannot be pickled; build it with config='routerkit.toml' instead of router=")
+        return super(ChatRouter, self.model_copy(update={"router": None})).__getstate__()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        shared = self._router()  # connections and health belong to the process, not to a copy
+        return super().__deepcopy__({**(memo or {}), id(shared): shared})
 
     def _settings(self) -> CallSettings:
         return CallSettings(

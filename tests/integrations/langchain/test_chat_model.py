@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import operator
+import pickle
+
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -9,7 +14,7 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import ValidationError
 
 from langchain_routerkit import ChatRouter
-from routerkit import ProviderError, Reply, ToolCall, Usage
+from routerkit import ConfigError, ProviderError, Reply, ToolCall, Usage
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.integrations.langchain.scripting import scripted
 from tests.integrations.repeating import write_repeating
@@ -55,6 +60,18 @@ def test_arguments_that_are_no_object_are_never_guessed(arguments):
     assert arguments == message.invalid_tool_calls[0]["args"]
 
 
+@pytest.mark.parametrize(
+    "arguments", ['{"a":', '{"a": "x', '{"a": "x\\\\', '{"a": [1', '{"a": ["x', '{"a": {"b": 1}', '{"a": 1} and more', "[1]", "nothing"]
+)
+def test_arguments_that_are_no_object_are_not_guessed_in_a_stream_either(arguments):
+    """LangChain closes what is open when it puts chunks together, and an agent would run the tool on half a text."""
+    model, _ = scripted(Reply("", (ToolCall("c0", "f", '{"a": 1}'), ToolCall("c1", "f", arguments)), "tool_calls"))
+    message = functools.reduce(operator.add, model.stream("hi"))
+    assert ["c0"] == [call["id"] for call in message.tool_calls]
+    assert "c1" == message.invalid_tool_calls[0]["id"]
+    assert message.invalid_tool_calls[0]["args"].startswith(arguments)
+
+
 def test_call_options_override_the_constructors():
     """Everything that can be set once can be set per call, bound or given."""
     model, provider = scripted(temperature=0.1, max_tokens=5, kind="explain", agent="planner", session="s", timeout=9, seed=1, tags=["x"])
@@ -75,6 +92,20 @@ def test_other_chat_models_constructor_arguments_work():
     model.invoke("hi")
     assert (7, {"top_p": 0.5}) == (provider.requests[0].max_tokens, provider.requests[0].extra)
     assert "unused" not in repr(model)
+
+
+def test_extra_body_is_part_of_the_body():
+    """As ChatOpenAI's users write what their server knows and OpenAI does not."""
+    model, provider = scripted(extra_body={"top_k": 3, "min_p": 0.1}, seed=1)
+    model.invoke("hi", extra_body={"top_k": 4})
+    assert {"top_k": 4, "min_p": 0.1, "seed": 1} == provider.requests[0].extra
+
+
+def test_one_tag_may_be_a_text():
+    """Its letters are no tags."""
+    model, provider = scripted()
+    model.invoke("hi", tags="legacy")
+    assert ("legacy",) == provider.requests[0].tags
 
 
 def test_unknown_constructor_argument_is_refused():
@@ -125,6 +156,29 @@ def test_models_of_one_file_share_their_router(tmp_path):
     first, second = ChatRouter(config=path), ChatRouter(config=str(path), model="c/t")
     assert first.router is second.router
     assert ("c", "c/t") == (first.model, second.model)
+
+
+def test_copies_share_the_router_and_pickles_load_it_again(tmp_path):
+    """Processes and copies of an agent call models that were made elsewhere."""
+    model = ChatRouter(config=write_repeating(tmp_path), model="coding", temperature=0)
+    assert model.router is copy.deepcopy(model).router is model.model_copy(deep=True).router
+    again = pickle.loads(pickle.dumps(model.bind(max_tokens=7)))
+    assert ("coding", 0) == (again.bound.model, again.bound.temperature)
+    assert model.invoke("hi").text == again.invoke("hi").text
+    model.router.close()
+
+
+def test_a_model_on_a_given_router_cannot_be_pickled():
+    """Its providers hold keys and connections."""
+    with pytest.raises(ConfigError, match="build it with config="):
+        pickle.dumps(scripted()[0])
+
+
+def test_several_generations_tell_all_their_tokens():
+    """Evaluators read `llm_output`."""
+    model, _ = scripted()
+    tokens = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+    assert {"token_usage": tokens, "model_name": "test-model"} == model.generate([[HumanMessage("a")], [HumanMessage("b")]]).llm_output
 
 
 def test_stream_without_usage():
