@@ -130,9 +130,9 @@ def _features(request: Request) -> Features:
 
 def _check(request: Request) -> None:
     """Refuse what else nobody would notice (no rule is about the letters of a tag), or only a target, which would be blamed for it."""
-    if request.tags and (isinstance(request.tags, str) or not all([isinstance(tag, str) for tag in request.tags])):
+    if request.tags and (isinstance(request.tags, str) or not all(isinstance(tag, str) for tag in request.tags)):
         raise _wrong("tags", request.tags, "a tuple of texts")
-    if request.tools and not all([isinstance(tool, Mapping) for tool in request.tools]):
+    if request.tools and not all(isinstance(tool, Mapping) for tool in request.tools):
         raise _wrong("tools", request.tools, "definitions in OpenAI's chat format")
     if request.max_tokens is not None and not isinstance(request.max_tokens, int | float):
         raise _wrong("max_tokens", request.max_tokens, "a number of tokens")
