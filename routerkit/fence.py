@@ -1,6 +1,6 @@
 """Ends calls to providers that do not end them themselves: a foreign class without timers must not hold a caller for ever.
 
-Our own providers say `keeps_deadline = True` and are called directly, which saves a timer per call.
+Our own providers but litellm's say `keeps_deadline = True` and are called directly, which saves a timer per call.
 """
 
 from __future__ import annotations

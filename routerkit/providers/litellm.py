@@ -47,7 +47,8 @@ class LiteLLM:
     share it, sees a single one. Proxies set in the environment are used, as litellm does.
     """
 
-    keeps_deadline = True
+    keeps_deadline = False
+    """Its own timers are as late as that one loop is, which litellm keeps busy for some 10 ms per call."""
 
     def __init__(
         self,

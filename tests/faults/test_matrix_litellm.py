@@ -6,12 +6,14 @@ Guards P1, P2, P10 and P14 where litellm stands between: it retries, renames and
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
 
-from routerkit import Policy, Pool, Router, RouterState, Target
+from routerkit import AllAttemptsFailedError, Policy, Pool, Router, RouterState, Target
 from routerkit.providers.litellm import LiteLLM
 from routerkit.providers.timers import Timers
 from routerkit.testing import Recorder
@@ -167,3 +169,26 @@ def test_stream_that_breaks_after_content_ends_with_an_error(kind: str, fault: F
     (record,) = recorder.records
     assert ("error", 1) == (record.status, len(record.attempts))
     assert 0 < record.usage.output_tokens
+
+
+@pytest.mark.parametrize("front", LIBRARY, ids=lambda front: front.name)
+def test_call_ends_on_time_while_litellm_keeps_its_thread_busy(front: Front, make: Make, providers: dict[str, LiteLLM]) -> None:
+    """P9: a hundred calls at once keep it busy for seconds, and its timers are as late."""
+    router, recorder = make("openai", Fault())
+    until, is_busy = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        is_busy.set()
+        until.wait(10)
+
+    busy = threading.Thread(target=lambda: providers["good"]._joined().run(work()))
+    busy.start()
+    assert is_busy.wait(5)
+    began = time.monotonic()
+    with pytest.raises(AllAttemptsFailedError):
+        front.ask(router, 0.3)
+    took_s = time.monotonic() - began
+    until.set()
+    busy.join(5)
+    assert took_s < 0.3 + 0.5
+    assert "timeout" == recorder.records[0].attempts[-1].error_code
