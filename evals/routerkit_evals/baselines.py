@@ -32,7 +32,9 @@ BASELINES: Final = StreamSchema(
     },
 )
 """Table `baselines`: one row per checked task."""
-_KNOWN: Final = f"SELECT {', '.join(BASELINES.columns)} FROM baselines WHERE list_contains(?, proof_id) ORDER BY checked_at"  # noqa: S608  column names are ours
+_WHOLE: Final = " AND ".join(f"{name} IS NOT NULL" for name in ("task_id", "task_version", "oracle", "empty"))
+"""What a damaged row lacks; the task is checked again."""
+_KNOWN: Final = f"SELECT {', '.join(BASELINES.columns)} FROM baselines WHERE list_contains(?, proof_id) AND {_WHOLE} ORDER BY checked_at"  # noqa: S608  column names are ours
 
 
 @dataclass(frozen=True, slots=True)

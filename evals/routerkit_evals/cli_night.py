@@ -122,6 +122,6 @@ def _night_dict(night: Night, page: Path) -> dict[str, object]:
 
 def _date(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise EvalError(f"--night {text!r} is no date; write it as YYYY-MM-DD") from None

@@ -47,7 +47,7 @@ def run(
     pool: Annotated[str | None, typer.Option(help="Pool whose targets are measured; needed when there are several.")] = None,
     tasks: Tasks = "own",
     targets: Annotated[str | None, typer.Option(help="Targets of the pool, comma-separated; default: all.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Answers per task and target.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, max=100, help="Answers per task and target.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Most tasks.")] = None,
     max_usd: Annotated[float | None, typer.Option("--budget-usd", "--max-usd", help="Hard stop for this run's dollars.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(min=0, help="Hard stop for this run's tokens, in and out.")] = None,
@@ -81,7 +81,7 @@ def run(
         )
         run_night(file, config, data, label=night, report=report, is_dry=dry_run, is_unsafe=unsafe_no_sandbox, as_json=as_json)
         return
-    if night or report:
+    if night is not None or report is not None:
         raise EvalError("--night and --report belong to --suite; `routerkit eval report` shows what is stored")
     from routerkit_evals.suite import Options
 

@@ -28,7 +28,7 @@ DataFolder = Annotated[Path | None, typer.Option("--data", "--folder", help="Fol
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str | None, typer.Option("--run", help="Only samples of this run.")]
 PythonPath = Annotated[Path | None, typer.Option("--python", help="Virtual environment that runs the tasks' tests; default: ours.")]
-Workers = Annotated[int, typer.Option(min=1, help="Samples at a time.")]
+Workers = Annotated[int, typer.Option(min=1, max=1000, help="Samples at a time.")]
 
 
 def new_app(text: str) -> typer.Typer:
@@ -100,5 +100,5 @@ def stored_samples(config: Path, data: Path | None, run_id: str | None) -> tuple
     folder = data_folder(config, data)
     samples = read_samples(folder, run_id=run_id)
     if not samples:
-        raise EvalError(f"{folder} holds no samples{f' of run {run_id}' if run_id else ''}; run `routerkit eval run` first")
+        raise EvalError(f"{folder} holds no samples{f' of run {run_id!r}' if run_id is not None else ''}; run `routerkit eval run` first")
     return samples

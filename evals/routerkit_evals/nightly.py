@@ -32,10 +32,13 @@ from routerkit_evals.task import Task
 
 _EPOCHS: Final = 100
 """Repetition numbers a night has for itself: the night of 2026-11-24 has 2026112400 and the next 99."""
+_LAST_YEAR: Final = 2146
+"""The last whole one whose numbers fit into 32 bits."""
 _SAME_NIGHT: Final = timedelta(hours=20)
 """A run that broke off less than this ago is gone on with, also after midnight; the next evening is another night."""
 _LAST: Final = """
-SELECT config->>'night' AS night, status, started_at FROM runs WHERE config->>'suite' = ? AND config->>'night' IS NOT NULL
+SELECT config->>'night' AS night, status, started_at FROM runs
+WHERE config->>'suite' = ? AND config->>'night' IS NOT NULL AND started_at IS NOT NULL
 ORDER BY started_at DESC LIMIT 1"""
 
 
@@ -198,7 +201,13 @@ def evidence(folder: Path, file: SuiteFile, targets: Container[str]) -> tuple[Sa
 
 
 def epochs_of(night: date) -> range:
-    """Repetition numbers of a night: they make the same task on another night another sample."""
+    """Repetition numbers of a night: they make the same task on another night another sample.
+
+    Raises:
+        EvalError: the numbers would be too large to be stored.
+    """
+    if not 1970 <= night.year <= _LAST_YEAR:
+        raise EvalError(f"night {night} is out of reach; name one from 1970-01-01 to {_LAST_YEAR}-12-31, or look at the clock")
     first = (night.year * 10_000 + night.month * 100 + night.day) * _EPOCHS
     return range(first, first + _EPOCHS)
 
@@ -209,7 +218,7 @@ def night_of(folder: Path, suite: str, now: datetime) -> date:
     if rows and rows[0]["status"] in {"running", "interrupted"}:
         started = rows[0]["started_at"]
         assert isinstance(started, datetime)
-        if now - started.replace(tzinfo=UTC) < _SAME_NIGHT:
+        if abs(now - started.replace(tzinfo=UTC)) < _SAME_NIGHT:
             return date.fromisoformat(str(rows[0]["night"]))
     return now.date()
 
@@ -225,7 +234,10 @@ def tasks_of_suite(file: SuiteFile) -> tuple[Task, ...]:
         if found.setdefault(task.id, task).version != task.version:
             raise EvalError(f"{file.path}: two sources hold different tasks with the id {task.id!r}; rename one")
     kinds = file.suite.kinds
-    return pick_tasks([task for task in found.values() if not kinds or task.category in kinds], None)
+    chosen = [task for task in found.values() if not kinds or task.category in kinds]
+    if not chosen:
+        raise EvalError(f"{file.path}: [suite] sources hold no task of the kinds {', '.join(kinds)}")
+    return pick_tasks(chosen, None)
 
 
 def choose_tasks(

@@ -24,6 +24,8 @@ def tasks_of(name: str) -> tuple[Task, ...]:
         TaskError: a task file is wrong or missing.
         EvalError: the source needs a package that is not installed.
     """
+    if not name.strip():
+        raise TaskError(f"--tasks {name!r} names nothing; sources are {', '.join(SOURCES)}; or give a .jsonl file or a folder")
     source = SOURCES.get(name)
     if source is not None:
         return source()

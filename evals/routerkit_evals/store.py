@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -14,13 +15,18 @@ from routerkit import Scorecard
 from routerkit.store import EVAL_SCHEMAS, OUTPUTS, RUNS, SAMPLES, SCORECARDS, TASKS, Row, Rows, SegmentWriter, StreamSchema, query
 from routerkit_evals.errors import EvalError
 from routerkit_evals.records import output_row, scorecard_rows, task_row
-from routerkit_evals.sample import Sample
+from routerkit_evals.sample import INFRA, Sample
 from routerkit_evals.task import Task
 
+_log = logging.getLogger(__name__)
 _FIELDS: Final = tuple(f.name for f in fields(Sample) if f.name != "answer")
+_REQUIRED: Final = tuple(f.name for f in fields(Sample) if f.default is MISSING)
+_WHOLE: Final = " AND ".join(f"{name} IS NOT NULL" for name in _REQUIRED)
+_RANK: Final = f"({_WHOLE}, verdict NOT IN ({', '.join(repr(v) for v in sorted(INFRA))}), started_at)"
+"""Which attempt at a sample counts: a whole row that says something about the model, and of those the newest. Clocks may be wrong."""
 _NEWEST: Final = f"""
 SELECT {", ".join(f"s.{name}" for name in _FIELDS)}, coalesce(o.output, s.answer) AS answer
-FROM (SELECT * FROM samples {{where}} QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY started_at DESC) = 1) s
+FROM (SELECT * FROM samples WHERE {{where}} QUALIFY row_number() OVER (PARTITION BY sample_id ORDER BY {_RANK} DESC) = 1) s
 LEFT JOIN outputs o USING (output_sha256) ORDER BY s.started_at, s.sample_id
 """  # noqa: S608  column names are ours
 
@@ -72,7 +78,7 @@ class SampleLog:
 
     def known(self, sample_ids: Sequence[str]) -> tuple[Sample, ...]:
         """The newest version of each of these samples that is stored; reads no others."""
-        return _read(self.folder, "WHERE sample_id IN (SELECT unnest(?))", [list(sample_ids)])
+        return _read(self.folder, "sample_id IN (SELECT unnest(?))", [list(sample_ids)])
 
     def close(self) -> None:
         """Write what is pending and stop."""
@@ -102,7 +108,7 @@ class SampleLog:
 
 def read_samples(folder: Path, *, run_id: str | None = None) -> tuple[Sample, ...]:
     """The newest version of each stored sample, oldest first; a missing folder holds none."""
-    return _read(folder, "WHERE run_id = ?", [run_id]) if run_id else _read(folder, "", [])
+    return _read(folder, "true", []) if run_id is None else _read(folder, "run_id = ?", [run_id])
 
 
 def sql(folder: Path, text: str, params: Sequence[object] = (), *, more: Sequence[StreamSchema] = ()) -> Rows:
@@ -132,7 +138,11 @@ def record_scorecard(folder: Path, card: Scorecard) -> None:
 
 
 def _read(folder: Path, where: str, params: Sequence[object]) -> tuple[Sample, ...]:
-    return tuple(_sample(row) for row in sql(folder, _NEWEST.format(where=where), params).as_dicts())
+    rows = sql(folder, _NEWEST.format(where=where), params).as_dicts()
+    whole = [row for row in rows if all(row[name] is not None for name in _REQUIRED)]
+    if n_damaged := len(rows) - len(whole):
+        _log.warning("%s: %d stored samples are damaged and left out; a run asks for them again", folder, n_damaged)
+    return tuple(map(_sample, whole))
 
 
 def new_run_id() -> str:

@@ -271,9 +271,8 @@ def sandbox_for(tasks: Sequence[Task], *, is_unsafe: bool = False, python: str =
         SandboxUnavailableError: one is needed and none works here.
         EvalError: that interpreter cannot be used.
     """
-    if not any(t.program is not None for t in tasks):
-        return None
-    return open_sandbox(is_unsafe=is_unsafe, interpreter=find_interpreter(Path(python)) if python else CURRENT)
+    interpreter = find_interpreter(Path(python)) if python else CURRENT
+    return open_sandbox(is_unsafe=is_unsafe, interpreter=interpreter) if any(t.program is not None for t in tasks) else None
 
 
 def _identity(sample: Sample) -> tuple[object, ...]:

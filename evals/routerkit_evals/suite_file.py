@@ -6,12 +6,13 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from routerkit import TASK_KINDS
 from routerkit_evals.errors import EvalError
+from routerkit_evals.fields import shown
 from routerkit_evals.guardrails import Guardrails
 from routerkit_evals.patch import AnswerFormat
 from routerkit_evals.schedule import Allocation
@@ -151,6 +152,7 @@ class SuiteFile:
         return replace(self, stops=new)
 
 
+_MOST_DAYS: Final = 36_500
 _NAME: Final = re.compile(r"\w[\w.-]*")
 _SECTIONS: Final = {"suite": SuiteSection, "stops": StopsSection, "publish": PublishSection, "regression": RegressionSection}
 
@@ -202,7 +204,10 @@ def _value(value: object, hint: object, where: str) -> object:
         return value
     allowed = get_args(hint) or (hint,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise EvalError(f"{where} is {shown(value)}; it must be a number that a computer can count to") from None
     if isinstance(value, bool) or not any(isinstance(value, kind) for kind in allowed if isinstance(kind, type)):
         wanted = "a text" if str in allowed else "a whole number" if int in allowed else "a number"
         raise EvalError(f"{where} is {value!r}; it must be {wanted}")
@@ -226,11 +231,21 @@ def _check(found: SuiteFile) -> None:
     shares = {"[publish] min_counted_share": p.min_counted_share, "[regression] margin": r.margin, "[regression] credible": r.credible}
     if wrong := next((name for name, value in shares.items() if not 0.0 <= value <= 1.0), None):
         raise EvalError(f"{where}: {wrong} is {shares[wrong]:g}; it must be from 0 to 1")
-    if not p.window_days > 0:
-        raise EvalError(f"{where}: [publish] window_days is {p.window_days:g}; it must be above 0")
-    assert found.guardrails
-    assert s.worth
-    _check_stops(found.stops)
+    _check_limits(found)
+
+
+def _check_limits(found: SuiteFile) -> None:
+    p, where = found.publish, found.path
+    if not 0 < p.window_days <= _MOST_DAYS:
+        raise EvalError(f"{where}: [publish] window_days is {p.window_days:g}; it must be above 0, and at most {_MOST_DAYS}")
+    for name, value in asdict(found.stops).items():
+        if value is not None and not 0 <= value < float("inf"):
+            raise EvalError(f"{where}: [stops] {name} is {value:g}; it must be a number from 0 up")
+    try:
+        assert found.guardrails
+        assert found.suite.worth
+    except EvalError as exc:
+        raise EvalError(f"{where}: {exc}") from None
 
 
 def _check_sizes(s: SuiteSection, where: Path) -> None:

@@ -40,7 +40,8 @@ VIEWS: Final[Mapping[str, str]] = {
     "attempts": """SELECT coalesce(attempt_id, sample_id || '/' || run_id) AS attempt_id,
         * EXCLUDE (attempt_id, answer) FROM samples""",
     # Few samples are tried again, and only those are ranked: a window over all of them takes twice as long.
-    "results": """SELECT attempts.* FROM attempts LEFT JOIN (SELECT sample_id, max_by(attempt_id, started_at) AS newest_id FROM attempts
+    "results": f"""SELECT attempts.* FROM attempts LEFT JOIN (SELECT sample_id, max_by(attempt_id, ({_COUNTS}, started_at)) AS newest_id
+        FROM attempts
         WHERE sample_id IN (SELECT sample_id FROM attempts GROUP BY sample_id HAVING count(*) > 1) GROUP BY sample_id) USING (sample_id)
         WHERE newest_id IS NULL OR attempt_id = newest_id""",
     "scores": f"""SELECT attempt_id, sample_id, run_id, coalesce(scorer, '') AS scorer, verdict, ({_COUNTS}) AS counts,
@@ -49,7 +50,8 @@ VIEWS: Final[Mapping[str, str]] = {
     "cells": f"SELECT target, kind, {_SUMS} FROM task_results GROUP BY target, kind",
     "totals": f"SELECT target, {_SUMS} FROM task_results GROUP BY target",
 }
-"""`attempts`: every attempt, `results`: the newest of each sample, `scores`: what attempts were worth, then sums by task, cell, target."""
+"""`attempts`: every attempt, `results`: the newest of each sample, if possible one that says something about the model, `scores`: what
+attempts were worth, then sums by task, cell, target."""
 
 SAMPLES: Final = StreamSchema(
     name="samples",
@@ -95,5 +97,5 @@ SAMPLES: Final = StreamSchema(
     is_unique=True,
     views=VIEWS,
 )
-"""Table `samples`: one row per attempt; a sample that was tried again has several, the newest counts. `answer` is empty but in rows of
-the first version; texts are in `outputs`."""
+"""Table `samples`: one row per attempt; a sample that was tried again has several, of which view `results` has one. `answer`
+is empty but in rows of the first version; texts are in `outputs`."""

@@ -131,6 +131,9 @@ def test_full_disk_is_one_line_before_anything_is_asked(
     [
         (("eval", "run", "--tasks", "nothing"), "routerkit: nothing: no task source and no file of that name; sources are own, demo, "),
         (("eval", "run", "--tasks", "tasks.jsonl", "--targets", " "), "routerkit: --targets ' ' names nobody; leave it out for all"),
+        (("eval", "run", "--tasks", ""), "routerkit: --tasks '' names nothing; sources are own, demo, "),
+        (("eval", "run", "--tasks", "tasks.jsonl", "--night", ""), "routerkit: --night and --report belong to --suite"),
+        (("eval", "report", "--run", ""), "routerkit: data holds no samples of run ''"),
         (("eval", "report", "--config", "none.toml"), "routerkit: none.toml: no such file"),
         (("scores", "publish", "--config", "none.toml"), "routerkit: none.toml: no such file"),
         (("eval", "run", "--tasks", "tasks.jsonl", "--pool", "x"), "routerkit: no pool 'x'; there is coding"),
@@ -145,3 +148,12 @@ def test_what_is_wrong_is_one_line_and_exit_code_two(
     error = capsys.readouterr().err
     assert message in error
     assert 1 == error.count("\n")
+
+
+@pytest.mark.parametrize("option", ["--epochs=101", "--workers=1001"])
+def test_number_that_no_machine_could_serve_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    assert 2 == routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl", "--dry-run", option)
+
+
+def test_interpreter_that_is_not_there_is_refused_whatever_the_tasks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 2 == routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl", "--python", "nowhere")

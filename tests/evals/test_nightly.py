@@ -231,9 +231,12 @@ def test_dry_run_says_what_it_would_cost_and_does_nothing(
         ("[suite]\nanchors = -1", "[suite] anchors is too small; the least is 0"),
         ('[suite]\nname = "../x"', "[suite] name is '../x'; reports are named by it"),
         ("[suite]\nanchors = 0\nfresh = 0", "anchors and fresh are both 0"),
-        ("[stops]\nbudget_usd = -1", "is no limit"),
+        ("[stops]\nbudget_usd = -1", "s.toml: [stops] budget_usd is -1; it must be a number from 0 up"),
+        (f"[stops]\nbudget_usd = {10**400}", "[stops] budget_usd is 1000"),
+        ("[publish]\nwindow_days = inf", "[publish] window_days is inf; it must be above 0, and at most 36500"),
+        ("[suite]\nvalue_usd = 0", "s.toml: value_usd 0 must be above 0"),
         ('[stops]\nbudget_usd = "5"', "[stops] budget_usd is '5'; it must be a number"),
-        ("[publish]\nmax_move = 2", "guardrails must satisfy"),
+        ("[publish]\nmax_move = 2", "s.toml: guardrails must satisfy"),
         ("[regression]\ncredible = 95", "[regression] credible is 95; it must be from 0 to 1"),
     ],
 )
@@ -246,6 +249,13 @@ def test_mistake_in_a_suite_file_is_one_line(tmp_path: Path, suite: str, message
     assert "\n" not in str(caught.value)
 
 
+def test_suite_without_a_task_of_its_kinds_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('[suite]\nsources = ["demo"]\nkinds = ["plan"]')
+    with pytest.raises(EvalError, match=r"s.toml: \[suite\] sources hold no task of the kinds plan$"):
+        tasks_of_suite(read_suite(path))
+
+
 def test_options_that_a_suite_file_decides_are_refused(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,6 +266,10 @@ def test_options_that_a_suite_file_decides_are_refused(
 def test_usage_errors_are_exit_code_two(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == night(monkeypatch, "tomorrow")
     assert "--night 'tomorrow' is no date" in capsys.readouterr().err
+    assert 2 == night(monkeypatch, "")
+    assert "--night '' is no date" in capsys.readouterr().err
+    assert 2 == night(monkeypatch, "9999-12-31")
+    assert "night 9999-12-31 is out of reach; name one from 1970-01-01 to 2146-12-31" in capsys.readouterr().err
     (project / "routerkit.toml").write_text(CONFIG.replace("usd_per_mtok = { input = 1.0, output = 1.0 }", ""))
     assert 2 == night(monkeypatch, "2026-11-24")
     assert "no price is known for cheap; set usd_per_mtok" in capsys.readouterr().err

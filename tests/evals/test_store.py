@@ -74,6 +74,25 @@ def test_sample_tried_again_is_two_attempts_and_one_result(tmp_path: Path) -> No
     )
 
 
+def test_failure_dated_in_the_future_does_not_hide_the_answer_that_came_after_it(tmp_path: Path) -> None:
+    """A clock that was ahead would have every answer asked, and paid for, again and again."""
+    down = make_sample("t", verdict="infra_provider", run_id="r1", started_at=datetime(2036, 1, 1, tzinfo=UTC))
+    up = make_sample("t", verdict="fail", run_id="r2")
+    store(tmp_path, down, up)
+    assert ["fail"] == [s.verdict for s in read_samples(tmp_path)]
+    assert ("fail",) == one(tmp_path, "SELECT verdict FROM results")
+
+
+def test_damaged_sample_is_left_out_with_a_warning_and_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What a disk does to a line: the row stays, without the fields that cannot be read."""
+    store(tmp_path, make_sample("t1"), make_sample("t2"), make_sample("t3"))
+    (segment,) = (tmp_path / "hot").glob("samples-*")
+    text = segment.read_text().replace('"epoch":0', '"epoch":9999999999', 1)
+    segment.write_text('"started_at":"2026-xx'.join(text.rsplit('"started_at":"2026-11', 1)))
+    assert ["t2"] == [s.task_id for s in read_samples(tmp_path)]
+    assert "2 stored samples are damaged and left out" in caplog.text
+
+
 def test_views_say_what_the_report_says(tmp_path: Path) -> None:
     """Repetitions of a task count once, unknown costs make sums unknown, what is not the model's fault is left out."""
     samples = [
