@@ -262,7 +262,8 @@ class ChatRouter(EntryPoints):
     def __getstate__(self) -> dict[Any, Any]:
         if self.config is None:
             raise ConfigError("ChatRouter: a router cannot be pickled; build it with config='routerkit.toml' instead of router=")
-        return super(ChatRouter, self.model_copy(update={"router": None})).__getstate__()
+        config = str(Path(self.config).expanduser().resolve())  # where it is loaded may be another folder
+        return super(ChatRouter, self.model_copy(update={"router": None, "config": config})).__getstate__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         shared = self._router()  # connections and health belong to the process, not to a copy

@@ -158,11 +158,14 @@ def test_models_of_one_file_share_their_router(tmp_path):
     assert ("c", "c/t") == (first.model, second.model)
 
 
-def test_copies_share_the_router_and_pickles_load_it_again(tmp_path):
+def test_copies_share_the_router_and_pickles_load_it_again(tmp_path, monkeypatch):
     """Processes and copies of an agent call models that were made elsewhere."""
-    model = ChatRouter(config=write_repeating(tmp_path), model="coding", temperature=0)
+    monkeypatch.chdir(tmp_path)
+    model = ChatRouter(config=write_repeating(tmp_path).name, model="coding", temperature=0)
     assert model.router is copy.deepcopy(model).router is model.model_copy(deep=True).router
-    again = pickle.loads(pickle.dumps(model.bind(max_tokens=7)))
+    stored = pickle.dumps(model.bind(max_tokens=7))
+    monkeypatch.chdir("/")
+    again = pickle.loads(stored)
     assert ("coding", 0) == (again.bound.model, again.bound.temperature)
     assert model.invoke("hi").text == again.invoke("hi").text
     model.router.close()

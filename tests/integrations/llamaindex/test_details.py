@@ -8,6 +8,7 @@ import gc
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler, TokenCountingHandler
@@ -165,6 +166,27 @@ def test_keys_are_refused_as_keyword_arguments(name: str) -> None:
     assert "sk-secret-value" not in str(caught.value)
 
 
+def test_keys_are_refused_in_calls() -> None:
+    """They would be sent to the target as a parameter."""
+    llm, provider = scripted()
+    with pytest.raises(ValueError, match="configuration file"):
+        llm.chat(HELLO, api_key="sk-secret-value")
+    assert not provider.requests
+
+
+@pytest.mark.parametrize("wrong", [{"temprature": 1}, {"timeout": 3}, {"max_retries": 2}, {"tags": 5}, {"stop": 5}])
+def test_settings_that_do_not_exist_are_refused(wrong: dict[str, Any]) -> None:
+    """A typo must not be a silent default."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        scripted(**wrong)
+
+
+def test_unknown_task_kind_is_refused() -> None:
+    """It would be taken for no kind at all."""
+    with pytest.raises(ValueError, match="unknown task kind 'explan'; use one of explain"):
+        scripted()[0].chat(HELLO, kind="explan")
+
+
 def test_metadata_is_the_least_of_the_pool() -> None:
     """Shortest known window; no function calling if one target is known not to; both can be overruled."""
     targets = [make_target("a", context_tokens=8_000, can={"tools": True}), make_target("b", context_tokens=4_000, can={"tools": False})]
@@ -195,6 +217,21 @@ def test_pickle_without_config_says_what_to_do() -> None:
     again = pickle.loads(pickle.dumps(scripted()[0]))
     with pytest.raises(ConfigError, match="config="):
         again.chat(HELLO)
+
+
+def test_pickle_holds_the_whole_path(upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers have a folder of their own; and if the file is not there, that is what they are told."""
+    path = Path(str(upstream.llm().config))
+    monkeypatch.chdir(path.parent)
+    llm = RouterLLM(config=path.name, model="coding")
+    stored = pickle.dumps(llm)
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(stored)
+    upstream.llms += [llm, again]
+    assert again.chat(HELLO).message.content
+    path.rename(tmp_path / "moved.toml")
+    with pytest.raises(ConfigError, match="no such file"):
+        pickle.loads(stored).chat(HELLO)
 
 
 def test_from_dict_restores(upstream: Upstream) -> None:

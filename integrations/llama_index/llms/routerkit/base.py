@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.types import (
@@ -51,7 +52,7 @@ class RouterLLM(FunctionCallingLLM):
         UnknownModelError: `model` names neither a pool nor a target.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # an error must not repeat what may be a key
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)  # an error must not repeat what may be a key
 
     model: str = Field(description="Pool to route over, or one of its targets as `pool/target`.")
     config: str | None = Field(default=None, description="Path of the configuration file; None if a router was given.")
@@ -79,9 +80,8 @@ class RouterLLM(FunctionCallingLLM):
 
     @field_validator("additional_kwargs")
     @classmethod
-    def _refuse_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
-        if found := sorted(_SECRETS & {name.lower() for name in given}):
-            raise ValueError(f"{found[0]!r} does not belong into additional_kwargs; providers and keys are set in the configuration file")
+    def _without_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
+        _refuse_secrets(given)
         return given
 
     @field_validator("stop", "tags", mode="before")
@@ -99,12 +99,12 @@ class RouterLLM(FunctionCallingLLM):
         """The router behind it.
 
         Raises:
-            ConfigError: the object was pickled without a configuration file to load it from again.
+            ConfigError: the object was pickled without a configuration file to load it from again, or that file is gone or wrong.
         """
         found: Router | None = (self.__pydantic_private__ or {}).get("_router")
-        if found is None:
+        if found is None and self.config is None:
             raise ConfigError("RouterLLM: a router cannot be pickled; build it with config='routerkit.toml' instead of router=")
-        return found
+        return found or load(str(self.config))  # else LlamaIndex could not restore the object, and here is why
 
     @property
     def metadata(self) -> LLMMetadata:
@@ -116,7 +116,8 @@ class RouterLLM(FunctionCallingLLM):
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        bare = self.model_copy()
+        config = None if self.config is None else str(Path(self.config).expanduser().resolve())  # where it is loaded may be another folder
+        bare = self.model_copy(update={"config": config})
         bare.__pydantic_private__ = None  # never the router: its providers hold keys; it is loaded again from `config`
         return super(RouterLLM, bare).__getstate__()
 
@@ -126,6 +127,7 @@ class RouterLLM(FunctionCallingLLM):
         return super().__deepcopy__(memo)
 
     def _request(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Request:
+        _refuse_secrets(kwargs)
         mine = {name: getattr(self, name) for name in SETTINGS}
         given = {name: value for name, value in kwargs.items() if value is not None}
         return to_request(messages, {**mine, **self.additional_kwargs, **given})
@@ -269,3 +271,8 @@ class RouterLLM(FunctionCallingLLM):
         self, output_cls: type[Model], prompt: PromptTemplate, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> AsyncGenerator[Any, None]:
         return await super()._structured_astream_call(output_cls, prompt, {**(llm_kwargs or {}), FORCE: True}, **prompt_args)
+
+
+def _refuse_secrets(given: Mapping[str, Any]) -> None:
+    if found := sorted(_SECRETS & {name.lower() for name in given}):
+        raise ValueError(f"{found[0]!r} does not belong to a call or an LLM; providers and keys are set in the configuration file")

@@ -28,7 +28,7 @@ def to_choice(tool_choice: Json, *, is_required: bool) -> Json:
         tool_choice: `auto`, `none`, `required`, `any`, a tool's name, or OpenAI's object; None = not given.
         is_required: What holds when it is not given.
     """
-    if tool_choice is None:
+    if not tool_choice:
         return "required" if is_required else None
     if not isinstance(tool_choice, str) or tool_choice in {"auto", "none", "required"}:
         return tool_choice
