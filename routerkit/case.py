@@ -105,7 +105,7 @@ class Case:
     def latencies_s(self) -> Sequence[float | None]:
         """Seconds to a whole answer per target: live if known, else measured, else None."""
         live, measured = self.snapshot.latencies_s, self.panel.latencies_s
-        return [live.get(name, s) for name, s in zip(self.panel.names, measured, strict=True)] if live else measured
+        return list(map(live.get, self.panel.names, measured)) if live else measured
 
     def adequacy(self) -> tuple[float, ...]:
         """How each target stands to the quality floor: 1 where it is reached with enough confidence, else the probability that it is."""

@@ -90,6 +90,7 @@ def call_row(record: Record) -> Mapping[str, object]:
     """Row of table `calls` without texts, for `fastjson.dumps`."""
     request, decision, usage, attempts = record.request, record.decision, record.usage, record.attempts
     candidates = decision.rows()
+    decided = decision.to_dict(candidates)
     row: dict[str, object] = {  # in parts, because Python fills a longer one entry by entry
         "called_at": _instant(record.at),
         "record_id": record.id,
@@ -122,7 +123,7 @@ def call_row(record: Record) -> Mapping[str, object]:
         "prompt_chars": decision.features.input_chars,
         "prompt_sha256": hashlib.sha256(fastjson.canonical(request.messages)).hexdigest(),
         "output_chars": record.output_chars,
-        "picked": decision.picked,
+        "picked": decided["picked"],
         "propensity": decision.propensity,
         "is_exploring": decision.is_exploring,
         "expected_usd": _expected_usd(record.target, candidates),
@@ -136,7 +137,7 @@ def call_row(record: Record) -> Mapping[str, object]:
         "cached_likeness": record.cached_likeness,
         "key_id": request.key,
         "n_steps": len(decision.steps),
-        "decision": decision.to_dict(candidates),
+        "decision": decided,
         "attempts": [a if a.error is None and not a.findings else _cleaned(a) for a in attempts],
     }
     return row

@@ -96,6 +96,8 @@ def _is_fine(request: Request, habits: _Habits) -> bool:
 
 def _is_plain(message: Message, place: int, habits: _Habits) -> bool:
     content, role = message.get("content"), message.get("role")
+    if role == "user" and len(message) == 2 and isinstance(content, str):
+        return True  # most messages are nothing but this
     if (content is not None and not isinstance(content, str)) or not _COMMON_FIELDS.issuperset(message):
         return False
     if role in _SYSTEM_ROLES:

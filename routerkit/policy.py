@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Final, NamedTuple
 
 from routerkit.case import Case, Panel, Snapshot, open_case
@@ -218,23 +217,18 @@ def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: di
 
 def _rows(case: Case, columns: Columns, drops: Mapping[int, Drop], drawn: _Drawn) -> list[CandidateRow]:
     """Every target once, as by `Candidate.to_dict`: the kept ones in rank order, then the dropped ones by name."""
-    known, latencies, spread = _known(case.panel), case.latencies_s(), drawn.explored.spread or [0.0] * len(drawn.ranking)
-    scores = tuple(zip(*[[{"by": c.by, "value": value, "weight": c.weight} for value in c.values] for c in columns], strict=True))
-    kept = [
-        {
-            **known[i],
-            "scores": scores[i],
-            "cost_usd": case.costs_usd[i],
-            "latency_s": latencies[i],
-            "explored_rate": rate,
-            "total": drawn.sums[i],
-        }
-        for i, rate in zip(drawn.ranking, spread, strict=True)
-    ]
+    names = case.panel.names
+    scores = zip(*[[{"by": by, "value": value, "weight": weight} for value in values] for by, weight, values in columns], strict=True)
+    numbers = zip(_known(case.panel), scores, case.costs_usd, case.latencies_s(), drawn.sums, strict=True)
+    rows = [{**known, "scores": by_name, "cost_usd": usd, "latency_s": s, "total": sum_} for known, by_name, usd, s, sum_ in numbers]
+    if drawn.explored.spread:
+        for i, rate in zip(drawn.ranking, drawn.explored.spread, strict=True):
+            rows[i]["explored_rate"] = rate
     if case.cache_usd or case.snapshot.ailments:
-        for i, row in zip(drawn.ranking, kept, strict=True):
+        for i, row in enumerate(rows):
             row["note"] = "; ".join([*_caveats(case.panel, i), *_remarks(case, i)])
-    return kept + sorted([Candidate(case.panel.names[i], drop).to_dict() for i, drop in drops.items()], key=itemgetter("target"))
+    dropped = [Candidate(names[i], drops[i]).to_dict() for i in sorted(drops, key=names.__getitem__)] if drops else ()
+    return [*[rows[i] for i in drawn.ranking], *dropped]
 
 
 @lru_cache(maxsize=1024)

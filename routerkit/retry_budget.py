@@ -37,17 +37,20 @@ class Fading:
 
 
 class RetryBudget:
-    """What one pool may repeat. Threads may share it: two that add at the same instant lose a tenth of a repetition at most."""
+    """What one pool may repeat. Threads may share it: two that add at the same instant lose a tenth of a repetition at most.
+
+    What is done for every call fades as in `Fading`, all at once.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._requests, self._extras = Fading(WINDOW_S), Fading(WINDOW_S)
-        self._usd, self._extra_usd = Fading(WINDOW_S), Fading(WINDOW_S)
+        self._clock, self._at = clock, 0.0
+        self._requests = self._extras = self._usd = self._extra_usd = 0.0
         self._reserve_used = Fading(RESERVE_S)
 
     def failed_over(self) -> None:
         """A call goes on with the next target."""
-        self._extras.add(FAILOVER_DRAW, self._clock())
+        self._fade()
+        self._extras += FAILOVER_DRAW
 
     def may_repeat(self) -> bool:
         """Whether a call may ask a target again that failed it; if so, it is counted as doing it."""
@@ -61,18 +64,26 @@ class RetryBudget:
 
     def may_hedge(self) -> bool:
         """As `may_repeat` for a second target of a late call, which has no reserve: it makes calls faster, it does not save them."""
-        now = self._clock()
-        is_within = self._extras.value(now) + 1 <= EXTRA_SHARE * self._requests.value(now)
-        if is_within and self._extra_usd.value(now) <= EXTRA_SHARE * self._usd.value(now):
-            self._extras.add(1, now)
+        self._fade()
+        if self._extras + 1 <= EXTRA_SHARE * self._requests and self._extra_usd <= EXTRA_SHARE * self._usd:
+            self._extras += 1
             return True
         return False
 
     def ended(self, costs_usd: Sequence[float | None]) -> None:
         """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""
+        self._fade()
+        self._requests += 1
+        for place, usd in enumerate(costs_usd):
+            self._usd += usd or 0.0
+            if place:
+                self._extra_usd += usd or 0.0
+
+    def _fade(self) -> None:
+        """Let the sums of the last minute be what they are now."""
         now = self._clock()
-        known = [usd or 0.0 for usd in costs_usd]
-        self._requests.add(1, now)
-        self._usd.add(sum(known), now)
-        if len(known) > 1:
-            self._extra_usd.add(sum(known[1:]), now)
+        left, self._at = math.exp((self._at - now) / WINDOW_S), now
+        self._requests *= left
+        self._extras *= left
+        self._usd *= left
+        self._extra_usd *= left
