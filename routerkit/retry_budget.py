@@ -74,10 +74,10 @@ class RetryBudget:
         """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""
         self._fade()
         self._requests += 1
-        for place, usd in enumerate(costs_usd):
-            self._usd += usd or 0.0
-            if place:
-                self._extra_usd += usd or 0.0
+        known = [usd or 0.0 for usd in costs_usd]
+        self._usd += sum(known)
+        if len(known) > 1:
+            self._extra_usd += sum(known[1:])
 
     def _fade(self) -> None:
         """Let the sums of the last minute be what they are now."""
