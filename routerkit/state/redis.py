@@ -64,7 +64,7 @@ class RedisStore(StateStore):
         self._scripts: dict[str, Any] = {}
         self._again_at = float("-inf")
         self._trouble: str | None = None
-        self.hints = self._hints = RedisHints(self._run)
+        self.hints = self._hints = RedisHints(self._asked)
 
     def draw(self, account: Account, *, ask: int, least: int, limit: int, holder: str, until: float) -> Grant:
         """As `StateStore.draw`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from threading import BoundedSemaphore
+from contextlib import AbstractContextManager
 from typing import Any, Final
+
+from redis import Redis
 
 from routerkit.errors import StateError
 from routerkit.state import lua
@@ -15,51 +17,80 @@ from routerkit.state.hints import Hint, Hints
 
 _MAX_WAITING: Final = 1_000
 """Hints that wait to be told; more are told by a Redis that hangs to nobody, which only costs a saving."""
-_PREFIX: Final = "routerkit:warm:"
+_AT_ONCE: Final = 100
+"""Steps of one round trip."""
 
 
 class RedisHints(Hints):
-    """One hash for each conversation, with a field for each target. Its thread starts with the first call that has a session."""
+    """One hash for each conversation, with a field for each target. Its thread starts with the first call that has a session.
 
-    def __init__(self, run: Callable[..., Any]) -> None:
+    What waits while Redis answers makes the next round trip together: many calls at once wait hardly longer than one.
+    """
+
+    def __init__(self, asked: Callable[[], AbstractContextManager[Redis]]) -> None:
         """Prepare.
 
         Args:
-            run: As `RedisStore._run`: has Redis take a step of `lua`; raises StateError.
+            asked: As `RedisStore._asked`: the client, for a moment; raises StateError.
         """
-        self._run = run
+        self._asked = asked
         self.start()
 
     def start(self) -> None:
         """Begin, also in a forked child."""
-        self._thread, self._room = ThreadPoolExecutor(1, "routerkit-hints"), BoundedSemaphore(_MAX_WAITING)
+        self._thread = ThreadPoolExecutor(1, "routerkit-hints")
+        self._waiting: deque[_Step] = deque()
 
     def tell(self, conversation: str, hint: Hint) -> None:
         """As `Hints.tell`."""
-        if self._room.acquire(blocking=False):
-            with suppress(RuntimeError):  # a call that ends after its router was closed
-                self._thread.submit(self._tell, self._room, conversation, hint)
+        if len(self._waiting) < _MAX_WAITING:
+            self._send(_Step(lua.TELL, conversation, hint))
 
     def hear(self, conversation: str) -> Future[tuple[Hint, ...]]:
         """As `Hints.hear`."""
-        return self._thread.submit(self._hear, conversation)
+        return self._send(_Step(lua.HEAR, conversation))
 
     def close(self) -> None:
         """Tell what waits to be told."""
         self._thread.shutdown()
 
-    def _tell(self, room: BoundedSemaphore, conversation: str, hint: Hint) -> None:
-        room.release()
-        with suppress(StateError):  # the store says so
-            self._run(lua.TELL, [_key(conversation)], *hint)
-
-    def _hear(self, conversation: str) -> tuple[Hint, ...]:
+    def _send(self, step: _Step) -> Future[tuple[Hint, ...]]:
+        self._waiting.append(step)
         try:
-            told = self._run(lua.HEAR, [_key(conversation)])
-        except StateError:
-            return ()
-        return tuple([Hint(target, int(tokens), int(n_messages), float(left_s)) for target, tokens, n_messages, left_s in told])
+            self._thread.submit(self._make_round, self._waiting)
+        except RuntimeError:  # a call that ends after its router was closed
+            step.end(None)
+        return step.heard
+
+    def _make_round(self, waiting: deque[_Step]) -> None:
+        steps = [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]  # nobody else takes any
+        if steps:
+            for step, told in zip(steps, self._told(steps), strict=True):
+                step.end(told)
+
+    def _told(self, steps: Sequence[_Step]) -> Sequence[Any]:
+        try:
+            with self._asked() as redis, redis.pipeline(transaction=False) as trip:
+                for step in steps:
+                    step.join(trip)
+                return trip.execute()
+        except StateError:  # the store says so
+            return [None] * len(steps)
 
 
-def _key(conversation: str) -> str:
-    return _PREFIX + hashlib.sha256(conversation.encode()).hexdigest()
+class _Step:
+    """Something to tell or to hear."""
+
+    def __init__(self, script: str, conversation: str, hint: Hint | None = None) -> None:
+        self._script, self._conversation, self._hint = script, conversation, hint
+        self.heard: Future[tuple[Hint, ...]] = Future()
+        self.heard.set_running_or_notify_cancel()  # from now on nobody who waits can cancel it
+
+    def join(self, trip: Any) -> None:
+        # The text each time, not its hash: a server that has restarted does not know that, and a pipeline cannot ask first.
+        key = f"routerkit:warm:{hashlib.sha256(self._conversation.encode()).hexdigest()}"
+        trip.eval(self._script, 1, key, *(self._hint or ()))
+
+    def end(self, told: Any) -> None:
+        rows = told if isinstance(told, list) else ()
+        self.heard.set_result(tuple([Hint(target, int(tokens), int(n), float(left_s)) for target, tokens, n, left_s in rows]))
