@@ -67,6 +67,22 @@ async def alearn(self, request):
 Hearsay.alearn = alearn
 """
 """Asks no other worker what it knows of a conversation."""
+SOLITARY = """
+from routerkit.cache.tower import Tower
+def clear(self, *asked):
+    return None
+    yield
+Tower.clear = clear
+"""
+"""Lets every process ask for itself."""
+KEPT = """
+from routerkit.cache.tower import Tower, Wait
+def claimed(self, key, claim):
+    return (yield Wait(self._thread.ask(lambda shelf: shelf.claim(key, claim)), 0.25))
+Tower._claimed = claimed
+"""
+"""Gives no claim back that nobody waits for any more."""
+FLIGHTS = "tests/state/test_flights.py::"
 SHEDDING = "tests/faults/test_shedding.py::"
 HEDGING = "tests/faults/test_hedging.py::"
 
@@ -182,6 +198,28 @@ CASES = {
     "patience with a Redis that hangs": (
         "from routerkit import hearsay; hearsay._PATIENCE_S = 10.0",
         "tests/state/test_hints.py::test_redis_that_hangs_costs_a_call_a_moment[acomplete]",
+    ),
+    "one process that asks for all": (SOLITARY, FLIGHTS + "test_equal_requests_on_four_workers_are_one_upstream_call"),
+    "claims that are renewed": (
+        IN_EVERY_PROCESS.format("from routerkit.cache.tower import Tower; Tower._renew = lambda self: None"),
+        FLIGHTS + "test_four_processes_ask_once_and_longer_than_a_claim_lasts",
+    ),
+    "claims that lapse": (
+        IN_EVERY_PROCESS.format("from routerkit.cache import tower; tower.CLAIM_S = 1e6"),
+        FLIGHTS + "test_killed_leaders_followers_have_one_of_them_ask",
+    ),
+    "claims given back by callers that leave": (KEPT, FLIGHTS + "test_caller_that_leaves_while_it_waits_stops_nobody"),
+    "landings that others are told of": (
+        "from routerkit.cache.tower import Tower; land = Tower.land; Tower.land = lambda self, key, flight, *told: land(self, key, flight)",
+        FLIGHTS + "test_whatever_happens_when_one_leads_at_a_time_and_all_end",
+    ),
+    "landings that a follower missed": (
+        "from routerkit.cache import lua; lua.CLAIM = lua.CLAIM.replace(\"ARGV[3] == '1' or \", '')",
+        FLIGHTS + "test_whatever_happens_when_one_leads_at_a_time_and_all_end",
+    ),
+    "patience with another process": (
+        "from routerkit.cache import CachingRouter; CachingRouter._half_of = lambda self, request, started: lambda: 60.0",
+        FLIGHTS + "test_waiting_for_another_process_ends_with_half_of_the_deadline",
     ),
     "unknown latencies first (U32)": (
         KEEPING,

@@ -6,14 +6,16 @@ import random
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from routerkit.cache.entry import Entry, from_bytes, to_bytes
-from routerkit.cache.flights import Flight, Flights, Landing
+from routerkit.cache.flights import MAX_FAILURES, Flight, Flights, Landing
 from routerkit.cache.memory import Memory
 from routerkit.cache.paraphrases import Paraphrases
-from routerkit.cache.shelf import ShelfThread
+from routerkit.cache.shelf import Shelf, ShelfThread
+from routerkit.cache.tower import Clearance, Tower
 from routerkit.cache.wish import Wish
 from routerkit.messages import Reply, Request
 from routerkit.waiting import Wait
@@ -22,8 +24,6 @@ _FETCH_S: Final = 0.25
 """Longest wait for a stored answer; what takes longer is asked for."""
 _JITTER: Final = 0.1
 """Share by which lifetimes differ, so that answers made together do not expire together."""
-_MAX_FAILURES: Final = 2
-"""So often one of the waiting asks for all; then each asks for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ class AnswerCache:
     def __init__(
         self,
         settings: CacheSettings | None = None,
-        shelf: ShelfThread | None = None,
+        shelf: ShelfThread[Shelf] | None = None,
         *,
+        tower: Tower | None = None,
         paraphrases: Paraphrases | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -62,12 +63,13 @@ class AnswerCache:
         Args:
             settings: What is stored.
             shelf: Where answers outlive this process; None = nowhere.
+            tower: Where processes learn who asks for all, on the same shelf; None = each process has one who asks.
             paraphrases: Prompts that an answer to another one may do for; None = only equal ones.
             now: Unix time.
             clock: Monotonic seconds.
             rng: Dice for lifetimes.
         """
-        self._settings, self._shelf, self.paraphrases = settings or CacheSettings(), shelf, paraphrases
+        self._settings, self._shelf, self._tower, self.paraphrases = settings or CacheSettings(), shelf, tower, paraphrases
         self._now, self._clock = now, clock
         self._rng = rng or random.Random()
         self._memory = Memory(self._settings.memory_bytes)
@@ -84,7 +86,7 @@ class AnswerCache:
         if entry := self._known(wish):
             return entry
         n_failed = 0
-        while n_failed < _MAX_FAILURES:
+        while n_failed < MAX_FAILURES:
             flight, is_leader = self._flights.join(wish.key, n_failed)
             if is_leader:
                 return (yield from self._look(wish, Turn(self, wish, flight)))
@@ -118,22 +120,35 @@ class AnswerCache:
 
     def close(self) -> None:
         """Write what waits to be stored."""
+        if self._tower is not None:
+            self._tower.close()
         if self._shelf is not None:
             self._shelf.close()
         if self.paraphrases is not None:
             self.paraphrases.thread.close()
 
     def _look(self, wish: Wish, turn: Turn) -> Search:
-        """What was stored before or just now, else the turn."""
+        """What was stored before or just now, or is about to be; else the turn."""
         try:
-            found = (yield from self._kept(wish)) or (yield from self._alike(wish))
+            near = self._kept(wish) if self._tower is None else self._cleared(wish, turn, self._tower)
+            found = (yield from near) or (yield from self._alike(wish))
         except BaseException:  # also a caller that goes away here
             turn.give_up()
             raise
         if found is None:
             return turn
-        turn.share(found)
-        return found
+        turn.land(found)
+        return found if isinstance(found, Entry) else Turn(self, wish)
+
+    def _cleared(self, wish: Wish, turn: Turn, tower: Tower) -> Generator[Wait, Any, Entry | Landing | None]:
+        """The answer, UNSHARED where each is to ask for itself, or None: this one is to ask for those who wait."""
+        if entry := self._known(wish):
+            return entry
+        found = yield from tower.clear(wish.key, turn.n_failed, partial(self._usable, wish))
+        if not isinstance(found, Clearance):
+            return found
+        turn.lead(found)
+        return None
 
     def _kept(self, wish: Wish) -> Generator[Wait, Any, Entry | None]:
         return self._known(wish) or (yield from self._stored(wish))
@@ -152,8 +167,9 @@ class AnswerCache:
         if self._shelf is None:
             return None
         data = yield Wait(self._shelf.fetch(wish.key), _FETCH_S)
-        if data is None:
-            return None
+        return None if data is None else self._usable(wish, data)
+
+    def _usable(self, wish: Wish, data: bytes) -> Entry | None:
         entry = self._read(wish.key, data)
         if entry is None or self.age_s(entry) > wish.max_age_s:
             return None
@@ -190,22 +206,29 @@ class Turn:
     def keep(self, reply: Reply) -> None:
         """Store the answer, if it is of a kind that is stored, and share it with those who wait."""
         entry = self._cache.keep(self._wish, reply)
-        self._land(entry or Landing.UNSHARED)
+        self.land(entry or Landing.UNSHARED)
 
-    def share(self, entry: Entry) -> None:
-        """Hand a stored answer to those who wait."""
-        self._land(entry)
+    @property
+    def n_failed(self) -> int:
+        """Flights for the same callers that failed before."""
+        return 0 if self._flight is None else self._flight.n_failed
+
+    def lead(self, clearance: Clearance) -> None:
+        """Ask for other processes, too."""
+        if self._flight is not None:
+            self._flight.clearance, self._flight.n_failed = clearance, clearance.n_failed
+
+    def land(self, result: Entry | Landing) -> None:
+        """Tell those who wait how it ended."""
+        if self._flight is not None:
+            self._flight.land(result)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        self._land(Landing.FAILED if isinstance(exc, Exception) else Landing.CANCELLED)
+        self.land(Landing.FAILED if isinstance(exc, Exception) else Landing.CANCELLED)
 
     def give_up(self) -> None:
         """Let another one ask."""
-        self._land(Landing.CANCELLED)
-
-    def _land(self, result: Entry | Landing) -> None:
-        if self._flight is not None:
-            self._flight.land(result)
+        self.land(Landing.CANCELLED)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from enum import Enum, auto
+from typing import Final, Protocol
 
 from routerkit.cache.entry import Entry
+
+MAX_FAILURES: Final = 2
+"""So often one of the waiting asks for all; then each asks for itself."""
 
 
 class Landing(Enum):
@@ -18,6 +22,14 @@ class Landing(Enum):
     """There is an answer, but of a kind that is not stored."""
 
 
+class Landable(Protocol):
+    """Wants to know how a flight ended."""
+
+    def land(self, result: Entry | Landing) -> None:
+        """It has."""
+        ...
+
+
 class Flight:
     """One request under way for all that are equal to it."""
 
@@ -25,6 +37,8 @@ class Flight:
         self._flights, self._key = flights, key
         self.n_failed = n_failed
         """Flights for the same callers that failed before this one."""
+        self.clearance: Landable | None = None
+        """What other processes are told by; None = they are told nothing."""
         self.future: Future[Entry | Landing] = Future()
         self.future.set_running_or_notify_cancel()  # from now on no waiter can cancel it for the others
 
@@ -33,6 +47,8 @@ class Flight:
         if not self.future.done():
             self._flights.forget(self._key)
             self.future.set_result(result)
+            if self.clearance is not None:
+                self.clearance.land(result)
 
 
 class Flights:

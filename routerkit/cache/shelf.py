@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from routerkit.cache import forks
 from routerkit.errors import StateError
@@ -36,59 +36,77 @@ class Shelf(Protocol):
         ...
 
 
-class ShelfThread:
+S_co = TypeVar("S_co", bound=Shelf, covariant=True)
+T = TypeVar("T")
+
+
+class ShelfThread(Generic[S_co]):
     """Goes to a shelf in a thread of its own; also in a forked child, which opens the shelf anew. What fails is a miss, and said once."""
 
-    def __init__(self, open_shelf: Callable[[], Shelf]) -> None:
+    def __init__(self, open_shelf: Callable[[], S_co]) -> None:
         self._open_shelf = open_shelf
         forks.start(self)
 
     def start(self) -> None:
         """Begin, also in a forked child, to which neither the thread nor the open shelf of its parent is of use."""
         self._thread = ThreadPoolExecutor(1, "routerkit-cache")
-        self._shelf: Shelf | None = None
+        self._shelf: S_co | None = None
         self._room = threading.BoundedSemaphore(_MAX_WAITING)
         self._trouble: str | None = None
 
+    def ask(self, step: Callable[[S_co], T]) -> Future[T | None]:
+        """Do something at the shelf, after all that was asked before; None when it cannot be reached, or was closed."""
+        try:
+            return self._thread.submit(self._try, step)
+        except RuntimeError:  # a call that ends after its router was closed
+            nothing: Future[T | None] = Future()
+            nothing.set_result(None)
+            return nothing
+
     def fetch(self, key: str) -> Future[bytes | None]:
         """What is kept under a key."""
-        return self._thread.submit(self._fetch, key)
+        return self.ask(_get(key))
 
     def store(self, key: str, data: bytes, expires_at: float) -> None:
         """Keep data, soon."""
-        if self._room.acquire(blocking=False):
-            self._thread.submit(self._store, key, data, expires_at)
+        room = self._room
+        if room.acquire(blocking=False):
+            self.ask(_put(key, data, expires_at)).add_done_callback(lambda _: room.release())
 
     def drop(self, key: str) -> None:
         """Keep no longer, soon."""
-        self._thread.submit(self._try, lambda shelf: shelf.drop(key))
+        self.ask(_drop(key))
 
     def close(self) -> None:
         """Store what waits, then let go of the shelf."""
         self._thread.submit(self._let_go)
         self._thread.shutdown()
 
-    def _fetch(self, key: str) -> bytes | None:
-        found: list[bytes | None] = [None]
-        self._try(lambda shelf: found.__setitem__(0, shelf.get(key)))
-        return found[0]
-
-    def _store(self, key: str, data: bytes, expires_at: float) -> None:
-        self._room.release()
-        self._try(lambda shelf: shelf.put(key, data, expires_at))
-
-    def _try(self, step: Callable[[Shelf], None]) -> None:
+    def _try(self, step: Callable[[S_co], T]) -> T | None:
         try:
             if self._shelf is None:
                 self._shelf = self._open_shelf()
-            step(self._shelf)
+            done = step(self._shelf)
         except StateError as exc:
             if str(exc) != self._trouble:
                 _log.warning("answers are cached by this process alone: %s", exc)
             self._trouble = str(exc)
-        else:
-            self._trouble = None
+            return None
+        self._trouble = None
+        return done
 
     def _let_go(self) -> None:
         if self._shelf is not None:
             self._shelf.close()
+
+
+def _get(key: str) -> Callable[[Shelf], bytes | None]:
+    return lambda shelf: shelf.get(key)
+
+
+def _put(key: str, data: bytes, expires_at: float) -> Callable[[Shelf], None]:
+    return lambda shelf: shelf.put(key, data, expires_at)
+
+
+def _drop(key: str) -> Callable[[Shelf], None]:
+    return lambda shelf: shelf.drop(key)

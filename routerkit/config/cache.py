@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from routerkit.router_state import RouterState
 if TYPE_CHECKING:
     from routerkit.cache.paraphrases import Paraphrases
     from routerkit.cache.shelf import Shelf, ShelfThread
+    from routerkit.cache.tower import Tower
 
 _log: Final = logging.getLogger(__name__)
 
@@ -38,11 +39,11 @@ def build_router(config: Config, base: Path, state: RouterState, observers: Sequ
 
     settings = CacheSettings(section.ttl_s, section.sampled, section.tool_calls, section.memory_mb * 1024 * 1024)
     try:
-        shelf = _shelf(section, config, base)
+        shelf, tower = _shelf(section, config, base)
     except ConfigError as exc:
         raise config.source.error([Problem(("cache", "url"), str(exc))]) from exc
     router = CachingRouter(state, observers=observers)
-    router.remember(AnswerCache(settings, shelf, paraphrases=_paraphrases(config) if section.semantic else None))
+    router.remember(AnswerCache(settings, shelf, tower=tower, paraphrases=_paraphrases(config) if section.semantic else None))
     return router
 
 
@@ -62,28 +63,33 @@ def _paraphrases(config: Config) -> Paraphrases | None:
         return None
 
 
-def _shelf(section: CacheSection, config: Config, base: Path) -> ShelfThread | None:
+def _shelf(section: CacheSection, config: Config, base: Path) -> tuple[ShelfThread[Shelf] | None, Tower | None]:
+    """Where answers are kept, and where processes learn who asks for all."""
     folder = config.ledger.path if config.ledger is not None else DEFAULT_FOLDER
     url = section.url or f"sqlite:{folder}/cache.sqlite"
     if is_reference(url):
         url = resolve(url, base).reveal()
     if url == "memory:":
-        return None
+        return None, None
+    return (_file(base / Path(url.removeprefix("sqlite:")).expanduser()), None) if url.startswith("sqlite:") else _redis(url)
+
+
+def _file(path: Path) -> ShelfThread[Shelf]:
     from routerkit.cache.shelf import ShelfThread
+    from routerkit.cache.sqlite import SqliteShelf, check_place  # sqlite3 takes 5 ms, which only those who need it should wait for
 
-    return ShelfThread(_opener(url, base))
+    check_place(path)
+    return ShelfThread(lambda: SqliteShelf(path))
 
 
-def _opener(url: str, base: Path) -> Callable[[], Shelf]:
-    if url.startswith("sqlite:"):
-        from routerkit.cache.sqlite import SqliteShelf, check_place  # sqlite3 takes 5 ms, which only those who need it should wait for
-
-        path = base / Path(url.removeprefix("sqlite:")).expanduser()
-        check_place(path)
-        return lambda: SqliteShelf(path)
+def _redis(url: str) -> tuple[ShelfThread[Shelf], Tower]:
     try:
         from routerkit.cache.redis import RedisShelf  # an optional extra
     except ModuleNotFoundError as exc:
         raise ConfigError(f"needs {exc.name}, which is not installed; run pip install 'routerkit[redis]'") from exc
+    from routerkit.cache.shelf import ShelfThread
+    from routerkit.cache.tower import Tower
+
     shelf = RedisShelf(url)
-    return lambda: shelf
+    thread = ShelfThread(lambda: shelf)
+    return thread, Tower(thread)

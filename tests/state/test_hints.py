@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from routerkit import Request, Usage
+from routerkit import Request, Usage, hearsay
 from routerkit.hearsay import Hearsay
+from routerkit.state import redis
 from routerkit.state.hints import Hint
 from routerkit.state.redis import RedisStore
 from routerkit.state.sqlite import SqliteStore
@@ -48,7 +49,14 @@ class Worker:
 
 
 @pytest.fixture
-def hired(redis_url: str) -> Iterator[Callable[..., Worker]]:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be busy."""
+    monkeypatch.setattr(hearsay, "_PATIENCE_S", 10.0)
+    monkeypatch.setattr(redis, "ANSWER_S", 10.0)
+
+
+@pytest.fixture
+def hired(redis_url: str, patient: None) -> Iterator[Callable[..., Worker]]:
     """Workers on one Redis."""
     with ExitStack() as stack:
 
@@ -108,14 +116,14 @@ def test_cache_that_was_found_cold_is_cold_for_all(hired):
 def test_redis_forgets_when_caches_go_cold_and_learns_no_names(hired, redis_url):
     """Names of sessions may be anything: somebody's address, or a megabyte."""
     after_sonnet(hired, turn(session="secret@example.com " * 50_000, agent="planner"))
-    with Redis.from_url(redis_url, decode_responses=True) as redis:
-        (key,) = [k for k in redis.scan_iter() if k.startswith("routerkit:warm:")]
-        assert LIFETIME_S - 30 < redis.ttl(key) <= LIFETIME_S
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        (key,) = [k for k in client.scan_iter() if k.startswith("routerkit:warm:")]
+        assert LIFETIME_S - 30 < client.ttl(key) <= LIFETIME_S
         assert len("routerkit:warm:") + 64 == len(key)
-        assert ["sonnet"] == list(redis.hgetall(key))
+        assert ["sonnet"] == list(client.hgetall(key))
 
 
-def test_hints_count_until_their_time_is_up(redis_url):
+def test_hints_count_until_their_time_is_up(redis_url, patient):
     store = RedisStore(redis_url)
     for hint in (Hint("cold", 5_000, 3, 1e-6), Hint("warm", 5_000, 3, 200.0)):
         store.hints.tell("c", hint)
@@ -214,7 +222,7 @@ turns = st.tuples(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(turns, max_size=12))
-def test_many_workers_know_what_one_would(redis_server, steps):
+def test_many_workers_know_what_one_would(redis_server, patient, steps):
     """Whoever answers which turn of a conversation, wherever, and whether its cache was read: the next worker knows all of it."""
     redis_server.empty()
     record, workers = record_of(turn()), Boards(redis_server.url)
