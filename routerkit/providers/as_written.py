@@ -10,14 +10,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-import msgspec
-
-from routerkit import fastjson
 from routerkit.as_written import Written, WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
+from routerkit.providers.plain_events import PlainEvents, plain_events
 
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
@@ -79,47 +77,48 @@ class PassingDecoder(StreamDecoder):
         self._asks_usage = request.written is not None and request.written.asks_usage
         self._texts: list[str] = []
         self._events: list[bytes] = []
-        self._n_noted = 0
         self._parsed_event: Mapping[str, Json] = {}
         self._passes: bool | None = None
         """Whether the first event has the id that clients insist on; if not, all are written anew."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
-        self._texts, self._events, self._n_noted = [], [], 0
+        self._texts, self._events = [], []
         pieces = super().feed(data)
         if not pieces and not self._events:
             return []
         return [self._joined(pieces)]
 
     def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
-        for event in events:
-            text = plain_text(event)
-            if text is None or self.is_done:
-                self._note_texts()
-                super()._read([event], chunks, is_last=is_last)
-            else:
-                if self._passes is None:
-                    self._passes = True
-                self._texts.append(text)
-                self._events.append(event)
-        self._note_texts()
-
-    def _note_texts(self) -> None:
-        """What `_note` does, for all the plain events since the last time at once."""
-        if len(self._texts) == self._n_noted:
+        if not events or self.is_done:
             return
-        text = "".join(self._texts[self._n_noted :])
-        self._n_noted = len(self._texts)
+        if not self._finish and (plain := plain_events(events)) is not None:
+            self._take(plain, events, chunks)
+        elif len(events) == 1:
+            super()._read(events, chunks, is_last=is_last)
+        else:  # the others are looked for by halves, because they are few; the end mark is where it always is
+            n = len(events) - 1 if events[-1] == b"[DONE]" else len(events) // 2
+            self._read(events[:n], chunks, is_last=is_last)
+            self._read(events[n:], chunks, is_last=is_last)
+
+    def _take(self, plain: PlainEvents, events: Sequence[bytes], chunks: list[Chunk]) -> None:
+        """What `_event` does, for several plain ones at once."""
         self._has_events = self._has_choices = True
-        self._has_text = self._has_text or bool(text.strip())
-        self._n_chars += len(text)
+        self._has_text = self._has_text or bool(plain.text.strip())
+        self._n_chars += len(plain.text)
+        self._texts.append(plain.text)
+        self._events += events
+        self._model, self._usage = plain.model or self._model, plain.usage or self._usage
+        if self._passes is None:
+            self._passes = True
+        if plain.finish:
+            self._finish = plain.finish
+            chunks.append(Chunk(finish_reason=plain.finish, model=plain.model))
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         n_before = len(chunks)
         super()._event(event, chunks, is_last=is_last)
         self._texts += [piece.text for piece in chunks[n_before:]]
-        self._n_noted = len(self._texts)
         if self._parsed_event.get("choices") or (self._asks_usage and is_counted(self._parsed_event)):
             self._events.append(corrected(event, self._parsed_event, chunks[n_before:]))
 
@@ -130,7 +129,10 @@ class PassingDecoder(StreamDecoder):
         return parsed
 
     def _joined(self, pieces: list[Chunk]) -> Chunk:
-        text, calls = "".join(self._texts), tuple([call for piece in pieces for call in piece.tool_calls])
+        text, body = "".join(self._texts), _framed(self._events) if self._passes else None
+        if not pieces:  # as nearly always
+            return Chunk(text, written=None if body is None else WrittenAnswer(body, text))
+        calls = tuple([call for piece in pieces for call in piece.tool_calls])
         return Chunk(
             text,
             calls,
@@ -140,38 +142,8 @@ class PassingDecoder(StreamDecoder):
             reasoning="".join([piece.reasoning for piece in pieces]),
             refusal="".join([piece.refusal for piece in pieces]),
             extra={name: value for piece in pieces for name, value in piece.extra.items()},
-            written=WrittenAnswer(_framed(self._events), text, calls) if self._passes else None,
+            written=None if body is None else WrittenAnswer(body, text, calls),
         )
-
-
-def plain_text(event: bytes) -> str | None:
-    """Text of an event that says nothing else, as nearly all do; None for any other."""
-    try:
-        text = _PLAIN(event).choices[0].delta.content
-    except msgspec.MsgspecError:
-        return None
-    return text if fastjson.is_text(event) else None
-
-
-class _Delta(msgspec.Struct, forbid_unknown_fields=True):
-    content: str
-
-
-class _Choice(msgspec.Struct, forbid_unknown_fields=True):
-    delta: _Delta
-    index: int = 0
-    logprobs: None = None
-    finish_reason: None = None
-
-
-class _Plain(msgspec.Struct):
-    id: str
-    choices: tuple[_Choice]
-    error: None = None
-    usage: None = None
-
-
-_PLAIN: Final = msgspec.json.Decoder(_Plain).decode
 
 
 def _usable(request: Request, max_tokens_field: str, *, is_stream: bool) -> Written | None:

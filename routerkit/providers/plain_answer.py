@@ -34,7 +34,9 @@ _NO_PROMPT_DETAILS: Final = _PromptDetails()
 _NO_ANSWER_DETAILS: Final = _AnswerDetails()
 
 
-class _Usage(Struct):
+class Counts(Struct):
+    """Tokens as the format counts them, if they make sense."""
+
     prompt_tokens: _Count
     completion_tokens: _Count
     prompt_tokens_details: _PromptDetails | None = None
@@ -64,7 +66,7 @@ class _Choice(Struct):
 
 class _Answer(Struct):
     choices: tuple[_Choice]
-    usage: _Usage
+    usage: Counts
     id: str = ""
     model: str | None = None
     error: None = None
@@ -89,13 +91,14 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
         text,
         (),
         finish,
-        _usage(used),
+        usage_of(used),
         answer.model or request.model,
         written=None if request.written is None or not answer.id else WrittenAnswer(body, text),
     )
 
 
-def _usage(used: _Usage) -> Usage:
+def usage_of(used: Counts) -> Usage:
+    """The same in our words."""
     prompt = used.prompt_tokens_details or _NO_PROMPT_DETAILS
     answer = used.completion_tokens_details or _NO_ANSWER_DETAILS
     return Usage(
