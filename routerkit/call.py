@@ -213,12 +213,12 @@ class Call:
             reply.refusal,
             reply.extra,
             last.target,
-            record_id=self.decision.id,
-            cost_usd=self.cost_usd(),
-            attempts=len(self.attempts),
-            reason=reason_of(self.decision, self.attempts),
-            written=reply.written,
-            verified=last.accepted,
+            self.decision.id,
+            self.cost_usd(),
+            len(self.attempts),
+            reason_of(self.decision, self.attempts),
+            last.accepted,
+            reply.written,
         )
 
     def signature(self) -> Chunk:

@@ -180,9 +180,11 @@ def _cause(error: ProviderError) -> ProviderError:
 def _try(
     target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    held_up = yield from _await_turn(target, deadline, around, are_others_waiting=are_others_waiting)
-    if held_up is not None:
-        return held_up
+    wait_s = _limited_s(target, around)
+    if wait_s > 0 or not around.lanes.has_room(target.name, target.at_once):
+        held_up = yield from _await_turn(target, wait_s, deadline, around, are_others_waiting=are_others_waiting)
+        if held_up is not None:
+            return held_up
     left_s = deadline - around.clock()
     if left_s <= 0:
         return ProviderError("the deadline of the call has passed", code="deadline")
@@ -200,10 +202,9 @@ def _try(
 
 
 def _await_turn(
-    target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool
+    target: Target, wait_s: float, deadline: float, around: Surroundings, *, are_others_waiting: bool
 ) -> Generator[Step, ProviderError | None, ProviderError | None]:
-    """Wait until the target may be asked, unless another is free or time is up."""
-    wait_s = _limited_s(target, around)
+    """Wait so long for a rate limit, then until the target has room, unless another is free or time is up."""
     if wait_s > 0:
         if are_others_waiting or around.clock() + wait_s >= deadline:
             why = "others are free" if are_others_waiting else "longer than the deadline allows"
@@ -258,5 +259,6 @@ def _turn_s(target: Target, n_ahead: int, around: Surroundings) -> float:
 
 def _limited_s(target: Target, around: Surroundings) -> float:
     """Seconds for which the target must not be called, spread so that waiters do not come back in step; 0 when it may be."""
-    left_s = around.health.limited_until(target.name) - around.clock()
+    until = around.health.limited_until(target.name)
+    left_s = until - around.clock() if until else 0.0
     return left_s * around.rng.uniform(1.0, _SPREAD) if left_s > 0 else 0.0

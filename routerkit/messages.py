@@ -131,10 +131,13 @@ class Request:
             timeout_s,
             first_token_s,
             self.pin,
-            priority=self.priority,
-            hops=self.hops,
-            inputs=self.inputs,
-            written=self.written,
+            (),
+            None,
+            "",
+            self.priority,
+            self.hops,
+            self.inputs,
+            self.written,
         )
 
 
