@@ -45,6 +45,7 @@ class Memory:
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
+            event.decision.features.see()  # read by the ledger as well, and only once; from now on nothing holds the prompt
             self._seen[event.id] = _kept(event)
             self._owners[event.id] = event.request.key
             if len(self._seen) > self._size:
