@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +35,21 @@ _MIGRATIONS: Final = ("CREATE TABLE {catalog}.ingested (segment VARCHAR PRIMARY 
 
 class StoreBusyError(StoreError):
     """Another process holds the database file."""
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Let Ctrl-C end what is inside as it ends everything: DuckDB sees the signal before Python does, and raises an error of its own.
+
+    Raises:
+        KeyboardInterrupt: that was it.
+    """
+    try:
+        yield
+    except RuntimeError as exc:
+        if str(exc) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from exc
 
 
 def database_path(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from routerkit.errors import StoreError
-from routerkit.store.database import RETRY_S, StoreBusyError, one_line
+from routerkit.store.database import RETRY_S, StoreBusyError, interrupts, one_line
 from routerkit.store.place import ingest_every_s, is_shared, open_writing, refused
 from routerkit.store.schema import LEDGER_SCHEMAS, StreamSchema
 from routerkit.store.segment_file import close_orphans, list_closed, quarantine, segment_id, stream_of
@@ -52,6 +52,7 @@ class _Closed(NamedTuple):
     schema: StreamSchema
 
 
+@interrupts()
 def ingest(folder: Path, *, schemas: Sequence[StreamSchema] = LEDGER_SCHEMAS, wait_s: float = 2.0) -> IngestResult:
     """Move every closed segment of these streams into the database file, or into the lake that the folder shares.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from routerkit.errors import StoreError
 from routerkit.messages import Json
-from routerkit.store.database import CATALOG, one_line, open_memory, tables_of
+from routerkit.store.database import CATALOG, interrupts, one_line, open_memory, tables_of
 from routerkit.store.ingester import ingest
 from routerkit.store.lake_guard import refuse_reaching_out
 from routerkit.store.place import has_rows, is_shared, open_reading, restrict
@@ -53,6 +53,7 @@ class Snapshot:
     def __init__(self, connection: duckdb.DuckDBPyConnection, *, is_shared: bool = False) -> None:
         self._connection, self._is_shared = connection, is_shared
 
+    @interrupts()
     def query(self, sql: str, params: Sequence[object] = ()) -> Rows:
         """Run one SELECT and fetch all of it. Nothing else is allowed: no writing, no other files, no network.
 
@@ -124,6 +125,7 @@ def query(
         return snapshot.query(sql, params)
 
 
+@interrupts()
 def _open(folder: Path, schemas: Sequence[StreamSchema], *, live: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
     for _ in range(_TRIES):
         connection = _try_open(folder, schemas, live=live, wait_s=wait_s)

@@ -1,8 +1,10 @@
 """Queries: read-only, one line on errors, never half an answer."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,13 @@ def test_segments_that_go_under_every_reader_are_read(folder, monkeypatch, is_st
     monkeypatch.setattr(readers, opening, remove_then_open)
     with connect_readonly(folder) as snapshot:
         assert (("new",),) == snapshot.query("SELECT record_id FROM calls WHERE record_id = 'new'").rows
+
+
+def test_interrupted_query_is_an_interrupt(folder):
+    """DuckDB looks for signals itself, and raises a RuntimeError for Ctrl-C."""
+    query(folder, "SELECT 1")  # loads the package, so that the signal meets the query
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        query(folder, "SELECT sum(a.range * b.range) FROM range(100000000) a, range(100000000) b")
+    timer.join()
