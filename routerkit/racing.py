@@ -28,7 +28,17 @@ async def race(step: Open, hedge: Hedge, call: Call, send: ASend[T]) -> T:
     Raises:
         ProviderError: none did: the failure of the first. That of the second, if it was asked, is noted in the hedge.
     """
-    first, second, twin = ensure_future(send(step.target, call.opening(step), call)), None, call.twin()
+    first = ensure_future(send(step.target, call.opening(step), call))
+    try:
+        return await _raced(first, step, hedge, call, send)
+    except BaseException:  # the caller may have gone in the moment in which the answer came, and nobody else would close it
+        if _has_answer(first):
+            await _close(first.result())
+        raise
+
+
+async def _raced(first: Future[T], step: Open, hedge: Hedge, call: Call, send: ASend[T]) -> T:
+    second, twin = None, call.twin()
     try:
         await wait([first], timeout=hedge.after_s)
         if not first.done() and (opening := _second(hedge, twin)) is not None:
@@ -96,7 +106,12 @@ async def _drop(answer: object, call: Call) -> None:
     """An answer nobody needs any more: note what it used, or close its stream."""
     if isinstance(answer, Reply):
         call.saw(Chunk(answer.text, usage=answer.usage, model=answer.model))
-    elif (closing := getattr(getattr(answer, "rest", None), "aclose", None)) is not None:
+    else:
+        await _close(answer)
+
+
+async def _close(answer: object) -> None:
+    if (closing := getattr(getattr(answer, "rest", None), "aclose", None)) is not None:
         await closing()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -30,6 +30,12 @@ class Upstream:
     hits: int = 0
     ended: list[float] = field(default_factory=list)
     """When its calls were cancelled."""
+    ends_s: float = 0.0
+    """How long a cancelled call takes to end."""
+    on_answer: Callable[[], object] = lambda: None
+    """Called as a stream begins."""
+    n_open: int = 0
+    """Streams that have begun and not ended."""
     keeps_deadline = True
 
     async def acomplete(self, request: Request) -> Reply:
@@ -38,8 +44,13 @@ class Upstream:
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         await self._serve()
-        yield Chunk(text="a good ")
-        yield Chunk(text="answer", finish_reason="stop", usage=Usage(10, 5))
+        self.n_open += 1
+        self.on_answer()
+        try:
+            yield Chunk(text="a good ")
+            yield Chunk(text="answer", finish_reason="stop", usage=Usage(10, 5))
+        finally:
+            self.n_open -= 1
 
     async def _serve(self) -> None:
         self.hits += 1
@@ -47,6 +58,7 @@ class Upstream:
             await asyncio.sleep(self.serve_s)
         except asyncio.CancelledError:
             self.ended.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(self.ends_s)
             raise
         if self.error is not None:
             raise self.error
@@ -212,6 +224,24 @@ def test_caller_that_goes_away_ends_both(form: str) -> None:
     (record,) = world.recorder.records
     assert ("cancelled", ["disconnected"] * 2) == (record.status, [a.error_code for a in record.attempts])
     assert (1, 1) == (len(world.a.ended), len(world.b.ended))
+
+
+@pytest.mark.parametrize("serve_s", [0.5, 1.5], ids=["alone", "before a second target that is slow to end"])
+def test_stream_that_begins_as_the_caller_goes_away_is_closed(serve_s: float) -> None:
+    world = World("astream")
+    world.b.serve_s, world.b.ends_s = 30.0, 0.05
+
+    async def gone() -> None:
+        await world.warm_up()
+        world.a.serve_s, loop = serve_s, asyncio.get_running_loop()
+        task = asyncio.ensure_future(world.ask())
+        world.a.on_answer = lambda: loop.call_later(0.0 if serve_s < 1 else 0.02, task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (0, 0) == (world.a.n_open, world.b.n_open)
+
+    run(gone(), world.loop)
+    assert "cancelled" == world.recorder.records[0].status
 
 
 @pytest.mark.parametrize(("usd_per_day", "hedged"), [(0.2, 0), (0.3, 2)])
