@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Final
 from weakref import WeakSet
+
+_PATIENCE_S: Final = 30.0
+"""How long the end of the process waits for a look under way, in seconds."""
 
 
 class Rounds:
@@ -25,6 +29,7 @@ class Rounds:
         self._name, self._look, self._every_s, self._is_due_at_once = name, look, every_s, is_due_at_once
         self._about: Callable[[], object] = lambda: None
         self._over = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self, about: object) -> None:
         """Begin; ends by itself when `about` is gone, which is not kept alive."""
@@ -35,11 +40,17 @@ class Rounds:
     def begin(self) -> None:
         """Start the thread, also in a forked child."""
         if not self._over.is_set():
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
 
     def end(self) -> None:
-        """Look no more."""
+        """Look no more; a look under way is not waited for."""
         self._over.set()
+
+    def join(self) -> None:
+        """Wait until a look under way is over."""
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_S)
 
     def _run(self) -> None:
         if self._is_due_at_once:
@@ -56,5 +67,13 @@ def _begin_all() -> None:
         rounds.begin()
 
 
-# Threads do not survive a fork.
+def _end_all() -> None:
+    for rounds in tuple(_rounds):
+        rounds.end()
+    for rounds in tuple(_rounds):
+        rounds.join()
+
+
+# Threads do not survive a fork. And Python ends them where they are, which within DuckDB aborts the whole process.
 os.register_at_fork(after_in_child=_begin_all)
+atexit.register(_end_all)

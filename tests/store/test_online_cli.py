@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -142,3 +144,27 @@ def test_learning_needs_a_ledger():
     """The configuration is refused where it could never work."""
     with pytest.raises(ConfigError, match=r"online.*learns from the reports in the ledger, and there is none"):
         parse('[providers.p]\nkind = "simulated"\n[targets.a]\nprovider = "p"\nmodel = "m"\n[pools.pool]\ntargets = ["a"]\n[online]\n')
+
+
+_ENDS_DURING_A_LOOK = """
+import threading
+import duckdb
+from routerkit.config.rounds import Rounds
+
+class Router: ...
+
+def look():
+    has_begun.set()
+    for _ in range(2_000):
+        duckdb.sql("SELECT 1").fetchall()
+
+has_begun, router = threading.Event(), Router()
+Rounds("look", look, every_s=60, is_due_at_once=True).start(router)
+has_begun.wait()
+"""
+
+
+def test_a_program_that_ends_during_a_look_ends_well():
+    """Python stops daemon threads where they are, and DuckDB, stopped from within, aborts the process: exit code 134."""
+    ended = subprocess.run([sys.executable, "-c", _ENDS_DURING_A_LOOK], capture_output=True, text=True, timeout=60, check=False)
+    assert (0, "") == (ended.returncode, ended.stderr)
