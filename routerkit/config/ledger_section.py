@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from routerkit.config.section import Section
+from routerkit.config.section import FilePath, Section
 
 if TYPE_CHECKING:
     from routerkit.store.destination import Lake
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class LedgerSection(Section):
     """Where calls are recorded."""
 
-    path: str
+    path: FilePath
     store_text: bool = False
     store: str | None = None
     """Where rows go from `path`: a DuckLake that all hosts share; None = a file in `path`."""

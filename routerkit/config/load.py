@@ -44,6 +44,7 @@ _TOML_WORDS: Final = {
     "list_type": "should be an array, [...]",
     "string_type": "should be a text in quotes",
     "bool_type": "should be true or false",
+    "datetime_type": "should be an instant without quotes and with a time zone, like 2026-12-01T00:00:00Z",
 }
 """Types of the same that speak of Python where people wrote TOML."""
 _TOML_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")

@@ -14,7 +14,7 @@ from routerkit.config.ledger_section import LedgerSection
 from routerkit.config.problems import Source
 from routerkit.config.routing import ClassifierSection, PoolSection, RouteSection
 from routerkit.config.secrets import is_reference, is_secret_name
-from routerkit.config.section import Count, Dollars, Names, Seconds, Section, Share
+from routerkit.config.section import Count, Dollars, FilePath, Names, Seconds, Section, Share, usable_path
 from routerkit.config.state_section import StateSection
 from routerkit.config.telemetry import TelemetrySection
 from routerkit.config.verifying import VerifierSection
@@ -81,7 +81,7 @@ class ReplaySection(Section):
     """Recorded answers."""
 
     kind: Literal["replay"]
-    path: str
+    path: FilePath
     sleep: bool = False
 
 
@@ -97,7 +97,7 @@ class RouterSection(Section):
     """Another router, from its own configuration file; a target's `model` is one of its pools."""
 
     kind: Literal["router"]
-    path: str
+    path: FilePath
 
 
 class ClassSection(Section):
@@ -225,12 +225,12 @@ class BudgetSection(Section):
 class ScorecardSection(Section):
     """Measured estimates, and what is assumed where nothing was measured."""
 
-    path: str
-    prior_quality: Share | None = None
+    path: FilePath
+    prior_quality: Annotated[float, Field(gt=0, lt=1)] | None = None
     prior_n: Annotated[float, Field(gt=0)] | None = None
     reload_s: Annotated[float, Field(ge=0, le=86_400)] = 5.0
     """How often a running router looks for a newer one; 0 = never."""
-    predictor: str | None = None
+    predictor: FilePath | None = None
     """File written by `routerkit scores fit`."""
 
 
@@ -288,6 +288,7 @@ _LITERAL: Final = 'literal secrets are refused; write "env:NAME" or "file:PATH" 
 def _reference(value: str) -> str:
     if not is_reference(value):
         raise PydanticCustomError("literal_secret", _LITERAL)
+    usable_path(value.removeprefix("file:"))
     return value
 
 

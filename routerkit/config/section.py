@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from routerkit.errors import nearest
+
+
+def usable_path(path: str) -> str:
+    """The same path, if it can be one here.
+
+    Raises:
+        PydanticCustomError: nobody has the home it begins with, as in containers without users, or it holds a NUL.
+    """
+    if "\0" in path:
+        raise PydanticCustomError("path", "is no path; leave the NUL out")
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise PydanticCustomError("path", "begins with a home that does not exist here; write the whole path") from None
+    return path
+
 
 Names: TypeAlias = Annotated[tuple[str, ...], Field(strict=False)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Dollars: TypeAlias = Annotated[float, Field(ge=0)]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
+FilePath: TypeAlias = Annotated[str, AfterValidator(usable_path)]
 Count: TypeAlias = Annotated[int, Field(gt=0)]
 
 

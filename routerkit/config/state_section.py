@@ -8,7 +8,7 @@ from pydantic import field_validator
 from pydantic_core import PydanticCustomError
 
 from routerkit.config.secrets import is_reference
-from routerkit.config.section import Section
+from routerkit.config.section import Section, usable_path
 
 _PLACES: Final = ("memory:", "sqlite:", "redis://", "rediss://", "unix://")
 
@@ -21,6 +21,7 @@ class StateSection(Section):
     @field_validator("url")
     @classmethod
     def _is_a_place(cls, value: str) -> str:
+        usable_path(value.removeprefix("file:").removeprefix("sqlite:"))
         if is_reference(value):
             return value
         if "@" in value and not value.startswith("sqlite:"):

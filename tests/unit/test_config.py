@@ -140,6 +140,18 @@ def test_a_policy_may_have_its_own_name() -> None:
         ("[targets.local]", '[targets."a/b"]', "r.toml:13: targets.a/b: 'a/b' is no usable name"),
         ("[pools.coding]", "[pools.coding", "r.toml:17: not valid TOML"),
         ("[ledger]", "[ledger]\nstore_text = 1", "r.toml:41: ledger.store_text: 1 should be true or false"),
+        ("[scorecard]", "[scorecard]\nprior_quality = 1", "scorecard.prior_quality: 1 should be less than 1"),
+        (
+            "[scorecard]",
+            "[scorecard]\npredictor = '~nobody-here/p'",
+            "scorecard.predictor: '~nobody-here/p' begins with a home that does not",
+        ),
+        ("[scorecard]", '[scorecard]\npredictor = "a\\u0000b"', "is no path; leave the NUL out"),
+        (
+            "[ledger]",
+            "[state]\nurl = 'sqlite:~nobody-here/s'\n[ledger]",
+            "begins with a home that does not exist here; write the whole path",
+        ),
         ("[ledger]", "[timeouts]\nconnect_s = 0\n[ledger]", "r.toml:41: timeouts.connect_s: 0 should be greater than 0"),
     ],
 )
