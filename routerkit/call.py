@@ -80,9 +80,10 @@ class Call:
 
     def _begin(self, step: Open) -> None:
         self.around.lanes.enter(step.target.name)
-        self._open, self.opened_at, self._first_at, self._chars = step, self._clock(), None, 0
-        self._usage, self._stated_usd, self._model, self.finish_reason = None, None, "", None
-        self._normalised, self._purpose, self._sent_tokens = (), "answer", self.decision.features.input_tokens
+        if self.attempts:  # what was noted of an earlier one says nothing about this one
+            self._first_at, self._chars, self._usage, self._stated_usd, self._model = None, 0, None, None, ""
+            self._normalised, self._purpose, self.finish_reason, self._sent_tokens = (), "answer", None, self.decision.features.input_tokens
+        self._open, self.opened_at = step, self._clock()
 
     def saw(self, chunk: Chunk) -> bool:
         """Note one chunk of the running attempt; whether it is for the caller: the facts that end a router within this one are not."""
@@ -214,7 +215,7 @@ class Call:
             reply.extra,
             last.target,
             self.decision.id,
-            self.cost_usd(),
+            total_usd(self.attempts),
             len(self.attempts),
             reason_of(self.decision, self.attempts),
             last.accepted,
@@ -229,7 +230,7 @@ class Call:
             model=last.model,
             target=last.target,
             record_id=self.decision.id,
-            cost_usd=self.cost_usd(),
+            cost_usd=total_usd(self.attempts),
             attempts=len(self.attempts),
             reason=reason_of(self.decision, self.attempts),
             verified=last.accepted,
@@ -252,7 +253,7 @@ class Call:
             last.model if last else None,
             self._clock() - self.started,
             total_usage(self.attempts),
-            self.cost_usd(),
+            total_usd(self.attempts),
             self.is_stream,
             self.finish_reason,
             self._chars,

@@ -195,27 +195,26 @@ class SegmentWriter(Generic[T]):
 
     def _drain(self) -> None:
         """Write what is in the buffer now. One look at the length: new rows make the next, larger batch."""
-        batch: list[T] = []
+        lines: list[bytes] = []
         for _ in range(len(self._buffer)):
             item = self._buffer.popleft()
             if isinstance(item, _Mark):
-                self._write(batch)
-                batch = []
+                self._write(lines)
+                lines = []
                 self._reach(item)
-            else:
-                batch.append(item)
-                if len(batch) == _BATCH_ROWS:
-                    self._write(batch)
-                    batch = []
-        self._write(batch)
+            elif line := self._line(item):
+                lines.append(line)
+                if len(lines) == _BATCH_ROWS:
+                    self._write(lines)
+                    lines = []
+        self._write(lines)
 
     def _reach(self, mark: _Mark) -> None:
         self._rotate_if(is_due=mark.is_last or self._is_rotation_due())
         self._is_over = self._is_over or mark.is_last
         mark.done.set()
 
-    def _write(self, batch: Sequence[T]) -> None:
-        lines = [line for item in batch if (line := self._line(item))]
+    def _write(self, lines: Sequence[bytes]) -> None:
         if not lines:
             return
         try:
