@@ -106,8 +106,10 @@ class HttpExchange:
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """See `Exchange`."""
         if self.is_chunked:
-            data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"" if more else b"0\r\n\r\n")
-        self._send(data, is_last=not more)
+            end = b"" if more else b"0\r\n\r\n"
+            data = b"%x\r\n%b\r\n%b" % (len(data), data, end) if data else end
+        self.is_answered = not more
+        self._connection.send(data)
         if self._connection.drain is not None:
             await self._connection.drained()
 

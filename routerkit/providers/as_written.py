@@ -15,7 +15,7 @@ from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
-from routerkit.providers.plain_events import PlainEvents, plain_events
+from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
@@ -80,20 +80,31 @@ class PassingDecoder(StreamDecoder):
         self._parsed_event: Mapping[str, Json] = {}
         self._passes: bool | None = None
         """Whether the first event has the id that clients insist on; if not, all are written anew."""
+        self._is_flowing = False
+        """Whether the last event was a plain one of an answer that passes, says something, and goes on."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
-        self._texts, self._events = [], []
-        pieces = super().feed(data)
-        if not pieces and not self._events:
-            return []
-        return [self._joined(pieces)]
+        events = self._sse.feed(data) if data else self._sse.flush()
+        if self._is_flowing and len(events) == 1 and (text := plain_text(events[0])) is not None:  # as nearly always
+            self._n_chars += len(text)
+            return [Chunk(text, written=WrittenAnswer(_framed(events), text))]
+        self._texts, self._events, self._is_flowing = [], [], False
+        pieces: list[Chunk] = []
+        self._read(events, pieces, is_last=not data)
+        if not data and not self.is_done:
+            pieces.append(self._end(is_marked=False))
+        return [self._joined(pieces)] if pieces or self._events else []
 
     def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
         if not events or self.is_done:
             return
         if not self._finish and (plain := plain_events(events)) is not None:
-            self._take(plain, events, chunks)
+            self._note_plain(plain)
+            self._events += events
+            self._texts.append(plain.text)
+            if plain.finish:
+                chunks.append(Chunk(finish_reason=plain.finish, model=plain.model))
         elif len(events) == 1:
             super()._read(events, chunks, is_last=is_last)
         else:  # the others are looked for by halves, because they are few; the end mark is where it always is
@@ -101,19 +112,15 @@ class PassingDecoder(StreamDecoder):
             self._read(events[:n], chunks, is_last=is_last)
             self._read(events[n:], chunks, is_last=is_last)
 
-    def _take(self, plain: PlainEvents, events: Sequence[bytes], chunks: list[Chunk]) -> None:
-        """What `_event` does, for several plain ones at once."""
+    def _note_plain(self, plain: PlainEvents) -> None:
+        """What `_event` notes."""
         self._has_events = self._has_choices = True
         self._has_text = self._has_text or bool(plain.text.strip())
         self._n_chars += len(plain.text)
-        self._texts.append(plain.text)
-        self._events += events
-        self._model, self._usage = plain.model or self._model, plain.usage or self._usage
+        self._model, self._usage, self._finish = plain.model or self._model, plain.usage or self._usage, plain.finish
         if self._passes is None:
             self._passes = True
-        if plain.finish:
-            self._finish = plain.finish
-            chunks.append(Chunk(finish_reason=plain.finish, model=plain.model))
+        self._is_flowing = self._passes and self._has_text and not plain.finish
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         n_before = len(chunks)
@@ -130,8 +137,6 @@ class PassingDecoder(StreamDecoder):
 
     def _joined(self, pieces: list[Chunk]) -> Chunk:
         text, body = "".join(self._texts), _framed(self._events) if self._passes else None
-        if not pieces:  # as nearly always
-            return Chunk(text, written=None if body is None else WrittenAnswer(body, text))
         calls = tuple([call for piece in pieces for call in piece.tool_calls])
         return Chunk(
             text,
@@ -163,7 +168,7 @@ def _quoted(model: str) -> bytes:
     return json.dumps(model).encode()
 
 
-def _framed(events: list[bytes]) -> bytes:
+def _framed(events: Sequence[bytes]) -> bytes:
     """Events with their frames put back; one that spans lines has a frame for each."""
     if not events:
         return b""

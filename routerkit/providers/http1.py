@@ -115,10 +115,11 @@ class Exchange:
     def __init__(self, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body = max_body_bytes
         self._raw: dict[bytes, bytes] = {}
-        self._pieces: list[bytes] = []
+        self.waiting: list[bytes] = []
+        """The pieces that `take` would join."""
         # Called by the parser: without a step of ours, because there are dozens of headers, and as many chunks as events of a stream.
         self.on_header: Final = self._raw.__setitem__
-        self.on_body: Final = self._pieces.append
+        self.on_body: Final = self.waiting.append
         self.begin()
         self._parser = httptools.HttpResponseParser(self)
 
@@ -130,7 +131,7 @@ class Exchange:
         self._n_fed = self._n_taken = 0
         self._inflate: Inflate | None = None
         self._raw.clear()
-        self._pieces.clear()
+        self.waiting.clear()
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -150,7 +151,7 @@ class Exchange:
     @property
     def has_body(self) -> bool:
         """Whether a byte of the body has arrived."""
-        return bool(self._pieces or self._n_taken)
+        return bool(self.waiting or self._n_taken)
 
     def feed(self, data: bytes) -> None:
         """Take in bytes from the peer.
@@ -173,7 +174,7 @@ class Exchange:
     def _check_size(self) -> None:
         if not self.status and self._n_fed > MAX_HEADER_BYTES:
             raise too_large("head", MAX_HEADER_BYTES)
-        if self._n_taken + sum(map(len, self._pieces)) > self._max_body:
+        if self._n_taken + sum(map(len, self.waiting)) > self._max_body:
             raise too_large("body", self._max_body)
 
     def feed_eof(self) -> bool:
@@ -193,17 +194,12 @@ class Exchange:
         Raises:
             ProviderError: `malformed` if they do not decompress, or to too much.
         """
-        data = b"".join(self._pieces)
-        self._pieces.clear()
+        data = b"".join(self.waiting)
+        self.waiting.clear()
         self._n_taken += len(data)
         if self._inflate is None or not (data or self.is_complete):
             return data
         return self._inflate.feed(data, is_last=self.is_complete)
-
-    @property
-    def n_waiting(self) -> int:
-        """How many pieces `take` would join."""
-        return len(self._pieces)
 
     # Called by the parser.
 

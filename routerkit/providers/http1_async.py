@@ -82,14 +82,14 @@ class Connection(asyncio.Protocol):
         except ProviderError as exc:
             self._fail(exc)
             return
-        if not exchange.is_complete:
-            if exchange.has_body:
-                self._watch.heard()
+        if exchange.has_body and not exchange.is_complete:
+            if self._watch.heard():
                 self._set_timer()
-            if exchange.n_waiting >= _MAX_WAITING:
+            if len(exchange.waiting) >= _MAX_WAITING:
                 self._is_paused = True
                 self._transport.pause_reading()
-        self._wake()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange, properly or not."""
@@ -145,9 +145,12 @@ class Connection(asyncio.Protocol):
 
     async def piece(self) -> bytes:
         """Next bytes of the body as they arrive; empty at its end."""
-        while not (data := self._taken()) and not self.exchange.is_complete:
-            await self.progress()
-        return data
+        exchange = self.exchange
+        while True:
+            if not (exchange.waiting or exchange.is_complete):
+                await self.progress()
+            if (data := self._taken()) or exchange.is_complete:
+                return data
 
     async def body(self) -> bytes:
         """Rest of the body; of a failure, what comes of it soon."""

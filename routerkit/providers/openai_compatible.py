@@ -115,7 +115,7 @@ class OpenAICompatible:
                     chunks = decoder.feed(data)
                 if not watch.has_begun:
                     _look_for_content(watch, chunks)
-                if decoder.is_ending:
+                if decoder.is_ending and not decoder.is_done:
                     connection.ending()
                 yield from chunks
             connection.settle()
@@ -139,7 +139,7 @@ class OpenAICompatible:
                     chunks = decoder.feed(data)
                 if not watch.has_begun:
                     _look_for_content(watch, chunks)
-                if decoder.is_ending:
+                if decoder.is_ending and not decoder.is_done:
                     connection.ending()
                 for chunk in chunks:
                     yield chunk

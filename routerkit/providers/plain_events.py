@@ -18,8 +18,7 @@ from routerkit.providers.plain_answer import Counts, usage_of
 
 
 class _Delta(Struct, forbid_unknown_fields=True):
-    content: str | None = None
-    role: str | None = None
+    content: str
     refusal: Literal[""] | None = None
     tool_calls: None = None
     reasoning_content: None = None
@@ -28,8 +27,8 @@ class _Delta(Struct, forbid_unknown_fields=True):
 
 class _Choice(Struct):
     delta: _Delta
-    finish_reason: Literal["stop", "length", "content_filter"] | None = None
     index: Literal[0] = 0
+    finish_reason: None = None
     logprobs: None = None
     # The token that ended it, at vLLM and SGLang; a text would be a stop sequence.
     stop_reason: int | None = None
@@ -37,16 +36,56 @@ class _Choice(Struct):
 
 
 class _Event(Struct):
+    """One that says a text."""
+
     id: Annotated[str, Meta(min_length=1)]
     choices: tuple[_Choice]
+    usage: None = None
+    error: None = None
+
+
+class _AnyDelta(Struct, forbid_unknown_fields=True):
+    content: str | None = None
+    role: str | None = None
+    refusal: Literal[""] | None = None
+    tool_calls: None = None
+    reasoning_content: None = None
+    reasoning: None = None
+
+
+class _AnyChoice(Struct):
+    delta: _AnyDelta
+    index: Literal[0] = 0
+    finish_reason: Literal["stop", "length", "content_filter"] | None = None
+    logprobs: None = None
+    stop_reason: int | None = None
+    matched_stop: int | None = None
+
+
+class _AnyEvent(Struct):
+    """One that may also say who speaks, why it ends, and what it used."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    choices: tuple[_AnyChoice]
     model: str | None = None
     usage: Counts | None = None
     error: None = None
 
 
-_decode_lines: Final = msgspec.json.Decoder(_Event).decode_lines
+_NOT_PLAIN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_decode: Final = msgspec.json.Decoder(_Event).decode
+_decode_lines: Final = msgspec.json.Decoder(_AnyEvent).decode_lines
 _choices, _only, _usage = attrgetter("choices"), itemgetter(0), attrgetter("usage")
 _content, _finish_reason = attrgetter("delta.content"), attrgetter("finish_reason")
+
+
+def plain_text(event: bytes) -> str | None:
+    """Text of an event that says nothing else, as nearly all do; None for any other."""
+    try:
+        text = _decode(event).choices[0].delta.content
+    except _NOT_PLAIN:
+        return None
+    return text if event.isascii() or fastjson.is_text(event) else None
 
 
 class PlainEvents(NamedTuple):
@@ -68,7 +107,7 @@ def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
         return None
     try:
         read = _decode_lines(lines)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _NOT_PLAIN:
         return None
     if len(read) != len(events) or not fastjson.is_text(lines):
         return None

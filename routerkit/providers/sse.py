@@ -36,8 +36,12 @@ class SseDecoder:
         Raises:
             ProviderError: `malformed` if one event grows too large.
         """
-        if (events := self._whole_events(data)) is not None:
-            return events
+        if data.endswith(b"\n\n") and data.startswith(b"data: ") and not (self._n_pending or self._data or self._is_after_cr):
+            # Whole events of one line each and nothing else, as nearly always, are what is between the frames.
+            events = data[6:-2].split(b"\n\ndata: ")
+            if data.count(b"\n") == 2 * len(events) and b"\r" not in data and len(data) <= self._max_bytes:
+                self._is_first_line = False
+                return events
         if b"\r" in data or self._is_after_cr:
             data = self._unified(data)
         self._n_pending += len(data)
@@ -52,17 +56,6 @@ class SseDecoder:
             self._tail.append(data)
         if self._n_pending > self._max_bytes:
             raise ProviderError(f"an event of the stream is larger than {self._max_bytes:,} bytes", code="malformed", maybe_billed=True)
-        return events
-
-    def _whole_events(self, data: bytes) -> list[bytes] | None:
-        """Data of events, if the bytes are whole ones of one `data: ` line each and nothing else, as nearly always."""
-        is_between = not (self._n_pending or self._data or self._is_after_cr)
-        if not is_between or not data.startswith(b"data: ") or not data.endswith(b"\n\n") or b"\r" in data:
-            return None
-        events = data[6:-2].split(b"\n\ndata: ")
-        if data.count(b"\n") != 2 * len(events) or len(data) > self._max_bytes:
-            return None
-        self._is_first_line = False
         return events
 
     def flush(self) -> list[bytes]:

@@ -59,15 +59,17 @@ class Watch:
 
     def sending(self) -> None:
         """The request is being sent."""
-        self.was_sent, self._tier_at, self._first_at = True, math.inf, self._clock() + self._first_s
+        self.was_sent, self._first_at = True, self._clock() + self._first_s
+        self._tier, self._tier_s, self._tier_at = "between chunks", self._between_s, math.inf
 
     def began(self) -> None:
         """The first piece of the answer itself arrived."""
         self.has_begun, self._first_at = True, math.inf
 
-    def heard(self) -> None:
-        """Something of the body arrived, be it only a sign of life."""
-        self._enter("between chunks", self._between_s)
+    def heard(self) -> bool:
+        """Something of the body arrived, be it only a sign of life; returns whether the time is up sooner than it was."""
+        before, self._tier_at = self._tier_at, self._clock() + self._between_s
+        return self._tier_at < before
 
     def ending(self) -> None:
         """All was said but the end mark, for which nobody should wait long."""
