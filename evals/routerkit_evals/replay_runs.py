@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from routerkit import Json, Pool, Reply, Request, Router, RouterState, Target, U
 # The replay provider has no name in the front door; this is the one place that needs it.
 from routerkit.testing import Recording, Replay
 from routerkit_evals.errors import EvalError
+from routerkit_evals.fields import shown
 from routerkit_evals.grade import Grader
 from routerkit_evals.runner import Progress, Run, RunResult
 from routerkit_evals.schedule import Cell
@@ -26,6 +28,8 @@ from routerkit_evals.suite import sandbox_for
 from routerkit_evals.task import Task
 
 _POOL: Final = "recorded"
+_MOST_S: Final = 1e6
+"""Seconds no answer takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +116,21 @@ def read_runs(path: Path) -> tuple[RecordedRun, ...]:
         EvalError: it cannot be read, or a line is wrong; the message says which.
     """
     seen: Counter[tuple[str, str]] = Counter()
+    number = 1
     runs: list[RecordedRun] = []
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for line in lines:
+            for number, line in enumerate(lines, 1):  # noqa: B007  the message below names it
+                if not line.strip():
+                    continue
                 row = json.loads(line)
                 key = (row["model"], row["prompt"])
                 runs.append(_run(row, seen[key]))
                 seen[key] += 1
-    except OSError as exc:
-        raise EvalError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
-    except (ValueError, KeyError, TypeError, EOFError) as exc:
-        raise EvalError(f"{path}:{len(runs) + 1}: not a recorded run ({type(exc).__name__}: {exc})") from exc
+    except (OSError, zlib.error) as exc:
+        raise EvalError(f"{path}: cannot be read ({getattr(exc, 'strerror', None) or exc})") from exc
+    except (ValueError, KeyError, TypeError, EOFError, RecursionError) as exc:
+        raise EvalError(f"{path}:{number}: not a recorded run ({type(exc).__name__}: {exc})") from exc
     if not runs:
         raise EvalError(f"{path}: holds no runs")
     return tuple(runs)
@@ -138,10 +145,18 @@ def _run(row: Mapping[str, Json], epoch: int) -> RecordedRun:
         prompt=str(row["prompt"]),
         completion=str(row["completion"]),
         passed=passed if isinstance(passed, bool) else None,
-        latency_s=float(latency_s) if isinstance(latency_s, int | float) else None,
+        latency_s=_seconds(latency_s),
         usage=Usage(n_input if isinstance(n_input, int) else 0, n_output if isinstance(n_output, int) else 0),
         epoch=epoch,
     )
+
+
+def _seconds(value: Json) -> float | None:
+    if not isinstance(value, int | float):
+        return None
+    if not 0 <= value < _MOST_S:
+        raise ValueError(f"latency_s is {shown(value)}; it must be seconds from 0 up")
+    return float(value)
 
 
 def _plan(runs: Iterable[RecordedRun], tasks: Mapping[str, Task]) -> list[Cell]:
@@ -149,7 +164,7 @@ def _plan(runs: Iterable[RecordedRun], tasks: Mapping[str, Task]) -> list[Cell]:
     for run in runs:
         task = tasks.get(run.task_id)
         if task is None:
-            raise EvalError(f"recorded run of unknown task {run.task_id!r}; name the task source it belongs to with --tasks")
+            raise EvalError(f"recorded run of unknown task {shown(run.task_id)}; name the task source it belongs to with --tasks")
         # The recorded prompt is what was answered; it may be worded otherwise than ours.
         cells.append(Cell(replace(task, prompt=run.prompt, is_raw_prompt=True), run.model, run.epoch))
     return cells

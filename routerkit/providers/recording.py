@@ -139,7 +139,10 @@ class Recording:
             "latency_s": latency_s,
         }
         self._samples[key] += 1
-        self._file.write(json.dumps(head | line, ensure_ascii=False, default=_plain) + "\n")
+        try:
+            self._file.write(json.dumps(head | line, ensure_ascii=False, default=_plain) + "\n")
+        except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
+            self._file.write(json.dumps(head | line, default=_plain) + "\n")
 
 
 def _open(path: Path, mode: str) -> TextIO:

@@ -273,6 +273,18 @@ def test_result_that_was_cut_off_by_a_crash_is_made_again_and_the_rest_kept(tmp_
     assert not dig(tmp_path, Trying({"a": Loss(""), "b": Loss("")}), "ab").losses
 
 
+@pytest.mark.parametrize(
+    "damage", [b"null", b"[1]", b"{}", b'{"settings": "s"}', b'{"settings": "s", "key": "a", "loss": 3}', b"\xff\0", b"[" * 9999]
+)
+def test_damaged_result_is_made_again_and_the_rest_kept(tmp_path: Path, damage: bytes) -> None:
+    dig(tmp_path, Trying({}), "ab")
+    journal = tmp_path / "j"
+    journal.write_bytes(damage + b"\n" + journal.read_bytes().partition(b"\n")[2])
+    again = Trying({})
+    assert ["a", "b"] == [task["id"] for task in dig(tmp_path, again, "ab").tasks]
+    assert 1 == len(again.asked)
+
+
 def test_broken_sandbox_is_no_verdict_and_tried_again(tmp_path: Path) -> None:
     assert {BROKEN: 1} == dict(dig(tmp_path, Trying({"a": Loss(BROKEN)}), "a").lost)
     assert ["a"] == [task["id"] for task in dig(tmp_path, Trying({}), "a").tasks]

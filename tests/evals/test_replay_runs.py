@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,29 @@ def test_run_of_an_unknown_task_is_an_error(tmp_path: Path) -> None:
         replay_runs(write_runs(tmp_path / "r.gz", (WHOLE, True)), [], folder=tmp_path / "data")
 
 
-def test_wrong_line_is_named(tmp_path: Path) -> None:
+RUN = {"model": "m", "task_id": "T/0", "prompt": "p", "completion": WHOLE}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"model": "m"}', "[" * 100_000, json.dumps({**RUN, "latency_s": 10**400}), json.dumps({**RUN, "latency_s": math.nan})],
+)
+def test_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "r.jsonl"
-    path.write_text('{"model": "m"}\n')
-    with pytest.raises(EvalError, match=r"r\.jsonl:1: not a recorded run"):
+    path.write_text(f"{json.dumps(RUN)}\n\n{line}\n")
+    with pytest.raises(EvalError, match=r"r\.jsonl:3: not a recorded run"):
         replay_runs(path, [TASK], folder=tmp_path)
+
+
+def test_damaged_archive_is_one_line(tmp_path: Path) -> None:
+    path = write_runs(tmp_path / "r.gz", *[(f"{WHOLE}# {i}\n", True) for i in range(50)])
+    body = bytearray(path.read_bytes())
+    body[20:60] = b"\xff" * 40
+    path.write_bytes(body)
+    with pytest.raises(EvalError, match=r"r\.gz: cannot be read \(Error -3"):
+        replay_runs(path, [TASK], folder=tmp_path)
+
+
+def test_text_that_utf_8_cannot_say_is_graded_like_any_other(sandbox: Sandbox, tmp_path: Path) -> None:
+    runs = write_runs(tmp_path / "r.gz", ("x = '\ud800'", False))
+    assert {"m": {"n": 1, "passed": 0, "agreement": 1.0}} == replay_runs(runs, [TASK], folder=tmp_path / "data").to_dict()

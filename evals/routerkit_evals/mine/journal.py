@@ -50,14 +50,14 @@ class Journal:
             self._known[key] = result
 
     def _parse(self, line: str) -> tuple[str, Result]:
-        """Key and result of one line; no key where it is cut off or was made otherwise."""
+        """Key and result of one line; no key where it is cut off, damaged or was made otherwise."""
         try:
             row = json.loads(line)
-        except ValueError:
+            if row["settings"] != self._settings:
+                return "", Loss("")
+            return str(row["key"]), dict(row["task"]) if "task" in row else Loss(*map(str, row["loss"]))
+        except (ValueError, TypeError, KeyError, RecursionError):
             return "", Loss("")
-        if row.get("settings") != self._settings:
-            return "", Loss("")
-        return row["key"], row["task"] if "task" in row else Loss(*row["loss"])
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def open_journal(path: Path, settings: str) -> Iterator[Journal]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
+        file = path.open("a+", encoding="utf-8", errors="replace")
     except OSError as exc:
         raise EvalError(f"{path}: cannot be written ({exc.strerror or exc}); name another file with --out") from exc
     with file:
