@@ -14,16 +14,23 @@ from routerkit_evals.errors import EvalError
 
 
 def write_atomically(path: Path, text: str | bytes) -> None:
-    """Replace a file's contents at once and durably.
+    """Replace a file's contents at once and durably; where a link leads to it, the link stays.
+
+    A pipe or a device, such as `/dev/stdout`, takes the text and stays what it is.
 
     Raises:
         OSError: the folder cannot be written; the old file is untouched.
     """
+    body = text.encode() if isinstance(text, str) else text
+    if path.exists() and not path.is_file():
+        path.write_bytes(body)
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(fd, "wb") as out:
-            out.write(text.encode() if isinstance(text, str) else text)
+            out.write(body)
             out.flush()
             os.fsync(out.fileno())
         Path(name).chmod(0o644)

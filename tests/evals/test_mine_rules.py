@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +23,7 @@ from routerkit_evals.mine.operators import faults
 from routerkit_evals.mine.proving import BROKEN, UNFIT
 from routerkit_evals.mine.relevance import background
 from routerkit_evals.mine.repository import Change, Commit, Repository
+from routerkit_evals.mine.session import Plan, mine
 from routerkit_evals.mine.wording import cleaned
 from tests.evals.mining import make_repository
 
@@ -304,6 +307,25 @@ def test_interrupt_keeps_what_is_known(tmp_path: Path) -> None:
     with open_journal(tmp_path / "j", "s") as journal:
         haul = Mine(Trying({}), journal, workers=2).dig(Haul("history"), source())
     assert ("interrupt", "a") == (haul.stopped_by, haul.tasks[0]["id"])
+
+
+@pytest.mark.parametrize("out", ["", ".", "pipe"])
+def test_output_that_is_no_file_is_refused_and_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with pytest.raises(EvalError, match=r"^--out '.*' is no file; name one"):
+        mine(Plan(tmp_path, Path(sys.executable), Path(out)))
+    assert Path("pipe").is_fifo()
+
+
+def test_options_whose_quote_is_not_closed_are_refused() -> None:
+    with pytest.raises(EvalError, match="No closing quotation"):
+        options_of("pytest 'x")
+
+
+def test_name_of_a_repository_holds_nothing_that_no_task_may(tmp_path: Path) -> None:
+    with Repository(make_repository(tmp_path / "a\nb")) as repository:
+        assert "a_b" == repository.name
 
 
 def test_second_process_on_one_output_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from routerkit import Price, Router, Target
 from routerkit.testing import FakeClock, ScriptedProvider, make_reply, make_router
 from routerkit_evals import EvalError, Options, Sandbox, Task, read_samples, run_suite
 from routerkit_evals.baselines import Proof, prove, summed_up
-from routerkit_evals.durable import only_run
+from routerkit_evals.durable import only_run, write_atomically
 from routerkit_evals.grade import Grader
 from routerkit_evals.pending import Remembering
 from routerkit_evals.preflight import forecast
@@ -206,3 +207,16 @@ def test_reasons_of_invalid_tasks_are_counted_with_one_example_each() -> None:
         "20 invalid because its own reference is judged fail (e.g. t0); 1 invalid because an answer that changes nothing passes (e.g. easy)"
         == summed_up(proofs)
     )
+
+
+def test_what_is_no_file_takes_the_text_and_stays_what_it_is(tmp_path: Path) -> None:
+    """`--json /dev/null` must not make a file of the device."""
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDWR)
+    write_atomically(pipe, "text")
+    assert (b"text", True) == (os.read(reading, 9), pipe.is_fifo())
+    os.close(reading)
+    link.symlink_to(file)
+    write_atomically(link, "text")
+    assert (True, "text") == (link.is_symlink(), file.read_text())

@@ -47,7 +47,10 @@ def options_of(test_command: str) -> tuple[str, ...]:
     Raises:
         EvalError: it is another command.
     """
-    words = shlex.split(test_command)
+    try:
+        words = shlex.split(test_command)
+    except ValueError as exc:  # a quote that is never closed
+        raise EvalError(f"--test-command {test_command!r}: {exc}") from None
     if words[:2] == ["python", "-m"]:
         words = words[2:]
     if words and words[0] != "pytest":

@@ -62,9 +62,10 @@ class Repository:
 
     @property
     def name(self) -> str:
-        """Name of its folder."""
+        """Name of its folder, without what no name of a task may hold."""
         folder = self.path.resolve()
-        return (folder.parent if folder.name == ".git" else folder).name.removesuffix(".git")
+        name = (folder.parent if folder.name == ".git" else folder).name.removesuffix(".git")
+        return "".join(letter if letter.isprintable() else "_" for letter in name)
 
     def close(self) -> None:
         """End the reading process."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from routerkit_evals.canary import open_sandbox
 from routerkit_evals.durable import write_atomically
+from routerkit_evals.errors import EvalError
 from routerkit_evals.execution import Limits
 from routerkit_evals.interpreter import find_interpreter
 from routerkit_evals.mine.bench import Bench
@@ -72,6 +73,8 @@ def mine(plan: Plan, on_progress: Callable[[Haul], None] = lambda haul: None) ->
         SandboxUnavailableError: bubblewrap does not work here.
     """
     started_s = time.monotonic()
+    if plan.out is not None and (not plan.out.name or (plan.out.exists() and not plan.out.is_file())):
+        raise EvalError(f"--out {str(plan.out)!r} is no file; name one, as in tasks.jsonl")
     extra, interpreter = options_of(plan.test_command), find_interpreter(plan.python)
     with ExitStack() as stack:
         repository = stack.enter_context(Repository(plan.repo))
