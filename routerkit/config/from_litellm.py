@@ -65,6 +65,16 @@ _REMARKS: Final = {
     "redis_host": "what routers share is said by [state]; see docs/config.md",
     "redis_password": "what routers share is said by [state]; see docs/config.md",
     "api_version": "set it in the environment of litellm (AZURE_API_VERSION)",
+    "aws_access_key_id": "set it in the environment of litellm (AWS_ACCESS_KEY_ID)",
+    "aws_profile_name": "set it in the environment of litellm (AWS_PROFILE_NAME)",
+    "aws_region_name": "set it in the environment of litellm (AWS_REGION_NAME)",
+    "aws_secret_access_key": "set it in the environment of litellm (AWS_SECRET_ACCESS_KEY)",
+    "aws_session_token": "set it in the environment of litellm (AWS_SESSION_TOKEN)",
+    "vertex_credentials": "set it in the environment of litellm (GOOGLE_APPLICATION_CREDENTIALS)",
+    "vertex_location": "set it in the environment of litellm (VERTEXAI_LOCATION)",
+    "vertex_project": "set it in the environment of litellm (VERTEXAI_PROJECT)",
+    "base_model": "give the target the usd_per_mtok, context_tokens and can of that model",
+    "default_fallbacks": "add those targets to the pools that may fall back to them",
     "cache": "answers are not cached by this file",
     "id": "targets are known by their names",
 }
@@ -120,8 +130,7 @@ def _usable(name: str) -> str:
 def _deployment(draft: Draft, entry: Given) -> _Deployment | None:
     params, facts = entry.table("litellm_params"), entry.table("model_info")
     mode, model = facts.text("mode"), params.text("model")
-    if model is None or "*" in model or mode not in {None, "chat"}:
-        why = "names no model" if model is None else "is a wildcard; name its models" if "*" in model else f"is for {mode}, not for chat"
+    if (why := _why_not(model, mode)) is not None or model is None:
         draft.note(entry.path, f"left out: it {why}")
         return None
     provider, model = _provider(draft, params, model)
@@ -146,6 +155,17 @@ def _deployment(draft: Draft, entry: Given) -> _Deployment | None:
     return deployment
 
 
+def _why_not(model: str | None, mode: str | None) -> str | None:
+    """What keeps an entry from being a target; None if nothing does."""
+    if model is None:
+        return "names no model"
+    if "*" in model:
+        return "is a wildcard; name its models"
+    if model.startswith("auto_router/"):
+        return "is a router of LiteLLM's own; give a pool the targets it chose from, and a policy"
+    return None if mode in {None, "chat"} else f"is for {mode}, not for chat"
+
+
 def _provider(draft: Draft, params: Given, model: str) -> tuple[str, str]:
     """Name of the provider, and the model as it knows it."""
     custom = params.text("custom_llm_provider")
@@ -163,7 +183,8 @@ def _provider(draft: Draft, params: Given, model: str) -> tuple[str, str]:
         "api_key": _key(draft, params, vendor or "openai", None if base_url is None else model),
         "custom_llm_provider": None if is_openai else custom,
     }
-    return draft.provider(vendor or "litellm", settings), model.removeprefix("openai/") if is_openai else model
+    has_own = any(value is not None for name, value in settings.items() if name != "kind")  # else every such vendor shares it
+    return draft.provider(vendor if vendor and has_own else "litellm", settings), model.removeprefix("openai/") if is_openai else model
 
 
 def _key(draft: Draft, params: Given, vendor: str, foreign: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,9 +47,29 @@ def _document(path: Path) -> Json:
     except ModuleNotFoundError as exc:
         raise ConfigError(f"{path}: reading YAML needs PyYAML, which is not installed; run pip install pyyaml") from exc
     try:
-        loaded: Json = yaml.safe_load(text)
+        loaded: object = yaml.safe_load(text)
     except yaml.YAMLError as exc:
         place = getattr(exc, "problem_mark", None)
         where = f"{path}:{place.line + 1}" if place else str(path)
         raise ConfigError(f"{where}: not valid YAML: {getattr(exc, 'problem', None) or 'unreadable'}; correct it") from None
-    return loaded
+    except (ValueError, RecursionError) as exc:  # a date without such a day, a thousand brackets
+        raise ConfigError(f"{path}: not valid YAML: {exc}; correct it") from None
+    return _as_json(loaded, path)
+
+
+def _as_json(value: object, path: Path) -> Json:
+    """What YAML knows and JSON does not, as text: a date, which people write as a version, and keys that are numbers."""
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ConfigError(f"{path}: holds an anchor within itself, or is nested too deeply; correct it") from None
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

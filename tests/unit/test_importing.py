@@ -98,11 +98,41 @@ def test_vendors_key_is_not_sent_to_a_server_of_ones_own(tmp_path):
     ).providers
 
 
+def test_what_only_yaml_knows_is_taken_as_text(tmp_path):
+    """An API version without quotes is a date; other people's files hold worse."""
+    (tmp_path / "c.yaml").write_text(
+        "model_list:\n- model_name: a\n"
+        "  litellm_params: {model: azure/x, api_version: 2024-07-01, temperature: .nan, seed: !!binary aGk=, 5: 6}\n"
+        "router_settings: {1: 2024-01-01}\n"
+    )
+    draft = take_over(tmp_path / "c.yaml")
+    assert {"temperature": "nan", "seed": "b'hi'"} == draft.targets["x"]["extra"]
+    assert "router_settings.1 = …: has no counterpart" in draft.notes
+
+
+def test_vendors_without_settings_share_a_provider_under_a_neutral_name(tmp_path):
+    """A Gemini behind a provider called bedrock would be puzzling. What they need besides is litellm's business, and told."""
+    params = [
+        {"model": "bedrock/claude", "aws_region_name": "us-east-1"},
+        {"model": "vertex_ai/gemini", "vertex_project": "p"},
+        {"model": "auto_router/complexity_router"},
+    ]
+    (tmp_path / "c.json").write_text(json.dumps({"model_list": [{"model_name": "a", "litellm_params": p} for p in params]}))
+    draft = take_over(tmp_path / "c.json")
+    assert {"litellm": {"kind": "litellm"}} == draft.providers
+    assert ["claude", "gemini"] == list(draft.targets)
+    told = "\n".join(draft.notes)
+    assert all(text in told for text in ("(AWS_REGION_NAME)", "(VERTEXAI_PROJECT)", "is a router of LiteLLM's own"))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
         ("c.yaml", "model_list: [", "c.yaml:1: not valid YAML: "),
         ("c.json", "{", "c.json: not valid JSON: "),
+        ("c.yaml", "model_list: 2024-13-45", "not valid YAML: month must be in"),
+        ("c.yaml", "[" * 5_000, "not valid YAML: "),
+        ("c.yaml", "model_list: &a [*a]", "holds an anchor within itself"),
         ("c.yaml", "just a text", "holds no table"),
         ("c.yaml", "a: 1", "neither LiteLLM's (model_list) nor Portkey's"),
         ("c.yaml", "model_list: []", "model_list has no chat model"),
