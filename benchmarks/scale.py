@@ -33,7 +33,9 @@ class Costs:
     parquet_row_bytes: int = 210
     redis_step_s: float = 85e-6  # one Lua step, seen by one client
     redis_steps_per_s: float = 2.0  # of each worker: notices, and what one budget has spent
-    redis_steps_per_call: float = 0.2  # new loans; two more for calls of a gateway key with limits
+    redis_steps_per_call: float = (
+        0.2  # new loans; two more with limits of a gateway key, two with a session, three for a miss of a cache in Redis
+    )
 
 
 @dataclass

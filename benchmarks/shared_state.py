@@ -1,7 +1,7 @@
 """What workers on one Redis wait for: news of a conversation before a call, the claim before an answer is made, the answer of another one.
 
 Run `python benchmarks/shared_state.py [--calls N] [--rounds N]`; needs redis-server or valkey-server, which it starts on loopback. The
-provider answers at once, so that all of the time is ours. Calls begin at random, 200 a second, whatever became of those before.
+provider answers at once, so that all of the time is ours. Calls begin at random, 50 a second, whatever became of those before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Call = Callable[[], Awaitable[object]]
 MESSAGES = tuple({"role": "user", "content": f"turn {i}: " + "please go on " * 40} for i in range(20))
 ASK = Request(model="pool", messages=MESSAGES, temperature=0.0, max_tokens=100)
 PRICES = (Price(3.0, 15.0, cached_input=0.3), Price(1.0, 5.0, cached_input=0.1))
-PER_S = 200
+PER_S = 50
 SLOW_S = 1.0
 """Of the answer that others wait for."""
 
