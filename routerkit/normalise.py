@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count, repeat
+from itertools import chain, count, repeat
+from operator import itemgetter, methodcaller
 from typing import Final, NamedTuple
 
 from routerkit.catalog import Target
@@ -25,6 +26,10 @@ _PLAIN_REASONING: Final = frozenset({"reasoning", "reasoning_content"})
 _COMMON_CALL_FIELDS: Final = frozenset({"id", "type", "function"})
 _ANSWER_PARTS: Final = frozenset({"text", "refusal"})
 _SYSTEM_ROLES: Final = ("system", "developer")
+_TEXT_FIELDS: Final = frozenset({"role", "content"})
+_PLACED: Final = frozenset({*_SYSTEM_ROLES, "tool"})
+"""Roles that are not taken everywhere."""
+_role, _values = itemgetter("role"), methodcaller("values")
 _PORTABLE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Taken by OpenAI (at most 40), Anthropic (these characters) and Bedrock (at most 64)."""
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
@@ -91,7 +96,17 @@ def _is_fine(request: Request, habits: _Habits) -> bool:
         return False
     if habits.is_claude and not _THINKING_PARAMETERS.isdisjoint(request.extra):
         return False
-    return all(map(_is_plain, request.messages, count(), repeat(habits)))
+    return _are_texts(request.messages) or all(map(_is_plain, request.messages, count(), repeat(habits)))
+
+
+def _are_texts(messages: Sequence[Message]) -> bool:
+    """Whether `_is_plain` says yes to each message of a chat of nothing but texts, as most are; without a step of Python for each."""
+    if not (all(map(_TEXT_FIELDS.issuperset, messages)) and {2}.issuperset(map(len, messages))):
+        return False
+    if not {str}.issuperset(map(type, chain.from_iterable(map(_values, messages)))):
+        return False
+    roles = [*map(_role, messages)]
+    return _PLACED.isdisjoint(roles[1:]) and (not roles or roles[0] == "system" or roles[0] not in _PLACED)
 
 
 def _is_plain(message: Message, place: int, habits: _Habits) -> bool:

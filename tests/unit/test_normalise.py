@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count, product, repeat
+
 import pytest
 
 from routerkit import Request, Target
-from routerkit.normalise import normalise, portable_id
+from routerkit.normalise import _are_texts, _habits, _is_plain, normalise, portable_id
 
 GPT = Target("gpt", "p", "gpt-5-mini")
 CLAUDE = Target("sonnet", "p", "anthropic/claude-sonnet-4-5")
@@ -180,3 +182,16 @@ def test_the_callers_messages_are_never_changed():
     for target in ALL:
         sent(messages, target)
     assert before == repr(messages)
+
+
+def test_quick_look_at_texts_never_passes_what_the_closer_one_stops():
+    """Whatever the messages hold and wherever they go; and it is what usual chats pass by."""
+    values = ["user", "assistant", "system", "developer", "tool", "", None, ["user"]]
+    messages = [{"role": role, "content": content} for role in values for content in ("x", None, ["x"])]
+    messages += [{"role": "user"}, {"content": "x"}, {"role": "user", "content": "x", "name": "n"}, {"role": "user", "vendor": "x"}, {}]
+    lists = [chat for n in range(3) for chat in product(messages, repeat=n)]
+    passed = [chat for chat in lists if _are_texts(chat)]
+    for habits in (_habits("claude"), _habits("mistral"), _habits("gpt-5"), _habits("qwen")):
+        assert [] == [chat for chat in passed if not all(map(_is_plain, chat, count(), repeat(habits)))]
+    usual = {"role": "system", "content": "x"}, {"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}
+    assert (True, 17) == (_are_texts(usual), len(passed))
