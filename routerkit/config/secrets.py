@@ -98,7 +98,7 @@ def _from_file(path: Path, reference: str) -> str:
             content = stream.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise ConfigError(f"{reference}: larger than {_MAX_BYTES // 1024} KiB, not a key file; correct the path")
-        return content.decode("utf-8").strip()
+        return content.decode("utf-8-sig").strip()
     except OSError as exc:
         raise ConfigError(
             f"{reference}: cannot read {path} ({exc.strerror or type(exc).__name__}); create it or correct the path"

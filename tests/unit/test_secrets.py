@@ -35,6 +35,12 @@ def test_file_reference_is_relative_to_the_configuration_and_stripped(tmp_path: 
     assert resolve("file:key", tmp_path).reveal() == KEY
 
 
+def test_byte_order_mark_is_no_part_of_a_key(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfsk-from-file\r\n")
+    assert "sk-from-file" == resolve("file:key", tmp_path).reveal()
+
+
 def test_unset_variable_is_named() -> None:
     with pytest.raises(ConfigError, match="environment variable MY_KEY is not set; export MY_KEY="):
         resolve("env:MY_KEY", Path(), {})
