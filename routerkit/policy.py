@@ -17,6 +17,7 @@ from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exp
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
+from routerkit.messages import Json
 from routerkit.pickers import pick
 from routerkit.planning import Plan
 from routerkit.predictor import SILENT, Correction
@@ -219,8 +220,9 @@ def _rows(case: Case, columns: Columns, drops: Mapping[int, Drop], drawn: _Drawn
     """Every target once, as by `Candidate.to_dict`: the kept ones in rank order, then the dropped ones by name."""
     names = case.panel.names
     scores = zip(*[[{"by": by, "value": value, "weight": weight} for value in values] for by, weight, values in columns], strict=True)
-    numbers = zip(_known(case.panel), scores, case.costs_usd, case.latencies_s(), drawn.sums, strict=True)
-    rows = [{**known, "scores": by_name, "cost_usd": usd, "latency_s": s, "total": sum_} for known, by_name, usd, s, sum_ in numbers]
+    rows = list(map(dict.copy, _known(case.panel)))
+    for row, terms, usd, s, total in zip(rows, scores, case.costs_usd, case.latencies_s(), drawn.sums, strict=True):
+        row["scores"], row["cost_usd"], row["latency_s"], row["total"] = terms, usd, s, total
     if drawn.explored.spread:
         for i, rate in zip(drawn.ranking, drawn.explored.spread, strict=True):
             rows[i]["explored_rate"] = rate
@@ -232,14 +234,12 @@ def _rows(case: Case, columns: Columns, drops: Mapping[int, Drop], drawn: _Drawn
 
 
 @lru_cache(maxsize=1024)
-def _known(panel: Panel) -> tuple[CandidateRow, ...]:
+def _known(panel: Panel) -> tuple[dict[str, Json], ...]:
     """What every decision on a panel says of its targets; the numbers of one request take their places in it."""
-    return tuple(
-        Candidate(
-            name, quality=e.mean, quality_low=e.low, quality_high=e.high, n_samples=e.n_samples, note="; ".join(_caveats(panel, i))
-        ).to_dict()
-        for i, (name, e) in enumerate(zip(panel.names, panel.estimates, strict=True))
-    )
+    notes = ["; ".join(_caveats(panel, i)) for i in range(len(panel.names))]
+    facts = zip(panel.names, panel.estimates, notes, strict=True)
+    known = [Candidate(name, None, (), None, e.mean, e.low, e.high, e.n_samples, note=note) for name, e, note in facts]
+    return tuple([dict(candidate.to_dict()) for candidate in known])
 
 
 def _caveats(panel: Panel, i: int) -> list[str]:
