@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from routerkit.errors import ConfigError
-from routerkit.joint import JointOutcomes, VerifierCounts
+from routerkit.joint import MOST, JointOutcomes, VerifierCounts
 from routerkit.posterior import Estimate, Prior
 from routerkit.table import Cell, Work, estimate, level_strengths
 
@@ -58,8 +57,10 @@ class Scorecard:
     """How decisions name it: the revision, and the run that measured it where that is known."""
 
     def __post_init__(self) -> None:
-        if not (0.0 < self.prior_quality < 1.0 and 0.0 < self.prior_n < math.inf):
-            raise ValueError(f"prior quality {self.prior_quality} must lie strictly between 0 and 1, prior n {self.prior_n} above 0")
+        if not (0.0 < self.prior_quality < 1.0 and 0.0 < self.prior_n <= MOST):
+            raise ValueError(
+                f"prior quality {self.prior_quality} must lie strictly between 0 and 1, prior n {self.prior_n} above 0, at most {MOST:g}"
+            )
         if self.made_at is not None and self.made_at.tzinfo is None:  # a file that people wrote; decisions compare it with the clock
             object.__setattr__(self, "made_at", self.made_at.replace(tzinfo=UTC))
         revision = _fingerprint(self) if self.cells else ""

@@ -68,5 +68,5 @@ def _read(path: Path) -> Answer | None:
         row = json.loads(path.read_text("utf-8"))
         usage = row.pop("usage")
         return Answer(**row, usage=Usage(**usage) if usage else None)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None  # never written, or torn by a crash or another version: the question is asked again

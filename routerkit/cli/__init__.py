@@ -11,6 +11,7 @@ from routerkit.errors import RouterKitError
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a full disk, a used-up quota and a limit on file sizes answer."""
+_MOST_CHARS: Final = 2_000
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     try:
         app()
     except RouterKitError as exc:
-        print("routerkit:", " ".join(str(exc).split()), file=sys.stderr)
+        print("routerkit:", _one_line(str(exc)), file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -36,5 +37,11 @@ def main() -> None:
             raise  # no fault of a file or of its rights
         where = f"{exc.filename}: " if exc.filename else ""
         remedy = "free the disk, then run the same command again" if exc.errno in _NO_ROOM else "correct the path, or what you may do there"
-        print(f"routerkit: {where}{exc.strerror}; {remedy}", file=sys.stderr)
+        print("routerkit:", _one_line(f"{where}{exc.strerror}; {remedy}"), file=sys.stderr)
         sys.exit(2)
+
+
+def _one_line(text: str) -> str:
+    """A message as a terminal may show it: files bring their values into it, however long and with whatever moves a cursor."""
+    line = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in " ".join(text.split()))
+    return line if len(line) <= _MOST_CHARS else f"{line[:_MOST_CHARS]} …"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,23 @@ def test_unreadable_file_is_one_line(tmp_path: Path) -> None:
         read_items([tmp_path / "numbers.jsonl"])
     with pytest.raises(EvalError, match="cannot be read as Parquet"):
         read_outcomes([tmp_path / "o.parquet"])
+
+
+@pytest.mark.parametrize("damage", [slice(0, -30), slice(40, None)])
+def test_damaged_archive_is_one_line(tmp_path: Path, damage: slice) -> None:
+    body = gzip.compress("".join(f'{{"item_id": "i{i * i}"}}\n' for i in range(99)).encode())
+    (tmp_path / "i.jsonl.gz").write_bytes(body[:20] + body[damage])
+    with pytest.raises(EvalError, match=r"i\.jsonl\.gz: cannot be read as Parquet, CSV or JSON lines"):
+        read_items([tmp_path / "i.jsonl.gz"])
+
+
+def test_number_beyond_all_floats_and_cell_without_a_column_are_named(tmp_path: Path) -> None:
+    (tmp_path / "o.jsonl").write_text(f'{{"item_id": "i", "model": "m", "score": {10**400}}}')
+    with pytest.raises(EvalError, match=r"o\.jsonl: row 1: int too large"):
+        read_outcomes([tmp_path / "o.jsonl"])
+    (tmp_path / "o.csv").write_text("item_id,model,score\ni,m,0,5\n")
+    with pytest.raises(EvalError, match=r"o\.csv: row 1 has more cells than there are columns"):
+        read_outcomes([tmp_path / "o.csv"])
 
 
 def test_model_in_two_harnesses_of_one_benchmark_is_two_arms() -> None:

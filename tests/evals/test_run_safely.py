@@ -142,9 +142,10 @@ def test_torn_answer_file_is_asked_again(tmp_path: Path) -> None:
     solver = Remembering(OneShot(router, "pool"), tmp_path, {"mini": PRICED})
     solver.solve(make_value_task("t"), "mini", epoch=0)
     (file,) = (tmp_path / "pending").iterdir()
-    file.write_text('{"text": "LI')
-    solver.solve(make_value_task("t"), "mini", epoch=0)
-    assert 2 == len(provider.requests)
+    for number, text in enumerate(('{"text": "LI', "null", "7"), 2):
+        file.write_text(text)
+        solver.solve(make_value_task("t"), "mini", epoch=0)
+        assert number == len(provider.requests)
 
 
 BAD_ANSWERS = {

@@ -168,6 +168,13 @@ def test_wrong_configuration_is_one_line_and_code_2(run: Run) -> None:
     assert (2, "", "routerkit: routerkit.toml: no such file; write a first one with `routerkit init`\n") == run("explain", "hi")
 
 
+def test_value_of_a_file_neither_moves_the_cursor_nor_fills_the_screen(run: Run) -> None:
+    Path("routerkit.toml").write_text(f'"\\u001b[2J{"x" * 9_000}" = 1')
+    code, _, err = run("explain", "hi")
+    assert (2, False, 1) == (code, "\x1b" in err, err.count("\n"))
+    assert len(err) < 2_100
+
+
 def test_interrupt_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt

@@ -144,6 +144,7 @@ def _published(**cell) -> str:
         json.dumps({"schema": "rk-scorecard/1", "cells": [], "prior": {"quality": 0.0, "n": 4}}),
         json.dumps({"schema": "rk-scorecard/1", "cells": [], "prior": {"quality": 1.0, "n": 4}}),
         json.dumps({"schema": "rk-scorecard/1", "cells": [], "prior": {"quality": 0.5, "n": 0}}),
+        json.dumps({"schema": "rk-scorecard/1", "cells": [], "prior": {"quality": 0.5, "n": 1e308}}),
     ],
 )
 def test_wrong_file_is_refused_in_one_line(text):

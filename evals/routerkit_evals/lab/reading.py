@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,11 +98,13 @@ def _parsed(path: Path, needed: Sequence[str], parse: Callable[[Row], _Parsed]) 
     for number, row in enumerate(_rows(path), start=1):
         if not isinstance(row, Mapping):
             raise EvalError(f"{path}: row {number} is no JSON object but {str(row)[:40]!r}")
+        if None in row:  # as the reader of CSV calls what no column is named for
+            raise EvalError(f"{path}: row {number} has more cells than there are columns; put text with commas in quotes")
         if number == 1 and (missing := [name for name in needed if name not in row]):
             raise EvalError(f"{path}: no column {missing[0]!r}; found {', '.join(sorted(row)) or 'none'}")
         try:
             yield parse(row)
-        except ValueError as exc:
+        except (ValueError, OverflowError) as exc:
             raise EvalError(f"{path}: row {number}: {exc}") from exc
 
 
@@ -114,7 +117,7 @@ def _rows(path: Path) -> Iterable[Row]:
         if name.endswith(".csv"):
             return list(csv.DictReader(text.splitlines(keepends=True)))
         return [json.loads(line) for line in text.split("\n") if line.strip()]
-    except (OSError, ValueError, UnicodeDecodeError, csv.Error) as exc:
+    except (OSError, ValueError, EOFError, RecursionError, zlib.error, csv.Error) as exc:
         raise EvalError(f"{path}: cannot be read as Parquet, CSV or JSON lines ({exc})") from exc
 
 
