@@ -164,10 +164,10 @@ def _blocks(message: AIMessage) -> list[types.ContentBlock]:
 
 def _chunk_blocks(chunk: AIMessageChunk) -> list[types.ContentBlock]:
     """Content blocks of a piece; of merged pieces once the last is among them."""
-    if chunk.chunk_position == "last":
-        return _blocks(chunk)
-    deltas = [_delta_block(d) for d in chunk.tool_call_chunks]
-    return [*_said(chunk), *deltas]
+    marks = [d for d in chunk.tool_call_chunks if d["id"] is None and d["name"] is None]
+    if chunk.chunk_position != "last":
+        return [*_said(chunk), *map(_delta_block, chunk.tool_call_chunks)]
+    return _said(chunk) if marks == chunk.tool_call_chunks else _blocks(chunk)  # marks are no blocks: readers of those complete nothing
 
 
 def _delta_block(delta: ToolCallChunk) -> types.ToolCallChunk:

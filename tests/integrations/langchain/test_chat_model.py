@@ -72,6 +72,15 @@ def test_arguments_that_are_no_object_are_not_guessed_in_a_stream_either(argumen
     assert message.invalid_tool_calls[0]["args"].startswith(arguments)
 
 
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_blocks_of_a_call_that_cannot_be_read_are_as_it_was_written(version):
+    """The mark against completing it is in none of them; v3 events are made of blocks."""
+    model, _ = scripted(Reply("", (ToolCall("c1", "f", '{"a": "x'),), "length"), output_version=version)
+    (call,) = model.stream_events("hi", version="v3").output.invalid_tool_calls
+    assert ("c1", '{"a": "x') == (call["id"], call["args"])
+    assert "]" not in "".join(str(block.get("args")) for chunk in model.stream("hi") for block in chunk.content_blocks)
+
+
 def test_call_options_override_the_constructors():
     """Everything that can be set once can be set per call, bound or given."""
     model, provider = scripted(temperature=0.1, max_tokens=5, kind="explain", agent="planner", session="s", timeout=9, seed=1, tags=["x"])
