@@ -29,7 +29,6 @@ class Place(NamedTuple):
 class Sums:
     """What the calls of one place come to."""
 
-    calls: int = 0
     usd: float = 0.0
     unpriced: int = 0
     cached: int = 0
@@ -38,6 +37,11 @@ class Sums:
     output_tokens: int = 0
     seconds: float = 0.0
     buckets: list[int] = field(default_factory=lambda: [0] * (len(SECONDS) + 1))
+
+    @property
+    def calls(self) -> int:
+        """How many there were."""
+        return sum(self.buckets)
 
 
 class Metrics:
@@ -56,29 +60,27 @@ class Metrics:
         """Count a finished call."""
         if not isinstance(event, Record):
             return
-        decision, target, usage = event.decision, event.target, event.usage
+        decision, target, usage, latency_s = event.decision, event.target, event.usage, event.latency_s
         sums = self.sums[Place(decision.pool, target or "none", event.status)]
-        sums.calls += 1
         sums.input_tokens += usage.input_tokens
         sums.output_tokens += usage.output_tokens
-        sums.seconds += event.latency_s
-        sums.buckets[bisect_left(SECONDS, event.latency_s)] += 1
+        sums.seconds += latency_s
+        sums.buckets[bisect_left(SECONDS, latency_s)] += 1
         if event.cost_usd is None:
             sums.unpriced += 1
         else:
             sums.usd += event.cost_usd
-        sums.cached += event.cached_from is not None
-        sums.cached_alike += event.cached_likeness is not None
+        if event.cached_from is not None:
+            sums.cached += 1
+            sums.cached_alike += event.cached_likeness is not None
         for attempt in event.attempts:
             self.attempts[attempt.target, attempt.error_code or "ok"] += 1
         if len(event.attempts) == 1:  # with more, pauses between them are part of the difference
-            self._own(event.latency_s - event.attempts[0].latency_s)
+            own_s = latency_s - event.attempts[0].latency_s
+            self.overhead[bisect_left(OVERHEAD_S, own_s)] += 1
+            self.overhead_s += own_s
         if target is not None and target != decision.picked:
             self.fallbacks += 1
-
-    def _own(self, seconds: float) -> None:
-        self.overhead[bisect_left(OVERHEAD_S, seconds)] += 1
-        self.overhead_s += seconds
 
     def refused(self, status: int) -> None:
         """Count an error answer."""
