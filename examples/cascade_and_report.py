@@ -74,8 +74,7 @@ def main() -> None:
             print(f"  answered by {dict(Counter(reply.target for reply in replies))}")
         ledger.flush()
         # With [online] in the configuration a router does this by itself, every minute. Reports about a cascade speak for no single target.
-        # Simulated models take no time to speak of, so nobody should wonder at its changes.
-        router.experience, _ = learn(Path(place), card, now=datetime.now(UTC), outcomes_per_false_alarm=1e9)
+        router.experience, _ = learn(Path(place), card, now=datetime.now(UTC))
         print(f"\n{router.decide(task('next')).explain()}")
 
 

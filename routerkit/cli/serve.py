@@ -40,6 +40,7 @@ def serve(
     from routerkit.gateway.call_log import CallLog
     from routerkit.gateway.server import Address, check, listen
     from routerkit.gateway.server import serve as run
+    from routerkit.offspring import fork_children
 
     address = Address(host, port)
     check(config, address)
@@ -52,17 +53,6 @@ def serve(
             for pid in children:
                 os.kill(pid, signal.SIGTERM)
                 os.waitpid(pid, 0)
-
-
-def fork_children(n: int) -> list[int]:
-    """Make so many child processes; in each child the list is empty."""
-    children: list[int] = []
-    for _ in range(n):
-        pid = os.fork()
-        if pid == 0:
-            return []  # a child that went on would fork children of its own: 2^n processes
-        children.append(pid)
-    return children
 
 
 @keys_app.command("create")

@@ -18,6 +18,8 @@ from routerkit.store.segments import SegmentWriter
 
 _PER_CELL: Final = 2_000
 """Newest calls of a cell that are looked at for cost and latency; keeps a look at a million rows under a few seconds."""
+_LEAST_S: Final = 0.01
+"""Answers that come sooner count as if they came then: no model is that fast, and what is left are moods of the machine."""
 _FORGOTTEN: Final = 8
 """Half-lives after which a report no longer counts (less than half a percent is left)."""
 
@@ -32,16 +34,18 @@ _OUTCOMES: Final = f"SELECT target, kind, reported_at, success FROM ({_HEARD}) O
 _SUCCESSES: Final = f"""
     SELECT target, kind, list(epoch_us(reported_at) ORDER BY reported_at), list(success::INT ORDER BY reported_at, success)
     FROM ({_HEARD}) GROUP BY target, kind"""  # noqa: S608  ours
-_RESIDUALS: Final = """
+_RESIDUALS: Final = f"""
     WITH good AS (
-        SELECT target, kind, called_at, record_id, cost_usd / nullif(expected_usd, 0) AS cost, latency_s
+        SELECT target, kind, called_at, record_id, cost_usd / nullif(expected_usd, 0) AS cost,
+            CASE WHEN latency_s < {_LEAST_S} THEN {_LEAST_S} ELSE latency_s END AS latency_s
         FROM calls WHERE status = 'ok' AND target IS NOT NULL AND cached_from IS NULL AND called_at >= ?),
     ends AS (
-        SELECT target, kind, min(called_at, {n_first})[-1] AS first, max(called_at, {n_last})[-1] AS last FROM good GROUP BY target, kind)
+        SELECT target, kind, min(called_at, {BASELINE})[-1] AS first, max(called_at, {_PER_CELL})[-1] AS last
+        FROM good GROUP BY target, kind)
     SELECT good.target, good.kind, list(epoch_us(called_at) ORDER BY called_at), list(cost ORDER BY called_at, record_id),
         list(latency_s ORDER BY called_at, record_id)
     FROM good JOIN ends ON good.target = ends.target AND good.kind IS NOT DISTINCT FROM ends.kind
-    WHERE called_at <= first OR called_at >= last GROUP BY good.target, good.kind"""
+    WHERE called_at <= first OR called_at >= last GROUP BY good.target, good.kind"""  # noqa: S608  ours
 
 
 class Due(NamedTuple):
@@ -77,7 +81,7 @@ def find_drift(folder: Path, scorecard: Scorecard, *, outcomes_per_false_alarm: 
     since = [_stored(scorecard.made_at)]
     found = [
         *_success(query(folder, _SUCCESSES, since).rows, scorecard, outcomes_per_false_alarm),
-        *_residuals(query(folder, _RESIDUALS.format(n_first=BASELINE, n_last=_PER_CELL), since).rows, outcomes_per_false_alarm),
+        *_residuals(query(folder, _RESIDUALS, since).rows, outcomes_per_false_alarm),
     ]
     return sorted(found, key=lambda d: (-d.evidence, d.target, d.kind or "", d.measure))
 

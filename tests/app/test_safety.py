@@ -122,9 +122,9 @@ def test_wrong_password_is_refused(tmp_path, monkeypatch):
 
 
 def test_server_ends_with_whoever_started_it():
-    child = "import time; from routerkit_app.server import end_with_parent; end_with_parent(); print('there', flush=True); time.sleep(60)"
+    child = "import os, time; from routerkit.offspring import end_with; end_with(os.getppid()); print('up', flush=True); time.sleep(60)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as started:
-        assert b"there\n" == started.stdout.readline()
+        assert b"up\n" == started.stdout.readline()
         started.kill()
         assert b"" == started.stdout.read()  # comes to an end when the last process that could write to it has

@@ -55,7 +55,7 @@ def test_children_fork_no_further():
     """One line per process that served: four, not two to the power of three."""
     script = (
         "import os\n"
-        "from routerkit.cli.serve import fork_children\n"
+        "from routerkit.offspring import fork_children\n"
         "children = fork_children(3)\n"
         "os.write(1, b'x')\n"
         "for pid in children or ():\n"
@@ -63,3 +63,12 @@ def test_children_fork_no_further():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert b"xxxx" == done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_children_end_with_a_parent_that_is_not_ready_to_tell_them(number):
+    script = "import time\nfrom routerkit.offspring import fork_children\nfork_children(3)\nprint(flush=True)\ntime.sleep(60)\n"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert [b"\n"] * 4 == [process.stdout.readline() for _ in range(4)]
+        process.send_signal(number)
+    wait_until(lambda: living(process.pid) == 0)

@@ -113,6 +113,12 @@ def test_dearer_and_slower_calls_are_found(store):
     assert 3.0 == pytest.approx(found["a", "cost"].now)
 
 
+def test_nobody_wonders_at_a_millisecond_more(store):
+    """Simulated answers, and those of a stub next door, take a moment that trebles as the machine's mood does."""
+    rows = [call(i, latency_s=2e-5 * (1 if i < 60 else 300)) for i in range(100)]
+    assert not [d for d in find_drift(store(rows), CARD) if d.measure == "latency" and d.is_alarm]
+
+
 def test_failed_and_unpriced_calls_are_no_costs(store):
     """Only answered calls with a known cost and expectation are compared."""
     rows = [call(i, status="error") for i in range(60)] + [call(i, cost_usd=None, latency_s=None) for i in range(100, 160)]
