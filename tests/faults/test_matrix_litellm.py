@@ -89,7 +89,7 @@ def servers() -> Iterator[dict[str, StrictOpenAI]]:
 def providers(servers: dict[str, StrictOpenAI]) -> Iterator[dict[str, LiteLLM]]:
     def over(kind: str) -> LiteLLM:
         server, spoken = servers[kind], kind.replace("good", "openai")
-        timers = Timers(first_token_s=0.5, between_chunks_s=0.5)
+        timers = Timers() if kind == "good" else Timers(first_token_s=0.5, between_chunks_s=0.5)
         return LiteLLM(api_key=server.api_key, base_url=server.base_url, custom_llm_provider=spoken, timers=timers)
 
     made = {kind: over(kind) for kind in servers}

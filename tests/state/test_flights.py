@@ -450,7 +450,7 @@ class Sky:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(2, 4), st.lists(st.tuples(st.integers(0, 3), st.sampled_from(STEPS)), max_size=40), st.sampled_from(list(ENDS)))
 def test_whatever_happens_when_one_leads_at_a_time_and_all_end(redis_server, n, events, last):
     """Steps of all processes and ends of flights in any order: never two leaders, no answer missed, no more flights than the rules say."""
