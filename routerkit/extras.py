@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Protocol, TypeAlias
+from operator import attrgetter
+from typing import Final, Protocol, TypeAlias
 
 from routerkit.catalog import Pool, Target
 from routerkit.ceilings import Ceilings, Tallies
@@ -18,6 +19,7 @@ from routerkit.rules import Rule
 
 LateAfter: TypeAlias = Callable[[str], float | None]
 """Seconds after which an answer of the target of that name is late; None = nobody knows."""
+_cost: Final = attrgetter("cost_usd")
 
 
 class Bounds(Protocol):
@@ -66,10 +68,10 @@ class Extras:
     def ended(self, record: Record, state: Bounds) -> None:
         """A call has ended."""
         if record.decision.pool not in state.hedged:
-            self._repeats[record.decision.pool].ended([attempt.cost_usd for attempt in record.attempts])
+            self._repeats[record.decision.pool].ended([*map(_cost, record.attempts)])
             return
         needed_first = sorted(record.attempts, key=lambda attempt: attempt.error_code == "outrun")
-        self._repeats[record.decision.pool].ended([attempt.cost_usd for attempt in needed_first])
+        self._repeats[record.decision.pool].ended([*map(_cost, needed_first)])
         for attempt in record.attempts:
             seconds = attempt.first_token_s if record.is_stream else attempt.latency_s
             if attempt.error is None and seconds is not None:

@@ -53,6 +53,8 @@ _NOT_ILL: Final = frozenset(
 
 Caller: TypeAlias = tuple[str | None, str | None, int]
 """Tells one request from another; see `Features.caller`."""
+_NEVER: Final = (-math.inf, None)
+"""Stands for the last success of a target that had none."""
 
 
 class Ailment(NamedTuple):
@@ -96,8 +98,8 @@ class HealthBoard:
         self._lock = threading.Lock()
         self._cells: dict[str, _Cell] = {}
         self._latency_s: dict[str, float] = {}
-        self._served: dict[str, _Outcome] = {}
-        """Last success of each target."""
+        self._served: dict[str, tuple[float, Caller | None]] = {}
+        """Last success of each target: when, and whose call it was."""
 
     def snapshot(self) -> Mapping[str, Ailment]:
         """Targets that are unfit now, with the reason; empty when all is well."""
@@ -160,9 +162,11 @@ class HealthBoard:
         """A call to the target ended well after `latency_s` seconds."""
         old, now = self._latency_s.get(target), self._clock()
         self._latency_s[target] = latency_s if old is None else old + _LATENCY_WEIGHT * (latency_s - old)
-        self._served[target] = _Outcome(now, caller, ok=True)
-        if target not in self._cells:
-            return
+        self._served[target] = now, caller
+        if target in self._cells:
+            self._recover(target, now, caller)
+
+    def _recover(self, target: str, now: float, caller: Caller | None) -> None:
         with self._lock:
             cell = self._cells.setdefault(target, _Cell())  # another thread's success may have removed it meanwhile
             if cell.open_until > now and cell.probe_since is None:
@@ -171,7 +175,7 @@ class HealthBoard:
                 cell.recovered_at, cell.n_since_recovery = now, 0
                 cell.outcomes.clear()  # what led to the ejection must not help to cause the next one
             cell.in_a_row, cell.probe_since, cell.open_until, cell.disabled_until = 0, None, 0.0, 0.0
-            cell.outcomes.append(self._served[target])
+            cell.outcomes.append(_Outcome(now, caller, ok=True))
             if cell.limited_until <= now and now - cell.recovered_at >= WINDOW_S and not _has_failed(cell, now):
                 del self._cells[target]
 
@@ -191,7 +195,7 @@ class HealthBoard:
             else:
                 cell.in_a_row += 1
                 cell.outcomes.append(_Outcome(now, caller, ok=False))
-                if cell.probe_since is not None or self._is_ill(cell, now, self._served.get(target)):
+                if cell.probe_since is not None or self._is_ill(cell, now, self._served.get(target, _NEVER)):
                     self._open(cell, now, error)
 
     def abandoned(self, target: str, began_at: float) -> None:
@@ -203,7 +207,7 @@ class HealthBoard:
             if cell.probe_since is not None and cell.probe_since <= began_at:
                 cell.probe_since = None
 
-    def _is_ill(self, cell: _Cell, now: float, served: _Outcome | None) -> bool:
+    def _is_ill(self, cell: _Cell, now: float, served: tuple[float, Caller | None]) -> bool:
         recent = [outcome for outcome in cell.outcomes if now - outcome.at < WINDOW_S]
         failures = [outcome for outcome in recent if not outcome.ok]
         share_is_bad = len(recent) >= CONSECUTIVE_FAILURES and len(failures) >= FAILURE_SHARE * len(recent)
@@ -211,7 +215,7 @@ class HealthBoard:
             return False
         if cell.in_a_row >= 2 * CONSECUTIVE_FAILURES:
             return True
-        fine = [outcome for outcome in recent if outcome.ok] + ([served] if served and now - served.at < WINDOW_S else [])
+        fine = [outcome for outcome in recent if outcome.ok] + ([_Outcome(*served, ok=True)] if now - served[0] < WINDOW_S else [])
         return not _is_one_requests_word(failures, fine)
 
     def _open(self, cell: _Cell, now: float, error: ProviderError) -> None:

@@ -39,19 +39,18 @@ class Lanes:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._running: dict[str, int] = {}
+        self._running: defaultdict[str, list[None]] = defaultdict(list)
+        """One entry for each call under way: to append and to pop one needs no lock."""
         self._lanes: dict[str, _Lane] = {}
         self._waiting: dict[str, FairQueue] = defaultdict(FairQueue)
 
     def enter(self, target: str) -> None:
         """A call is sent to the target."""
-        with self._lock:
-            self._running[target] = self._running.get(target, 0) + 1
+        self._running[target].append(None)
 
     def leave(self, target: str) -> None:
         """The call has ended, whichever way."""
-        with self._lock:
-            self._running[target] -= 1
+        self._running[target].pop()
 
     def places(self, target: str, at_once: int | None = None) -> int | None:
         """Calls that the target takes at once, as far as is known; None = nothing speaks for a limit.
@@ -74,7 +73,7 @@ class Lanes:
             if lane is not None and self._clock() - lane.refused_when >= FORGET_S:
                 del self._lanes[target]
             places = self.places(target, at_once)
-            return places is None or (not self._waiting[target] and self._running.get(target, 0) < places)
+            return places is None or (not self._waiting[target] and len(self._running[target]) < places)
 
     def refused(self, target: str) -> bool:
         """A call, which has left, was refused without a word on how long to wait.
@@ -83,7 +82,7 @@ class Lanes:
             Whether the number of calls at once explains that; False when it was the only one, so that its pace is what was wrong.
         """
         with self._lock:
-            n_left = self._running.get(target, 0)
+            n_left = len(self._running[target])
             if n_left < 1:
                 return False
             lane = self._lanes.get(target)
@@ -124,4 +123,4 @@ class Lanes:
             places = self.places(target, at_once)
             if places is None or ticket.is_shed:
                 return 0
-            return max(0, self._waiting[target].n_before(ticket) + self._running.get(target, 0) - places + 1)
+            return max(0, self._waiting[target].n_before(ticket) + len(self._running[target]) - places + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -27,23 +26,22 @@ S = TypeVar("S", bound=HasProviders)
 class Reign(Generic[S]):
     """Counts the calls that run on one state. Thread-safe."""
 
-    __slots__ = ("_heirs", "_lock", "_n_calls", "state")
+    __slots__ = ("_calls", "_heirs", "state")
 
     def __init__(self, state: S) -> None:
         self.state = state
-        self._lock, self._n_calls = threading.Lock(), 0
+        self._calls: list[None] = []  # one entry each: to append and to pop one needs no lock
         self._heirs: Callable[[], Iterable[Provider]] | None = None
 
     def enter(self) -> None:
         """A call begins. One that comes too late finds closed providers, which open again as needed and are closed behind it."""
-        with self._lock:
-            self._n_calls += 1
+        self._calls.append(None)
 
     def leave(self) -> None:
         """A call has ended."""
-        with self._lock:
-            self._n_calls -= 1
-        self._close_if_done()
+        self._calls.pop()
+        if self._heirs is not None:
+            self._close_if_done()
 
     def end(self, heirs: Callable[[], Iterable[Provider]]) -> None:
         """Another state is in force: close what only this one used, now or after its last call.
@@ -55,7 +53,7 @@ class Reign(Generic[S]):
         self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self._heirs is None or self._n_calls:
+        if self._heirs is None or self._calls:
             return
         kept = {id(provider) for provider in self._heirs()}
         for provider in self.state.providers.values():

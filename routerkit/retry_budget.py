@@ -15,6 +15,8 @@ WINDOW_S: Final = 60.0
 RESERVE: Final = 3.0
 """Repetitions that are always possible, in `RESERVE_S`: a share of one request a minute would never allow any (Finagle)."""
 RESERVE_S: Final = 10.0
+_RENEWED_S: Final = 10 * WINDOW_S
+"""After so long weights begin at 1 again, or they would outgrow what a number can hold."""
 FAILOVER_DRAW: Final = 0.5
 """Going to a target that was not tried yet costs half a repetition. It is counted and never refused: it is what saves the call."""
 
@@ -39,18 +41,18 @@ class Fading:
 class RetryBudget:
     """What one pool may repeat. Threads may share it: two that add at the same instant lose a tenth of a repetition at most.
 
-    What is done for every call fades as in `Fading`, all at once.
+    What is done for every call fades as in `Fading`; but instead of letting all that was shrink, what happens now is given as much more
+    weight: only proportions matter (forward decay: Cormode, Shkapenyuk, Srivastava and Xu, 2009).
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock, self._at = clock, 0.0
+        self._clock, self._since = clock, 0.0
         self._requests = self._extras = self._usd = self._extra_usd = 0.0
         self._reserve_used = Fading(RESERVE_S)
 
     def failed_over(self) -> None:
         """A call goes on with the next target."""
-        self._fade()
-        self._extras += FAILOVER_DRAW
+        self._extras += FAILOVER_DRAW * self._weight()
 
     def may_repeat(self) -> bool:
         """Whether a call may ask a target again that failed it; if so, it is counted as doing it."""
@@ -64,26 +66,29 @@ class RetryBudget:
 
     def may_hedge(self) -> bool:
         """As `may_repeat` for a second target of a late call, which has no reserve: it makes calls faster, it does not save them."""
-        self._fade()
-        if self._extras + 1 <= EXTRA_SHARE * self._requests and self._extra_usd <= EXTRA_SHARE * self._usd:
-            self._extras += 1
+        weight = self._weight()
+        if self._extras + weight <= EXTRA_SHARE * self._requests and self._extra_usd <= EXTRA_SHARE * self._usd:
+            self._extras += weight
             return True
         return False
 
     def ended(self, costs_usd: Sequence[float | None]) -> None:
         """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""
-        self._fade()
-        self._requests += 1
-        known = [usd or 0.0 for usd in costs_usd]
-        self._usd += sum(known)
-        if len(known) > 1:
-            self._extra_usd += sum(known[1:])
+        weight = self._weight()
+        self._requests += weight
+        self._usd += weight * sum(filter(None, costs_usd))
+        if len(costs_usd) > 1:
+            self._extra_usd += weight * sum(filter(None, costs_usd[1:]))
 
-    def _fade(self) -> None:
-        """Let the sums of the last minute be what they are now."""
-        now = self._clock()
-        left, self._at = math.exp((self._at - now) / WINDOW_S), now
+    def _weight(self) -> float:
+        """What something counts that happens now."""
+        since_s = self._clock() - self._since
+        if since_s < _RENEWED_S:
+            return math.exp(since_s / WINDOW_S)
+        left = math.exp(-since_s / WINDOW_S)
+        self._since += since_s
         self._requests *= left
         self._extras *= left
         self._usd *= left
         self._extra_usd *= left
+        return 1.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from routerkit.retry_budget import RetryBudget
+from routerkit.retry_budget import EXTRA_SHARE, WINDOW_S, Fading, RetryBudget
 from routerkit.testing import FakeClock
 
 
@@ -56,3 +58,14 @@ def test_old_requests_allow_nothing_any_more():
     spent(budget, 100)
     clock.now_s += 600
     assert 3 == n_allowed(budget)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_requests_of_many_hours_fade_as_a_fading_sum_does(seed):
+    dice, clock, alike = random.Random(seed), FakeClock(), Fading(WINDOW_S)
+    budget = RetryBudget(clock)
+    for _ in range(20_000):
+        clock.now_s += dice.expovariate(2.0) if dice.random() < 0.999 else 2_000.0
+        spent(budget, 1)
+        alike.add(1, clock.now_s)
+    assert int(EXTRA_SHARE * alike.value(clock.now_s)) + 3 == n_allowed(budget)
