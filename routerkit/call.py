@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import math
+from copy import copy
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
 from routerkit.errors import AllAttemptsFailedError, ProviderError, as_provider_error
+from routerkit.fair_queue import PRIORITIES, Priority
 from routerkit.features import CHARS_PER_TOKEN, features
+from routerkit.health import Caller
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import normalise
-from routerkit.record import Attempt, Finding, Purpose, Record, Status, reason_of, total_usage, total_usd
+from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usage, total_usd
 from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
 _NO_USAGE: Final = Usage()
 """Of an attempt that failed and cost nothing, whatever the price."""
-_NUMBER: Final = int | float
+_NUMBER: Final = (int, float)
 
 
-class Call:
+class Call(Surroundings):
     """Mutable notes on one routed call. Not thread-safe: a call runs in one thread or task."""
 
     status: Status = "cancelled"
@@ -33,6 +34,8 @@ class Call:
     _open: Open | None = None
     _first_at: float | None = None
     _chars = 0
+    _sent_tokens: int | None = None
+    """Of what was sent; None = of the call's own request."""
     _usage: Usage | None = None
     _stated_usd: float | None = None
     _model = ""
@@ -41,20 +44,44 @@ class Call:
     _record: Record | None = None
     _purpose: Purpose = "answer"
 
-    def __init__(self, request: Request, decision: Decision, around: Surroundings, *, at: datetime, is_stream: bool) -> None:
-        self.request, self.decision, self.at, self.is_stream = request, decision, at, is_stream
-        self.around, self._clock, self.started = around, around.clock, around.clock()
-        if not isinstance(request.timeout_s, _NUMBER) or math.isnan(request.timeout_s):
+    def __init__(self, request: Request, decision: Decision, around: Surroundings, *, is_stream: bool) -> None:
+        super().__init__(around.clock, around.rng, around.health, around.lanes)
+        self.request, self.decision, self.is_stream = request, decision, is_stream
+        if not isinstance(request.timeout_s, _NUMBER) or request.timeout_s != request.timeout_s:
             raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
-        self.deadline, self.first_by = self.started + request.total_s, self.started + request.first_s
+        self.started = self.clock()
+        self.deadline = self.first_by = self.started + request.total_s
         """When a stream must be over, and when its first content must be there, or all of a whole answer."""
+        if request.first_token_s is not None:
+            self.first_by = self.started + request.first_s
         self.attempts: list[Attempt] = []
-        self.purse = around.purse
-        self._sent_tokens = decision.features.input_tokens
+
+    @property
+    def caller(self) -> Caller:
+        """Whose request it is."""
+        return self.decision.features.caller
+
+    @property
+    def priority(self) -> Priority:
+        """How much the call matters.
+
+        Raises:
+            ProviderError: `invalid_request`, the request says something else than it may.
+        """
+        wanted = self.request.priority
+        if wanted not in PRIORITIES:
+            raise ProviderError(f"priority is {wanted!r}; it must be one of {', '.join(PRIORITIES)}", code="invalid_request")
+        return wanted
+
+    @property
+    def tenant(self) -> str:
+        """With whom the call shares a turn: the gateway's key it came with, else its agent."""
+        return self.request.key or self.request.agent or ""
 
     def opening(self, step: Open, request: Request | None = None, purpose: Purpose = "answer") -> Request:
         """Note the start of an attempt at the call's own request, or at another one; returns the request to send."""
-        step = step.going_on(self.deadline - self.first_by) if self.is_stream and request is None else step
+        if self.is_stream and request is None:
+            step = step.going_on(self.deadline - self.first_by)
         self._begin(step)
         if request is not None:
             self._purpose, self._sent_tokens = purpose, features(request).input_tokens
@@ -79,11 +106,11 @@ class Call:
         self._close(self._known_usage(), None)
 
     def _begin(self, step: Open) -> None:
-        self.around.lanes.enter(step.target.name)
+        self.lanes.enter(step.target.name)
         if self.attempts:  # what was noted of an earlier one says nothing about this one
             self._first_at, self._chars, self._usage, self._stated_usd, self._model = None, 0, None, None, ""
-            self._normalised, self._purpose, self.finish_reason, self._sent_tokens = (), "answer", None, self.decision.features.input_tokens
-        self._open, self.opened_at = step, self._clock()
+            self._normalised, self._purpose, self.finish_reason, self._sent_tokens = (), "answer", None, None
+        self._open, self.opened_at = step, self.clock()
 
     def saw(self, chunk: Chunk) -> bool:
         """Note one chunk of the running attempt; whether it is for the caller: the facts that end a router within this one are not."""
@@ -92,7 +119,7 @@ class Call:
         elif chunk.tool_calls:
             self._chars += sum(len(d.arguments) for d in chunk.tool_calls)
         if self._first_at is None and chunk.has_content():
-            self._first_at = self._clock()
+            self._first_at = self.clock()
         if chunk.usage is not None:
             self._usage = chunk.usage
         if chunk.finish_reason is not None:
@@ -113,7 +140,7 @@ class Call:
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
         attempt = self._close(self._known_usage(), None)
-        self.around.succeeded(attempt.target, attempt.latency_s)
+        self.went_well(attempt.target, attempt.latency_s)
         if self._purpose == "answer":
             self._answered = len(self.attempts) - 1
         if not self.decision.steps:  # else the call goes on until it is settled
@@ -148,9 +175,8 @@ class Call:
 
     def twin(self) -> Call:
         """Notes on a second attempt at the same time, with money of its own; its end goes into the same list of attempts."""
-        twin = Call(self.request, self.decision, self.around, at=self.at, is_stream=self.is_stream)
-        twin.started, twin.deadline, twin.first_by, twin.attempts = self.started, self.deadline, self.first_by, self.attempts
-        twin.purse = self.purse and self.purse.another()
+        twin = copy(self)
+        twin._open, twin.purse = None, self.purse and self.purse.another()
         return twin
 
     def take_over(self, twin: Call) -> None:
@@ -170,7 +196,7 @@ class Call:
 
     def left_s(self, at_most_s: float) -> float:
         """Seconds until there must be an answer, but not more than so many."""
-        return min(at_most_s, self.first_by - self._clock())
+        return min(at_most_s, self.first_by - self.clock())
 
     def check_deadline(self) -> None:
         """End a stream that runs on after the deadline.
@@ -178,7 +204,7 @@ class Call:
         Raises:
             ProviderError: `timeout`.
         """
-        if self._clock() > self.deadline:
+        if self.clock() > self.deadline:
             raise ProviderError(f"the stream was still running after its {self.request.timeout_s:g} s", code="timeout", maybe_billed=True)
 
     @property
@@ -199,43 +225,6 @@ class Call:
             self._record = self._finish()
         return self._record
 
-    def signed(self, reply: Reply) -> Reply:
-        """The answer as the caller sees it: with target, record id, cost, attempts and reason."""
-        last = self.answered
-        assert last is not None
-        # Spelled out, because dataclasses.replace takes twice as long.
-        return Reply(
-            reply.text,
-            reply.tool_calls,
-            reply.finish_reason,
-            reply.usage,
-            last.model,
-            reply.reasoning,
-            reply.refusal,
-            reply.extra,
-            last.target,
-            self.decision.id,
-            total_usd(self.attempts),
-            len(self.attempts),
-            reason_of(self.decision, self.attempts),
-            last.accepted,
-            reply.written,
-        )
-
-    def signature(self) -> Chunk:
-        """What ends a stream: the same facts, after the model's last word."""
-        last = self.answered
-        assert last is not None
-        return Chunk(
-            model=last.model,
-            target=last.target,
-            record_id=self.decision.id,
-            cost_usd=total_usd(self.attempts),
-            attempts=len(self.attempts),
-            reason=reason_of(self.decision, self.attempts),
-            verified=last.accepted,
-        )
-
     def _finish(self) -> Record:
         if self._open is not None:
             self.outrun(None)
@@ -244,14 +233,14 @@ class Call:
         last = self.answered
         return Record(
             self.decision.id,
-            self.at,
+            self.decision.at,
             self.request,
             self.decision,
             tuple(self.attempts),
             self.status,
             last.target if last else None,
             last.model if last else None,
-            self._clock() - self.started,
+            self.clock() - self.started,
             total_usage(self.attempts),
             total_usd(self.attempts),
             self.is_stream,
@@ -267,19 +256,19 @@ class Call:
     def _abandon(self, error: ProviderError) -> None:
         """The running attempt ends without a word on its target's health."""
         assert self._open is not None
-        self.around.health.abandoned(self._open.target.name, self.opened_at)
+        self.health.abandoned(self._open.target.name, self.opened_at)
         self.failed(error)
 
     def _close(self, usage: Usage, error: ProviderError | None) -> Attempt:
         step, self._open = self._open, None
         assert step is not None
-        self.around.lanes.leave(step.target.name)
+        self.lanes.leave(step.target.name)
         price = step.target.price
         attempt = Attempt(
             step.target.name,
             self._model or step.target.model,
             self.opened_at - self.started,
-            self._clock() - self.opened_at,
+            self.clock() - self.opened_at,
             None if self._first_at is None else self._first_at - self.opened_at,
             usage,
             0.0 if usage is _NO_USAGE else price.cost_usd(usage) if price else self._stated_usd,
@@ -297,4 +286,5 @@ class Call:
         """What the provider reported, else an estimate: no prompt has no tokens, so zero means that nobody counted."""
         if self._usage and (self._usage.input_tokens or self._usage.output_tokens):
             return self._usage
-        return Usage(self._sent_tokens, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)
+        sent = self.decision.features.input_tokens if self._sent_tokens is None else self._sent_tokens
+        return Usage(sent, int(self._chars / CHARS_PER_TOKEN), is_estimated=True)

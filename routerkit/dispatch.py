@@ -69,6 +69,8 @@ class Sleep:
 
 
 Step: TypeAlias = Open | Sleep
+Steps: TypeAlias = Generator[Step, ProviderError | None, ProviderError | None]
+"""Yields what to do next and is told how that went: None = well. Returns None after a success, else the failure to report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,7 @@ class Retry:
         return rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0**n))
 
 
-def attempts(
-    targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings
-) -> Generator[Step, ProviderError | None, ProviderError | None]:
+def attempts(targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings) -> Steps:
     """Try each target once in order, passing over the ones rate limited by now, then repeat those that may recover while time is left.
 
     Returns:
@@ -130,9 +130,7 @@ def _failed_too(hedge: Hedge | None) -> list[tuple[Target, ProviderError]]:
     return [] if hedge is None or hedge.error is None else [(hedge.target, hedge.error)]
 
 
-def _repeat(
-    failed: list[tuple[Target, ProviderError]], deadline: float, retry: Retry, around: Surroundings
-) -> Generator[Step, ProviderError | None, ProviderError | None]:
+def _repeat(failed: list[tuple[Target, ProviderError]], deadline: float, retry: Retry, around: Surroundings) -> Steps:
     last = failed[-1][1] if failed else None
     n = 0.0
     while n < retry.extra_attempts:
@@ -177,9 +175,7 @@ def _cause(error: ProviderError) -> ProviderError:
     return error
 
 
-def _try(
-    target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool
-) -> Generator[Step, ProviderError | None, ProviderError | None]:
+def _try(target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool) -> Steps:
     wait_s = _limited_s(target, around)
     if wait_s > 0 or not around.lanes.has_room(target.name, target.at_once):
         held_up = yield from _await_turn(target, wait_s, deadline, around, are_others_waiting=are_others_waiting)
@@ -197,13 +193,11 @@ def _try(
         return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
     error = yield Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)
     if error is not None:
-        around.failed(target.name, error)
+        around.went_wrong(target.name, error)
     return error
 
 
-def _await_turn(
-    target: Target, wait_s: float, deadline: float, around: Surroundings, *, are_others_waiting: bool
-) -> Generator[Step, ProviderError | None, ProviderError | None]:
+def _await_turn(target: Target, wait_s: float, deadline: float, around: Surroundings, *, are_others_waiting: bool) -> Steps:
     """Wait so long for a rate limit, then until the target has room, unless another is free or time is up."""
     if wait_s > 0:
         if are_others_waiting or around.clock() + wait_s >= deadline:
@@ -218,7 +212,7 @@ def _await_turn(
     return (yield from _await_place(target, deadline, around))
 
 
-def _await_place(target: Target, deadline: float, around: Surroundings) -> Generator[Step, ProviderError | None, ProviderError | None]:
+def _await_place(target: Target, deadline: float, around: Surroundings) -> Steps:
     lanes = around.lanes
     ticket = lanes.queue(target.name, around.priority, around.tenant, target.at_once)
     if ticket is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from routerkit.call import Call
 from routerkit.catalog import Target
-from routerkit.dispatch import Open, Step
+from routerkit.dispatch import Open, Steps
 from routerkit.errors import ProviderError, as_provider_error
 from routerkit.messages import Chunk, Request
 
@@ -30,9 +30,7 @@ class AOpened(NamedTuple):
     rest: AsyncIterator[Chunk]
 
 
-def drive(
-    steps: Generator[Step, ProviderError | None, ProviderError | None], call: Call, send: Send[T], sleep: Callable[[float], None]
-) -> T:
+def drive(steps: Steps, call: Call, send: Send[T], sleep: Callable[[float], None]) -> T:
     """Carry out steps until one attempt succeeds; returns its result.
 
     Raises:
@@ -60,7 +58,7 @@ def drive(
 
 
 async def adrive(
-    steps: Generator[Step, ProviderError | None, ProviderError | None],
+    steps: Steps,
     call: Call,
     send: Callable[[Target, Request, Call], Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]],

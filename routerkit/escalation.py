@@ -18,7 +18,6 @@ from routerkit.features import features
 from routerkit.judge import Judge, same_model
 from routerkit.messages import Reply, Request
 from routerkit.record import Purpose
-from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict, Verifier
 
 _MAX_EVIDENCE_CHARS: Final = 4_000
@@ -70,7 +69,6 @@ class Escalation:
     judges: Callable[[Request], Sequence[Target]]
     """Targets that may answer a judge's question, best first; a `ProviderError` when there are none."""
     retry: Retry
-    around: Surroundings
 
     def course(self) -> Course:
         """Ask, check, escalate.
@@ -95,7 +93,7 @@ class Escalation:
     def _ask(self, targets: Sequence[Target], request: Request, purpose: Purpose) -> Generator[Action, Outcome, Reply | ProviderError]:
         if self.call.purse is not None:
             self.call.purse.expect(features(request))
-        steps = attempts(targets, deadline=self.call.first_by, retry=self.retry, around=self.around)
+        steps = attempts(targets, deadline=self.call.first_by, retry=self.retry, around=self.call)
         error: ProviderError | None = None
         while True:
             try:
@@ -141,7 +139,7 @@ class Escalation:
         return Verdict.unable(f"the judge failed: {outcome}") if isinstance(outcome, ProviderError) else judge.read(outcome)
 
     def _timed(self, request: Request) -> Request:
-        return request.with_deadline(request.model, self.call.first_by - self.around.clock(), None)
+        return request.with_deadline(request.model, self.call.first_by - self.call.clock(), None)
 
     def _left(self) -> list[Target]:
         """What may still be asked: steps that were not, then those that stand in when a step fails; nothing after the last step."""

@@ -12,6 +12,7 @@ from routerkit.dispatch import Sleep
 from routerkit.errors import ProviderError, as_provider_error
 from routerkit.escalation import Check, Course, Outcome
 from routerkit.messages import Chunk, Reply, Request, ToolCallDelta
+from routerkit.signature import signature
 from routerkit.verifier import Verdict, verdict_of
 from routerkit.waiting import aresult, in_thread, result
 
@@ -88,7 +89,7 @@ def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:
     for i, wanted in enumerate(reply.tool_calls):
         yield Chunk(tool_calls=(ToolCallDelta(i, wanted.id, wanted.name, wanted.arguments),), model=reply.model)
     yield Chunk(finish_reason=reply.finish_reason, usage=reply.usage, model=reply.model, extra=reply.extra)
-    yield call.signature()
+    yield signature(call)
 
 
 def _looking(check: Check) -> Future[Verdict]:

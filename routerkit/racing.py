@@ -61,14 +61,13 @@ async def _raced(first: Future[T], step: Open, hedge: Hedge, call: Call, send: A
 
 def _second(hedge: Hedge, twin: Call) -> Open | None:
     """The second attempt, if there is a place, a budget and money for it."""
-    around, target = twin.around, hedge.target
-    left_s = twin.first_by - around.clock()
-    is_free = around.lanes.has_room(target.name, target.at_once) and around.health.limited_until(target.name) <= around.clock()
-    if left_s <= 0 or not is_free or (around.repeats is not None and not around.repeats.may_hedge()):
+    target, left_s = hedge.target, twin.first_by - twin.clock()
+    is_free = twin.lanes.has_room(target.name, target.at_once) and twin.health.limited_until(target.name) <= twin.clock()
+    if left_s <= 0 or not is_free or (twin.repeats is not None and not twin.repeats.may_hedge()):
         return None
     if twin.purse is not None and twin.purse.reserve(target):
         return None
-    if around.health.starting(target.name):
+    if twin.health.starting(target.name):
         return Open(target, left_s, None)
     if twin.purse is not None:
         twin.purse.release()
@@ -95,7 +94,7 @@ async def _end(task: Future[T], call: Call, target: Target, *, by: Target | None
     if task.done() and not task.cancelled() and not _has_answer(task):
         error = _failure(task)
         call.failed(error)
-        call.around.failed(target.name, error)
+        call.went_wrong(target.name, error)
         return
     if _has_answer(task):
         await _drop(task.result(), call)

@@ -16,7 +16,7 @@ from routerkit.case import Snapshot
 from routerkit.catalog import Target
 from routerkit.classifier import sort
 from routerkit.decision import Decision
-from routerkit.dispatch import Retry, attempts
+from routerkit.dispatch import Retry, Steps, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.errors import NoCandidateError
 from routerkit.escalation import Course
@@ -38,6 +38,7 @@ from routerkit.running import Running, break_off
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
 from routerkit.sharing import Sharing
+from routerkit.signature import signature, signed
 from routerkit.state.interface import StateStore
 from routerkit.surroundings import Surroundings
 from routerkit.tickets import new_ticket
@@ -146,27 +147,25 @@ class Router:
             NoCandidateError: every target was dropped; nothing was sent.
             AllAttemptsFailedError: every attempt failed.
         """
-        if self._sharing is not None:
-            self._sharing.learn(request)
-        with self._begin(request, is_stream=False) as (call, state):
-            self._ask(call, state)
+        with self._begin(request, is_stream=False) as call:
+            if call.state.classifier is not None:
+                self._ask(call)
             if call.decision.steps:
-                return self._verified(call, state)
-            reply = drive(self._steps(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep)
+                return self._verified(call)
+            reply = drive(self._steps(call), call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
             call.replied(reply)
-            return call.signed(reply)
+            return signed(reply, call)
 
     async def acomplete(self, request: Request) -> Reply:
         """Async twin of `complete`."""
-        if self._sharing is not None:
-            await self._sharing.alearn(request)
-        with self._begin(request, is_stream=False) as (call, state):
-            await self._aask(call, state)
+        with await self._abegin(request, is_stream=False) as call:
+            if call.state.classifier is not None:
+                await self._aask(call)
             if call.decision.steps:
-                return await self._averified(call, state)
-            reply = await adrive(self._steps(call, state), call, lambda t, r, _: state.provider(t).acomplete(r), self._asleep)
+                return await self._averified(call)
+            reply = await adrive(self._steps(call), call, lambda t, r, _: call.state.provider(t).acomplete(r), self._asleep)
             call.replied(reply)
-            return call.signed(reply)
+            return signed(reply, call)
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces; the last chunk carries record id, target and cost.
@@ -176,14 +175,13 @@ class Router:
         Raises:
             StreamBrokenError: the answer broke after content was delivered.
         """
-        if self._sharing is not None:
-            self._sharing.learn(request)
-        with self._begin(request, is_stream=True) as (call, state):
-            self._ask(call, state)
+        with self._begin(request, is_stream=True) as call:
+            if call.state.classifier is not None:
+                self._ask(call)
             if call.decision.steps:
-                yield from pieces(self._verified(call, state), call)
+                yield from pieces(self._verified(call), call)
                 return
-            opened = drive(self._steps(call, state), call, lambda t, r: prime(state.provider(t).stream(r), call), self._sleep)
+            opened = drive(self._steps(call), call, lambda t, r: prime(call.state.provider(t).stream(r), call), self._sleep)
             try:
                 yield from opened.head
                 for chunk in opened.rest:
@@ -195,19 +193,18 @@ class Router:
             finally:
                 close(opened.rest)
             call.streamed()
-            yield call.signature()
+            yield signature(call)
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Async twin of `stream`."""
-        if self._sharing is not None:
-            await self._sharing.alearn(request)
-        with self._begin(request, is_stream=True) as (call, state):
-            await self._aask(call, state)
+        with await self._abegin(request, is_stream=True) as call:
+            if call.state.classifier is not None:
+                await self._aask(call)
             if call.decision.steps:
-                for chunk in pieces(await self._averified(call, state), call):
+                for chunk in pieces(await self._averified(call), call):
                     yield chunk
                 return
-            opened = await adrive(self._steps(call, state), call, lambda t, r, c: aprime(state.provider(t).astream(r), c), self._asleep)
+            opened = await adrive(self._steps(call), call, lambda t, r, c: aprime(call.state.provider(t).astream(r), c), self._asleep)
             try:
                 for chunk in opened.head:
                     yield chunk
@@ -220,7 +217,7 @@ class Router:
             finally:
                 await aclose(opened.rest)
             call.streamed()
-            yield call.signature()
+            yield signature(call)
 
     def report(self, record_id: str, *, success: bool, evidence: str = "") -> None:
         """Tell what later became of an answer: tests passed, diff applied, reverted; nothing while that is unknown."""
@@ -261,36 +258,48 @@ class Router:
             embedding.check(addressed.targets, decision)
         return reading.sign(decision) if reading else decision
 
-    def _ask(self, call: Call, state: RouterState) -> None:
-        if (inquiry := inquiry_of(call, state, self._health)) and (heard := inquiry.ask()):
-            call.decide_again(self._decide(call.request, state, heard))
+    def _begin(self, request: Request, *, is_stream: bool) -> Running:
+        if self._sharing is not None:
+            self._sharing.learn(request)
+        return self._begun(request, is_stream=is_stream)
 
-    async def _aask(self, call: Call, state: RouterState) -> None:
-        if (inquiry := inquiry_of(call, state, self._health)) and (heard := await inquiry.aask()):
-            call.decide_again(self._decide(call.request, state, heard))
+    async def _abegin(self, request: Request, *, is_stream: bool) -> Running:
+        if self._sharing is not None and self._sharing.hears:
+            await self._sharing.alearn(request)
+        return self._begun(request, is_stream=is_stream)
 
-    def _begin(self, request: Request, *, is_stream: bool) -> Running[RouterState]:
+    def _begun(self, request: Request, *, is_stream: bool) -> Running:
         reign = self._reign
-        decision = self._decide(request, reign.state)
-        purse = self._budgets.purse(request, decision, reign.state)
-        late_after = self._extras.begin(request, decision, reign.state, is_stream=is_stream)
-        around = self._around.of_call(request, purse, self._extras.repeats(decision.pool), decision.features.caller, late_after)
-        return Running(Call(request, decision, around, at=decision.at, is_stream=is_stream), reign, self._finish)
+        state = reign.state
+        decision = self._decide(request, state)
+        call = Running(request, decision, self._around, is_stream=is_stream)
+        call.reign, call.state, call.finish = reign, state, self._finish
+        call.purse, call.repeats = self._budgets.purse(request, decision, state), self._extras.repeats(decision.pool)
+        call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
+        return call
 
-    def _steps(self, call: Call, state: RouterState):  # type: ignore[no-untyped-def]  # the generator type is attempts' own
+    def _ask(self, call: Running) -> None:
+        if (inquiry := inquiry_of(call, call.state, self._health)) and (heard := inquiry.ask()):
+            call.decide_again(self._decide(call.request, call.state, heard))
+
+    async def _aask(self, call: Running) -> None:
+        if (inquiry := inquiry_of(call, call.state, self._health)) and (heard := await inquiry.aask()):
+            call.decide_again(self._decide(call.request, call.state, heard))
+
+    def _steps(self, call: Running) -> Steps:
         if not call.decision.ranked:
             call.status = "error"
             raise NoCandidateError(call.decision)
-        return attempts(state.targets(call.decision), deadline=call.first_by, retry=self._retry, around=call.around)
+        return attempts(call.state.targets(call.decision), deadline=call.first_by, retry=self._retry, around=call)
 
-    def _verified(self, call: Call, state: RouterState) -> Reply:
-        return call.signed(pursue(self._course(call, state), call, lambda t, r: state.provider(t).complete(r), self._sleep))
+    def _verified(self, call: Running) -> Reply:
+        return signed(pursue(self._course(call), call, lambda t, r: call.state.provider(t).complete(r), self._sleep), call)
 
-    async def _averified(self, call: Call, state: RouterState) -> Reply:
-        return call.signed(await apursue(self._course(call, state), call, lambda t, r: state.provider(t).acomplete(r), self._asleep))
+    async def _averified(self, call: Running) -> Reply:
+        return signed(await apursue(self._course(call), call, lambda t, r: call.state.provider(t).acomplete(r), self._asleep), call)
 
-    def _course(self, call: Call, state: RouterState) -> Course:
-        return verified_course(call, state, lambda question: self._decide(question, state), self._retry, call.around)
+    def _course(self, call: Running) -> Course:
+        return verified_course(call, call.state, lambda question: self._decide(question, call.state), self._retry)
 
     def _finish(self, call: Call) -> None:
         record = call.record()

@@ -43,6 +43,11 @@ class Sharing:
         self._told: dict[str, float] = {}
         self._heart = Heart((self._leases.tick, self.exchange), on_fork=(store.after_fork, self._leases.after_fork))
 
+    @property
+    def hears(self) -> bool:
+        """Whether others say anything of conversations."""
+        return self._hearsay is not None
+
     def learn(self, request: Request) -> None:
         """Hear what others know of the request's conversation."""
         if self._hearsay is not None:

@@ -12,15 +12,14 @@ from routerkit.dispatch import Retry
 from routerkit.escalation import Course, Escalation, named
 from routerkit.messages import Request
 from routerkit.router_state import RouterState
-from routerkit.surroundings import Surroundings
 
 
-def verified_course(call: Call, state: RouterState, decide: Callable[[Request], Decision], retry: Retry, around: Surroundings) -> Course:
+def verified_course(call: Call, state: RouterState, decide: Callable[[Request], Decision], retry: Retry) -> Course:
     """The life of a call whose answers are checked; `decide` chooses among a judge's targets."""
     decision, settings = call.decision, state.policy(state.pools[call.decision.pool], call.decision.arm).settings
     checks = named(settings.verify, state.verifiers)
     judges = partial(_ranked, state, decide)
-    return Escalation(call, state.targets(decision), checks, settings.stop_loss_usd, judges, retry, around).course()
+    return Escalation(call, state.targets(decision), checks, settings.stop_loss_usd, judges, retry).course()
 
 
 def _ranked(state: RouterState, decide: Callable[[Request], Decision], question: Request) -> list[Target]:

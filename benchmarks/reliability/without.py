@@ -120,11 +120,11 @@ CASES = {
         SHEDDING + "test_no_more_calls_at_once_than_configured",
     ),
     "criticality (A10)": (
-        "from routerkit.surroundings import Surroundings; Surroundings.priority = property(lambda self: 'agent')",
+        "from routerkit.call import Call; Call.priority = property(lambda self: 'agent')",
         SHEDDING + "test_interactive_requests_pass_those_nobody_waits_for",
     ),
     "turns of tenants (A10)": (
-        "from routerkit.surroundings import Surroundings; Surroundings.tenant = property(lambda self: '')",
+        "from routerkit.call import Call; Call.tenant = property(lambda self: '')",
         SHEDDING + "test_tenants_take_turns",
     ),
     "bounded queue (A10)": (
