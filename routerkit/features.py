@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from routerkit.errors import ProviderError
 from routerkit.kinds import guess_kind
-from routerkit.messages import TASK_KINDS, Json, Message, Request, text_of
+from routerkit.messages import TASK_KINDS, Json, Message, Request, last_asked, role_of, text_of
 from routerkit.quick import quick
 from routerkit.signals import NOTHING_SEEN, Sight, Signals
 from routerkit.sizes import CHARS_PER_TOKEN, measure
@@ -16,6 +16,7 @@ from routerkit.sizes import CHARS_PER_TOKEN, measure
 __all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
 
 _NO_NEEDS: Final[frozenset[str]] = frozenset()
+_NUMBER: Final = int | float
 
 
 @quick
@@ -107,9 +108,13 @@ def features(request: Request) -> Features:
 
 def _features(request: Request) -> Features:
     _check(request)
-    size, messages = measure(request), request.messages
-    kind, source = _kind(request)
+    size, messages, kind = measure(request), request.messages, request.kind
     is_tool_loop_open = bool(messages) and messages[-1].get("role") == "tool"
+    if kind in TASK_KINDS and not request.inputs:
+        source = "hint"
+    else:
+        kind = None if request.inputs else guess_kind(last_user_text(messages))
+        source = "guess" if kind else "unknown"
     return Features(
         size.chars,
         size.tokens,
@@ -124,7 +129,7 @@ def _features(request: Request) -> Features:
         request.agent,
         request.session,
         request.pin if is_tool_loop_open else None,
-        see=Sight(messages),
+        Sight(messages),
     )
 
 
@@ -134,7 +139,7 @@ def _check(request: Request) -> None:
         raise _wrong("tags", request.tags, "a tuple of texts")
     if request.tools and not all(isinstance(tool, Mapping) for tool in request.tools):
         raise _wrong("tools", request.tools, "definitions in OpenAI's chat format")
-    if request.max_tokens is not None and not isinstance(request.max_tokens, int | float):
+    if request.max_tokens is not None and not isinstance(request.max_tokens, _NUMBER):
         raise _wrong("max_tokens", request.max_tokens, "a number of tokens")
     if type(request.extra) is not dict and not isinstance(request.extra, Mapping):  # the first is ten times as fast
         raise _wrong("extra", request.extra, "a mapping of body parameters")
@@ -158,19 +163,7 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
     return frozenset(needs)
 
 
-def _kind(request: Request) -> tuple[str | None, str]:
-    if request.inputs:
-        return None, "unknown"
-    if request.kind in TASK_KINDS:
-        return request.kind, "hint"
-    guess = guess_kind(last_user_text(request.messages))
-    return guess, "guess" if guess else "unknown"
-
-
 def last_user_text(messages: Sequence[Message]) -> str:
     """Text of the newest user message, where the instruction stands; empty when there is none."""
-    for message in reversed(messages):
-        if message.get("role") == "user":
-            content = message.get("content")
-            return content if isinstance(content, str) else text_of(content)
-    return ""
+    place = last_asked([*map(role_of, messages)])
+    return text_of(messages[place].get("content")) if place >= 0 else ""

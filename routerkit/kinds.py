@@ -113,13 +113,20 @@ _CHANGES: Final = frozenset({"migrate", "refactor", "bug_fix", "synthesize"})
 
 def guess_kind(text: str) -> str | None:
     """Task kind that an instruction suggests by its wording, or by a traceback in it; None when nothing does."""
-    shows_trace = _TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:]
-    return _guess(instruction(text), shows_trace=shows_trace)
+    if len(text) <= _HEAD_CHARS:
+        return _guess(text)
+    return _kind_said(instruction(text), shows_trace=_TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:])
 
 
 @lru_cache(maxsize=256)
-def _guess(said: str, *, shows_trace: bool) -> str | None:
+def _guess(text: str) -> str | None:
     """Kept, because an agent sends the same message again with every turn of its tool loop."""
+    return _kind_said(instruction(text), shows_trace=_TRACEBACK in text)
+
+
+@lru_cache(maxsize=256)
+def _kind_said(said: str, *, shows_trace: bool) -> str | None:
+    """Kept as well: long messages often show other code and say the same."""
     said = said.lower()
     kind = _kind_of(said[:_OPENING_CHARS]) or (_kind_of(said) if len(said) > _OPENING_CHARS else None)
     if kind:

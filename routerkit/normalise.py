@@ -26,7 +26,8 @@ _PLAIN_REASONING: Final = frozenset({"reasoning", "reasoning_content"})
 _COMMON_CALL_FIELDS: Final = frozenset({"id", "type", "function"})
 _ANSWER_PARTS: Final = frozenset({"text", "refusal"})
 _SYSTEM_ROLES: Final = ("system", "developer")
-_TEXT_FIELDS: Final = frozenset({"role", "content"})
+_TEXT_FIELDS: Final = frozenset({("role", "content"), ("content", "role")})
+_TEXTS: Final = frozenset({str})
 _PLACED: Final = frozenset({*_SYSTEM_ROLES, "tool"})
 """Roles that are not taken everywhere."""
 _role, _values = itemgetter("role"), methodcaller("values")
@@ -101,9 +102,7 @@ def _is_fine(request: Request, habits: _Habits) -> bool:
 
 def _are_texts(messages: Sequence[Message]) -> bool:
     """Whether `_is_plain` says yes to each message of a chat of nothing but texts, as most are; without a step of Python for each."""
-    if not (all(map(_TEXT_FIELDS.issuperset, messages)) and {2}.issuperset(map(len, messages))):
-        return False
-    if not {str}.issuperset(map(type, chain.from_iterable(map(_values, messages)))):
+    if not (_TEXT_FIELDS.issuperset(map(tuple, messages)) and _TEXTS.issuperset(map(type, chain.from_iterable(map(_values, messages))))):
         return False
     roles = [*map(_role, messages)]
     return _PLACED.isdisjoint(roles[1:]) and (not roles or roles[0] == "system" or roles[0] not in _PLACED)

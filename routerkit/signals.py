@@ -23,7 +23,7 @@ from routerkit.languages import (
     named_languages,
     paths_in,
 )
-from routerkit.messages import Json, Message, text_of
+from routerkit.messages import Json, Message, last_asked, role_of, text_of
 from routerkit.quick import quick
 
 DIFFICULTIES: Final = ("low", "medium", "high")
@@ -133,22 +133,13 @@ class Sight:
 
 def read_signals(messages: Sequence[Message]) -> Signals:
     """Read off what a conversation shows about code."""
-    asked = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"), -1)
+    roles = [*map(role_of, messages)]
+    asked = last_asked(roles)
     text = text_of(messages[asked].get("content")) if asked >= 0 else ""
     sample = text if len(text) <= _HEAD_CHARS + _TAIL_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
     seen = _look_at(sample, instruction(text))
-    return Signals(
-        seen.languages[0] if seen.languages else None,
-        seen.languages[1] if len(seen.languages) > 1 else None,
-        seen.jump,
-        seen.n_files,
-        _n_code_lines(text, is_bare=seen.is_bare),
-        seen.has_diff,
-        seen.has_traceback,
-        seen.has_tests,
-        sum([m.get("role") == "tool" for m in messages[asked + 1 :]]),
-        _n_earlier_failures(messages),
-    )
+    n_lines = _n_code_lines(text, is_bare=seen.is_bare)
+    return _signals(seen, n_lines, roles[asked + 1 :].count("tool"), _n_earlier_failures(messages, roles))
 
 
 class _Seen(NamedTuple):
@@ -182,6 +173,23 @@ def _look_at(sample: str, said: str) -> _Seen:
     )
 
 
+@lru_cache(maxsize=256)
+def _signals(seen: _Seen, n_code_lines: int, tool_depth: int, n_earlier_failures: int) -> Signals:
+    language, target_language, *_ = *seen.languages, None, None
+    return Signals(
+        language,
+        target_language,
+        seen.jump,
+        seen.n_files,
+        n_code_lines,
+        seen.has_diff,
+        seen.has_traceback,
+        seen.has_tests,
+        tool_depth,
+        n_earlier_failures,
+    )
+
+
 def _languages(shown: str | None, said: str) -> list[str]:
     """Language of the code and, where the instruction names another one, the language it is to become."""
     named = named_languages(said)
@@ -194,8 +202,12 @@ def _n_code_lines(text: str, *, is_bare: bool) -> int:
     return text.count("\n") + 1 if is_bare else 0
 
 
-def _n_earlier_failures(messages: Sequence[Message]) -> int:
-    ends = [text_of(m.get("content"))[-_RESULT_CHARS:] for m in messages[-_RESULTS:] if m.get("role") in ("tool", "user")]
+def _n_earlier_failures(messages: Sequence[Message], roles: Sequence[Json]) -> int:
+    roles = roles[-_RESULTS:]
+    if roles.count("tool") + roles.count("user") < 2:
+        return 0
+    told = [m for m, role in zip(messages[-_RESULTS:], roles, strict=True) if role in ("tool", "user")]
+    ends = [text_of(m.get("content"))[-_RESULT_CHARS:] for m in told]
     failures = [files for end in reversed(ends) if (files := _failing_files(end)) is not None]
     return sum(not failures[0].isdisjoint(files) for files in failures[1:]) if failures else 0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import methodcaller
 from typing import Final, NamedTuple
 
 from routerkit.messages import Json, Request, text_of
@@ -28,6 +30,9 @@ _MEDIA_NEEDS: Final = {
     "file": "pdf",
     "input_file": "pdf",
 }
+_NO_MEDIA: Final[Mapping[str, int]] = {}
+_TEXTS: Final = frozenset({str})
+_content, _tool_calls = methodcaller("get", "content"), methodcaller("get", "tool_calls")
 
 
 class Size(NamedTuple):
@@ -45,22 +50,18 @@ class Size(NamedTuple):
 
 def measure(request: Request) -> Size:
     """Size of everything that is sent."""
-    chars = bytes_ = 0
-    media: dict[str, int] = {}
-    for message in request.messages:
-        content = message.get("content")
-        text = content if isinstance(content, str) else text_of(content)
-        chars += len(text)
-        bytes_ += _utf8_bytes(text)
-        if content is not text:
-            _count_media(content, media)
-        if calls := message.get("tool_calls"):
-            for text in _call_texts(calls):
-                chars += len(text)
-                bytes_ += _utf8_bytes(text)
-    tools = len(str(request.tools)) if request.tools else 0
+    messages, media = request.messages, _NO_MEDIA
+    texts = [*map(_content, messages)]
+    if not _TEXTS.issuperset(map(type, texts)):
+        texts, media = [text_of(content) for content in texts], _count_media(texts)
+    if any(map(_tool_calls, messages)):
+        texts += [text for message in messages if (calls := message.get("tool_calls")) for text in _call_texts(calls)]
+    chars = sum(map(len, texts))
+    bytes_ = chars if all(map(str.isascii, texts)) else sum(map(_utf8_bytes, texts))
+    if request.tools:
+        tools = len(str(request.tools))
+        chars, bytes_ = chars + tools, bytes_ + tools
     more = sum(media.values()) * _TOKENS_PER_MEDIA + 1 if media else 1
-    chars, bytes_ = chars + tools, bytes_ + tools
     return Size(chars, int(chars / CHARS_PER_TOKEN) + more, int(bytes_ / MIN_BYTES_PER_TOKEN) + more, media)
 
 
@@ -85,10 +86,6 @@ def _call_texts(calls: Json) -> Sequence[str]:
     return [part if isinstance(part, str) else str(part) for texts in parts for part in texts if part]
 
 
-def _count_media(content: Json, media: dict[str, int]) -> None:
-    if not isinstance(content, (list, tuple)):
-        return
-    for part in content:
-        need = _MEDIA_NEEDS.get(str(part.get("type"))) if isinstance(part, Mapping) else None
-        if need:
-            media[need] = media.get(need, 0) + 1
+def _count_media(contents: Sequence[Json]) -> Mapping[str, int]:
+    parts = [part for content in contents if isinstance(content, (list, tuple)) for part in content if isinstance(part, Mapping)]
+    return Counter([need for part in parts if (need := _MEDIA_NEEDS.get(str(part.get("type"))))])
