@@ -12,10 +12,10 @@ from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
 from routerkit.messages import Allowance, Request
-from routerkit.state.interface import UNKNOWN, Facts, StateStore
+from routerkit.state.interface import UNKNOWN, Note, StateStore, packed
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
-from routerkit.state.rounding import MICROS_PER_USD, micros
+from routerkit.state.rounding import MICROS_PER_USD, micros, whole
 
 LONGEST_ANSWER_TOKENS: Final = 128_000
 """Assumed when neither the caller nor the target limits the answer: the longest that any large model gives (2026-11)."""
@@ -54,22 +54,22 @@ class Budgets:
     def __init__(self, now: Callable[[], datetime], store: StateStore | None = None) -> None:
         self._now = now
         self.leases = Leases(store or MemoryStore())
+        self._records_lost = self.leases.store.records_lost
 
     def left(self, request: Request, pool: str, limits: Limits) -> Left | None:
         """What the tightest account has left, as this process last saw it; None when no budget applies."""
         claims = _claims(request, pool, limits)
         if not claims:
             return None
-        day = _day(self._now())
-        tightest, claim = min([(self.leases.left(claim, day), claim) for claim in claims])
-        return Left(tightest / MICROS_PER_USD, claim.name)
+        left, account = self.leases.left(claims, self._now().date().isoformat())
+        return Left(left / MICROS_PER_USD, account)
 
     def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
         """Money for one call; None when no budget applies, and nobody would know of the call if this process died."""
         claims = _claims(request, decision.pool, limits)
-        if not (claims or self.leases.store.records_lost):
-            return None
-        return Purse(self.leases, claims, decision.features, self._now, Subject(request, decision))
+        if self._records_lost:
+            return Purse(self.leases, claims, decision.features, self._now, Subject(request, decision))
+        return Purse(self.leases, claims, decision.features, self._now) if claims else None
 
 
 class Subject(NamedTuple):
@@ -78,15 +78,13 @@ class Subject(NamedTuple):
     request: Request
     decision: Decision
 
-    def facts(self, target: Target | None, features: Features, at: datetime) -> Facts:
-        """Of an attempt that begins now, or (None) of a check."""
+    def note(self, target: str, model: str, features: Features, at: datetime) -> Note:
+        """`Facts` of an attempt that begins now; of a check, target and model are empty."""
         request, decision = self
-        return Facts(
-            decision.at.timestamp(),
-            at.timestamp(),
+        texts = (
             decision.id,
-            "" if target is None else target.name,
-            "" if target is None else target.model,
+            target,
+            model,
             str(features.input_tokens),
             decision.pool,
             request.agent or "",
@@ -95,6 +93,7 @@ class Subject(NamedTuple):
             decision.policy,
             request.session or "",
         )
+        return decision.at.timestamp(), at.timestamp(), packed(texts)
 
 
 class Purse:
@@ -124,17 +123,18 @@ class Purse:
             features: Of what is sent; None = of the call's request.
         """
         features = features or self._features
-        usd = worst_usd(target, features)
-        if usd is None and self._claims:
-            text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(self._claims[0].name)}"
-            return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
-        # A model on this machine costs nothing, and answers also when the day's money is gone.
-        payers, most = (self._claims, micros(usd)) if usd and self._claims else ((), 0 if usd == 0 else UNKNOWN)
-        at, subject = self._now(), self._subject
-        facts = subject and (lambda: subject.facts(target, features, at))
-        found = self._leases.reserve(payers, most, _day(at), facts)
+        payers, worst = self._claims, _worst(target, features)
+        if worst and payers:
+            most = whole(worst)
+        elif worst is None and payers:
+            return _unpriced(target, payers[0].name)
+        else:  # a model on this machine costs nothing, and answers also when the day's money is gone
+            payers, most = (), 0 if worst == 0 else UNKNOWN
+        at = self._now()
+        note = self._subject and self._subject.note(target.name, target.model, features, at)
+        found = self._leases.reserve(payers, most, at.date().isoformat(), note)
         if isinstance(found, Shortage):
-            return _refused(target, usd or 0.0, found)
+            return _refused(target, (worst or 0.0) / MICROS_PER_USD, found)
         self._hold = found
         self._holds.append(found)
         return None
@@ -154,15 +154,14 @@ class Purse:
         """The attempt is over and cost so much; None = unknown, which counts as the worst. Without an attempt nothing happens."""
         hold, self._hold = self._hold, None
         if hold is not None and cost_usd is not None:
-            self._leases.amend(hold, self._leases.rounding.micros(self._claims, cost_usd))
+            self._leases.cost(hold, self._claims, cost_usd)
 
     def charge(self, cost_usd: float | None) -> None:
         """Something else than an attempt cost so much, e.g. a check. Unknown cannot be counted; the record says that it is unknown."""
         if cost_usd:
             at, subject = self._now(), self._subject
-            facts = subject and (lambda: subject.facts(None, self._features, at))
-            spent = self._leases.rounding.micros(self._claims, cost_usd)
-            self._holds.append(self._leases.charge(self._claims, spent, _day(at), facts))
+            note = subject and subject.note("", "", self._features, at)
+            self._holds.append(self._leases.charge(self._claims, cost_usd, at.date().isoformat(), note))
 
     def close(self) -> None:
         """The call is recorded: what it set aside is spent."""
@@ -182,7 +181,7 @@ def dearest(targets: Sequence[Target]) -> Price | None:
     prices = [t.price for t in targets if t.price is not None]
     if not prices or len(prices) < len(targets):
         return None
-    return Price(max(map(_dearest_input, prices)), max([p.output for p in prices]))
+    return Price(max([p.dearest_input for p in prices]), max([p.output for p in prices]))
 
 
 def most_usd(price: Price, features: Features) -> float:
@@ -193,10 +192,15 @@ def most_usd(price: Price, features: Features) -> float:
 
 def worst_usd(target: Target, features: Features) -> float | None:
     """What one attempt may cost at most: the prompt's upper bound at the dearest input price and the longest answer; None = no price."""
+    worst = _worst(target, features)
+    return None if worst is None else worst / MICROS_PER_USD
+
+
+def _worst(target: Target, features: Features) -> float | None:
+    """In micro-dollars: so much is a dollar per million tokens for one."""
     price = target.price
     if price is None:
         return None
-    # Spelled out: it is computed for every target of a pool.
     longest = features.output_tokens_limit
     if longest is None:
         longest = LONGEST_ANSWER_TOKENS
@@ -204,11 +208,7 @@ def worst_usd(target: Target, features: Features) -> float | None:
         longest = target.max_output_tokens
     elif target.context_tokens is not None and target.context_tokens < longest:
         longest = target.context_tokens
-    return (features.input_tokens_bound * _dearest_input(price) + longest * price.output) / 1e6
-
-
-def _day(at: datetime) -> str:
-    return at.date().isoformat()
+    return features.input_tokens_bound * price.dearest_input + longest * price.output
 
 
 def _claims(request: Request, pool: str, limits: Limits) -> tuple[Claim, ...]:
@@ -226,8 +226,9 @@ def _payers(
     return tuple([Claim(account, micros(usd)) for account, usd in found])
 
 
-def _dearest_input(price: Price) -> float:
-    return price.input if price.cache_write is None or price.cache_write < price.input else price.cache_write
+def _unpriced(target: Target, account: str) -> ProviderError:
+    text = f"the price of target {target.name!r} is unknown, so it cannot be held to the budget of {whose(account)}"
+    return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
 
 
 def _refused(target: Target, usd: float, short: Shortage) -> ProviderError:

@@ -13,7 +13,7 @@ CAPABILITIES: Final = ("tools", "parallel_tools", "json_mode", "json_schema", "v
 """What a target can be able to do. Tri-state: absent from `Target.can` means unknown, which is allowed for all but `embeddings`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Price:
     """Dollars per million tokens."""
 
@@ -26,8 +26,15 @@ class Price:
     version: str = "config"
     """Where and when the price was taken from, stored with every record."""
 
+    @cached_property
+    def dearest_input(self) -> float:
+        """Of a token that is read, or written to a cache."""
+        return self.input if self.cache_write is None else max(self.input, self.cache_write)
+
     def cost_usd(self, usage: Usage) -> float:
         """Dollars for one answer; cached tokens are never charged twice."""
+        if not (usage.cached_input_tokens or usage.cache_write_tokens):
+            return (usage.input_tokens * self.input + usage.output_tokens * self.output) / 1e6
         cached = min(usage.cached_input_tokens, usage.input_tokens)
         written = min(usage.cache_write_tokens, usage.input_tokens - cached)
         plain = usage.input_tokens - cached - written

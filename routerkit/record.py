@@ -148,6 +148,8 @@ def reason_of(decision: Decision, attempts: Sequence[Attempt]) -> str:
 
 def total_usd(attempts: Sequence[Attempt]) -> float | None:
     """What all attempts and their checks cost together; None when the price of any that used tokens is unknown."""
+    if len(attempts) == 1 and not attempts[0].findings:
+        return attempts[0].cost_usd
     total = 0.0
     for attempt in attempts:
         if attempt.cost_usd is None:

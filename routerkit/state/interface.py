@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from routerkit.state.hints import Hints
 
@@ -95,6 +95,10 @@ UNKNOWN: Final = -1
 """Micro-dollars of an attempt under way that no account pays for."""
 
 
+Note: TypeAlias = tuple[float, float, bytes]
+"""Facts as they are noted: when the call and the attempt began, and the texts, of which the last are cut where room is short."""
+
+
 class Facts(NamedTuple):
     """Of an attempt, as its process notes them before anything is sent. Texts are empty where unknown or none."""
 
@@ -112,15 +116,20 @@ class Facts(NamedTuple):
     policy: str
     session: str
 
-    def pack(self) -> bytes:
-        """Bytes of the texts; what comes last is cut first, should they be too many."""
-        return "\0".join(self[2:]).encode("utf-8", "surrogatepass")
+    def note(self) -> Note:
+        """The facts as they are noted."""
+        return self.called_at, self.began_at, packed(self[2:])
 
     @classmethod
     def unpack(cls, called_at: float, began_at: float, packed: bytes) -> Facts:
         """The facts again, as far as they were kept."""
         texts = packed.decode("utf-8", "replace").split("\0") + [""] * len(cls._fields)
         return cls(called_at, began_at, *texts[: len(cls._fields) - 2])
+
+
+def packed(texts: Iterable[str]) -> bytes:
+    """The texts of facts, in their order."""
+    return "\0".join(texts).encode("utf-8", "surrogatepass")
 
 
 class Tried(NamedTuple):
@@ -160,22 +169,22 @@ class Owed(Protocol):
         """The account has no lease any more, or another one than before."""
         ...
 
-    def begin(self, number: int, accounts: Sequence[Account], micros: int, facts: Facts | None) -> int:
+    def begin(self, number: int, accounts: tuple[Account, ...], micros: int, note: Note | None) -> int:
         """Keep that an attempt is under way and what it may cost, before it is sent; returns what to name it by from now on.
 
         Args:
             number: Of the attempt, from 1; never given twice.
             accounts: Who pays.
             micros: What each of them may pay at most.
-            facts: What it is; None = nobody will ask.
+            note: What it is; None = nobody will ask.
         """
         ...
 
-    def amend(self, slot: int, micros: int) -> None:
+    def amend(self, place: int, micros: int) -> None:
         """An attempt cost so much; its call goes on."""
         ...
 
-    def end(self, slot: int) -> None:
+    def end(self, place: int) -> None:
         """An attempt's call has ended and was recorded, and its money is part of what was noted for the accounts."""
         ...
 

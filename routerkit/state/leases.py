@@ -12,13 +12,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final
 
 from routerkit.errors import StateError
-from routerkit.state.interface import Account, Facts, Owed, Standing, StateStore
-from routerkit.state.loan import Claim, Hold, Loan, Shortage
+from routerkit.state.interface import Account, Note, Owed, Standing, StateStore
+from routerkit.state.loan import Claim, Hold, Loan, Loans, Payers, Shortage
 from routerkit.state.rounding import Rounding
 
 __all__ = ["Claim", "Hold", "Leases", "Shortage"]
@@ -29,7 +29,6 @@ LEASE_S: Final = 60.0
 """A holder that was not heard of for so long is dead."""
 FRESH_S: Final = 1.0
 """What others did is looked up again after so long."""
-MakeFacts: TypeAlias = Callable[[], Facts]
 _AHEAD_CALLS: Final = 100
 _AHEAD_SHARE: Final = 100
 """Borrowed ahead: a hundred reservations, but never more than a hundredth of the day's limit; as much may be lost in a crash."""
@@ -39,88 +38,91 @@ class Leases:
     """Reserves and settles on accounts of one store. Thread-safe; no lock is held while the store is asked."""
 
     def __init__(self, store: StateStore, *, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
-        self._store, self._clock, self._now = store, clock, now
+        self.store, self._clock, self._now = store, clock, now
+        """The first is where the money is kept."""
         self._lock = threading.Lock()
         self._bookings = threading.Lock()
         """Held while something is booked: of two at once nobody could tell which was made."""
         self._holder = _holder()
         self._owed: Owed | None = None
         self._numbers = itertools.count(1)
-        self._loans: dict[tuple[str, str], Loan] = {}
-        """By name and day: equal to an `Account`, and made in half the time."""
-        self._n_holders = 0
-        """How many shared an account when the store was last seen; 0 = never seen."""
+        self._loans = Loans(self._forget)
+        self._rounding = Rounding()
         self._lapse_from = 0.0
-        self.rounding = Rounding()
 
-    @property
-    def store(self) -> StateStore:
-        """Where the money is kept."""
-        return self._store
-
-    def reserve(self, claims: Sequence[Claim], micros: int, day: str, facts: MakeFacts | None = None) -> Hold | Shortage:
+    def reserve(self, claims: Sequence[Claim], micros: int, day: str, note: Note | None = None) -> Hold | Shortage:
         """Set money aside on all accounts, or on none.
 
         Args:
             claims: Who pays; nobody = the attempt is only noted.
             micros: What the attempt may cost at most.
             day: UTC day on which it begins.
-            facts: Of the attempt, for its row should this process die; asked for where there is a place to note them.
+            note: Facts of the attempt, for its row should this process die.
         """
-        if not claims:
+        if not claims and self._owed is None:
             with suppress(StateError):  # a call that costs no budget anything need not wait for somebody to know of it
                 self._be_known()
         while True:
             with self._lock:
-                loans = [self._loan(claim, day) for claim in claims]
-                late = short = None
-                for loan in loans:
-                    if self._owed and loan.leased and self._now() >= loan.until:
-                        late = late or loan
-                    if loan.idle < micros:
-                        short = short or loan
-                if late is None and short is None:
-                    return self._take(loans, micros, facts)
-            problem = self._renew(late) if late else self._borrow(short, micros) if short else None
+                payers, now = self._loans.payers(claims, day), self._now()
+                for loan, _ in payers.parts:
+                    if loan.leased - loan.reserved - loan.spent < micros or (now >= loan.until and self._is_late(loan)):
+                        break
+                else:
+                    return self._take(payers, micros, note)
+            problem = self._renew(loan) if self._is_late(loan) else self._borrow(loan, micros)
             if problem:
                 return problem
 
-    def amend(self, hold: Hold, micros: int) -> None:
-        """The attempt cost so much; its call goes on, and until that is recorded it stays set aside."""
+    def cost(self, hold: Hold, payers: Hashable, usd: float) -> None:
+        """The attempt cost so much; its call goes on, and until that is recorded it stays set aside.
+
+        Args:
+            hold: What was set aside for it.
+            payers: Whose cents are rounded together: what this cost is rounded up by is left out of their next.
+            usd: Dollars.
+        """
         with self._lock:
-            for loan, age in hold.parts:
-                if age == loan.age:
-                    loan.reserved += micros - hold.micros
-            hold.micros = micros
-            if hold.owed:
-                hold.owed.amend(hold.slot, micros)
+            self._amend(hold, self._rounding.micros(payers, usd))
 
     def settle(self, hold: Hold, micros: int | None = None) -> None:
-        """Replace what was set aside by what was spent; None = as amended. Once a hold, when the call is recorded or nobody will be."""
-        if micros is not None:
-            self.amend(hold, micros)
+        """Replace what was set aside by what was spent; None = what it cost. Once a hold, when the call is recorded or nobody will be."""
         with self._lock:
+            if micros is not None:
+                self._amend(hold, micros)
+            spent = hold.micros
             for loan, age in hold.parts:
                 if age == loan.age:
-                    loan.reserved -= hold.micros
-                    loan.spent += hold.micros
+                    loan.reserved -= spent
+                    loan.spent += spent
                     self._note(loan, hold.number)
             if hold.owed:
-                hold.owed.end(hold.slot)
+                hold.owed.end(hold.place)
 
-    def charge(self, claims: Sequence[Claim], micros: int, day: str, facts: MakeFacts | None = None) -> Hold:
-        """Set aside what was spent already, also beyond the limit; to be settled as any other."""
+    def charge(self, claims: Sequence[Claim], usd: float, day: str, note: Note | None = None) -> Hold:
+        """Set aside dollars that were spent already, also beyond the limit; to be settled as any other."""
         with self._lock:
-            return self._take([self._loan(claim, day) for claim in claims], micros, facts)
+            return self._take(self._loans.payers(claims, day), self._rounding.micros(claims, usd), note)
 
-    def left(self, claim: Claim, day: str) -> int:
-        """What an account may still spend today, in micro-dollars, as last seen; negative when overspent."""
-        with self._lock:
-            loan = self._loan(claim, day)
-            is_fresh = self._clock() - loan.seen_at < FRESH_S
-        if not is_fresh:
-            self._look(loan)
-        return loan.left
+    def left(self, claims: tuple[Claim, ...], day: str) -> tuple[int, str]:
+        """What the tightest of some accounts, at least one, may still spend today, and its name.
+
+        Returns:
+            Micro-dollars as last seen, negative when overspent.
+        """
+        payers = self._loans.known.get((claims, day))
+        if payers is None:
+            with self._lock:
+                payers = self._loans.payers(claims, day)
+        stale_at, tightest = self._clock() - FRESH_S, None
+        for loan, _ in payers.parts:
+            if loan.seen_at <= stale_at:
+                self._look(loan)
+            found = loan.left, loan.account.name
+            if tightest is None or found < tightest:
+                tightest = found
+        assert tightest is not None
+        return tightest
 
     def tick(self) -> None:
         """Book what was spent, return what is not needed, renew what is, and let the leases of the dead lapse. For once a second."""
@@ -144,41 +146,39 @@ class Leases:
         """A forked child owes nothing: the leases are its parent's."""
         if self._owed:
             self._owed.leave()
-        self._lock, self._bookings, self._loans, self._holder, self._owed = threading.Lock(), threading.Lock(), {}, _holder(), None
-        self.rounding = Rounding()
+        self._lock, self._bookings, self._loans = threading.Lock(), threading.Lock(), Loans(self._forget)
+        self._holder, self._owed, self._rounding = _holder(), None, Rounding()
 
-    def _loan(self, claim: Claim, day: str) -> Loan:
-        loan = self._loans.get((claim.name, day))
-        if loan is None:
-            self._forget_old(day)
-            share, account = claim.limit // self._n_holders if self._n_holders else 0, Account(claim.name, day)
-            loan = self._loans[account] = Loan(account, claim.limit, share=share)
-        loan.limit = claim.limit
-        return loan
+    def _forget(self, account: Account) -> None:
+        if self._owed:
+            self._owed.forget(account)
 
-    def _forget_old(self, day: str) -> None:
-        accounts = [loan.account for loan in self._loans.values() if not (loan.leased or loan.reserved or loan.spent)]
-        over = [account for account in accounts if account.day < day]
-        for account in over:
-            del self._loans[account]
-            if self._owed:
-                self._owed.forget(account)
+    def _is_late(self, loan: Loan) -> bool:
+        """Whether others may have ended its lease: what it owed was counted then, and nothing may be added."""
+        return bool(self._owed and loan.leased and self._now() >= loan.until)
 
-    def _take(self, loans: Sequence[Loan], micros: int, facts: MakeFacts | None) -> Hold:
-        for loan in loans:
+    def _take(self, payers: Payers, micros: int, note: Note | None) -> Hold:
+        parts, number, owed = payers.parts, next(self._numbers), self._owed
+        for loan, _ in parts:
             loan.reserved += micros
             loan.is_busy = True
-        number, owed = next(self._numbers), self._owed
-        slot = owed.begin(number, [loan.account for loan in loans], micros, facts() if facts else None) if owed else -1
-        return Hold(tuple([(loan, loan.age) for loan in loans]), micros, number, owed, slot)
+        return Hold(parts, micros, number, owed, owed.begin(number, payers.accounts, micros, note) if owed else -1)
+
+    def _amend(self, hold: Hold, micros: int) -> None:
+        for loan, age in hold.parts:
+            if age == loan.age:
+                loan.reserved += micros - hold.micros
+        hold.micros = micros
+        if hold.owed:
+            hold.owed.amend(hold.place, micros)
 
     def _note(self, loan: Loan, last: int = 0) -> None:
         if self._owed:
-            spent = loan.spent + loan.booking
-            self._owed.note(loan.account, spent, booking=loan.booking, number=loan.n_booked, last=last)
+            booking = loan.booking
+            self._owed.note(loan.account, loan.spent + booking, booking=booking, number=loan.n_booked, last=last)
 
     def _renew(self, loan: Loan) -> Shortage | None:
-        """Ask before spending from a lease that others may have ended: what it owed was counted then, and nothing may be added."""
+        """Ask before spending from a lease that others may have ended."""
         self._book(loan, keep=loan.limit // _AHEAD_SHARE)
         is_renewed = not loan.leased or self._now() < loan.until
         return None if is_renewed else Shortage(loan.account.name, loan.left, "its lease could not be renewed")
@@ -191,7 +191,7 @@ class Leases:
         ahead, until = min(_AHEAD_CALLS * micros, loan.limit // _AHEAD_SHARE), self._now() + LEASE_S
         try:
             self._be_known(loan)
-            grant = self._store.draw(loan.account, ask=need + ahead, least=need, limit=loan.limit, holder=self._holder, until=until)
+            grant = self.store.draw(loan.account, ask=need + ahead, least=need, limit=loan.limit, holder=self._holder, until=until)
         except StateError as exc:
             return self._go_alone(loan, micros, exc)
         with self._lock:
@@ -202,13 +202,13 @@ class Leases:
     def _be_known(self, loan: Loan | None = None) -> None:
         """Note the account before anything is lent, or all of it would count as spent if this process died now."""
         with self._lock:
-            self._owed = self._owed or self._store.owed(self._holder)
+            self._owed = self._owed or self.store.owed(self._holder)
             if loan is not None and not loan.leased:
                 self._note(loan)
 
     def _lapse(self) -> None:
         try:
-            lost = self._store.lapse(self._now())
+            lost = self.store.lapse(self._now())
         except StateError:
             return self._was_away()
         if lost:
@@ -224,7 +224,7 @@ class Leases:
         self._was_away()
         with self._lock:
             need = micros - loan.idle
-            if not self._store.may_be_away or need > loan.share:
+            if not self.store.may_be_away or need > loan.share:
                 return Shortage(loan.account.name, loan.left, str(why))
             loan.share -= need
             loan.leased += need
@@ -233,7 +233,7 @@ class Leases:
 
     def _look(self, loan: Loan) -> None:
         try:
-            standing = self._store.standing(loan.account, self._holder)
+            standing = self.store.standing(loan.account, self._holder)
         except StateError:
             return  # what was last seen must do; spending will find out
         with self._lock:
@@ -243,7 +243,7 @@ class Leases:
         loan.others = standing.spent + standing.leased - standing.mine
         loan.share = max(0, loan.limit - standing.spent - standing.leased) // standing.n_holders
         loan.seen_at = self._clock()
-        self._n_holders = standing.n_holders
+        self._loans.n_holders = standing.n_holders
 
     def _book(self, loan: Loan, keep: int) -> None:
         with self._bookings:
@@ -261,7 +261,7 @@ class Leases:
             self._note(loan)
         until = self._now() + LEASE_S
         try:
-            standing = self._store.book(loan.account, spent=spent, back=back, holder=self._holder, until=until, number=loan.n_booked)
+            standing = self.store.book(loan.account, spent=spent, back=back, holder=self._holder, until=until, number=loan.n_booked)
         except StateError:
             self._was_away()
             with self._lock:
@@ -277,9 +277,8 @@ class Leases:
         if standing is None:
             _log.warning("the lease on %s lapsed because this process stood still; all of it counts as spent", loan.account.name)
             loan.leased = loan.reserved = loan.unbacked = 0
-            loan.age += 1
-            if self._owed:
-                self._owed.forget(loan.account)  # what attempts of before may cost was part of the lease
+            self._loans.age(loan)
+            self._forget(loan.account)  # what attempts of before may cost was part of the lease
             return
         loan.leased, loan.unbacked = max(0, loan.leased - loan.unbacked), 0
         self._saw(loan, standing)

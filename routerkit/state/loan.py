@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,18 +55,73 @@ class Loan:
         return self.limit - self.others - self.reserved - self.spent
 
 
+class Payers(NamedTuple):
+    """Those of an attempt."""
+
+    parts: tuple[tuple[Loan, int], ...]
+    """Accounts, each with the age of its lease."""
+    accounts: tuple[Account, ...]
+    """Their names."""
+
+
+class Loans(dict[tuple[str, str], Loan]):
+    """All that a process has, by name and day: equal to an `Account`, and made in half the time."""
+
+    def __init__(self, forget: Callable[[Account], None]) -> None:
+        """Begin without any; `forget` is told of accounts that are dropped."""
+        self._forget = forget
+        self.known: dict[tuple[tuple[Claim, ...], str], Payers] = {}
+        """Who pays, by claims and day, for two looks with every call; made anew once a limit or an age has changed."""
+        self.n_holders = 0
+        """How many shared an account when the store was last seen; 0 = never seen."""
+
+    def payers(self, claims: Sequence[Claim], day: str) -> Payers:
+        """Who pays an attempt."""
+        claims = tuple(claims)
+        found = self.known.get((claims, day))
+        if found is None:
+            loans = [self.loan(claim, day) for claim in claims]
+            found = self.known[claims, day] = Payers(tuple([(p, p.age) for p in loans]), tuple([p.account for p in loans]))
+        return found
+
+    def loan(self, claim: Claim, day: str) -> Loan:
+        """Of an account, with the limit that it has now."""
+        loan = self.get((claim.name, day))
+        if loan is None:
+            self._drop_old(day)
+            share, account = claim.limit // self.n_holders if self.n_holders else 0, Account(claim.name, day)
+            loan = self[account] = Loan(account, claim.limit, share=share)
+        if loan.limit != claim.limit:
+            loan.limit = claim.limit
+            self.known.clear()
+        return loan
+
+    def age(self, loan: Loan) -> None:
+        """The lease of a loan has lapsed."""
+        loan.age += 1
+        self.known.clear()
+
+    def _drop_old(self, day: str) -> None:
+        over = [p.account for p in self.values() if p.account.day < day and not (p.leased or p.reserved or p.spent)]
+        for account in over:
+            del self[account]
+            self._forget(account)
+        if over:
+            self.known.clear()
+
+
 @dataclass(slots=True, eq=False)
 class Hold:
     """Money set aside for one attempt, on all its accounts."""
 
     parts: tuple[tuple[Loan, int], ...]
-    """Accounts, each with the age of its lease."""
+    """As those of `Payers`."""
     micros: int
     number: int
     """Of this process's attempts."""
     owed: Owed | None
     """Where it is noted, perhaps by the parent of this process; None = nowhere."""
-    slot: int
+    place: int
     """What the note is called there."""
 
 

@@ -13,13 +13,12 @@ import mmap
 import os
 import weakref
 from collections import deque
-from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from routerkit.state.interface import Account, Facts
+from routerkit.state.interface import Account, Note
 
 BOOT_BYTES: Final = 40
 PLACE_BYTES: Final = 1_024
@@ -30,8 +29,8 @@ part of them, and whose account it is."""
 N_SLOTS: Final = 2_048
 """Accounts of one process at a time; what finds no room is unknown, and counts as spent in full."""
 HEAD: Final = Struct("=Qq8HddH")
-"""Number of an attempt (0 = a free slot), its micro-dollars, up to eight slots of accounts (+ 1; 0 = none), when its call and it began,
-and bytes of texts, which follow."""
+"""Number of an attempt (0 = free), its micro-dollars, up to eight slots of accounts (+ 1; 0 = none), when its call and it began, and
+bytes of texts, which follow."""
 ATTEMPT_BYTES: Final = 512
 N_ATTEMPTS: Final = 4_096
 """Attempts of calls under way in one process; when there are more, the whole file says no longer what is owed."""
@@ -40,7 +39,11 @@ _SUMS: Final = Struct("=qqQQ")
 _MICROS: Final = Struct("=q")
 _NUMBER: Final = Struct("=Q")
 _MOST_FACTS: Final = ATTEMPT_BYTES - HEAD.size
-_NOBODY: Final = [0] * 8
+_ATTEMPT: Final = Struct(f"=Qq16sddH{_MOST_FACTS}s")
+"""As `HEAD`, with the accounts as bytes and the texts."""
+_PAYERS: Final = Struct("=8H")
+_MOST_PAYERS: Final = 8
+_NOTHING: Final[Note] = (0.0, 0.0, b"")
 _SLOTS_AT: Final = BOOT_BYTES + PLACE_BYTES
 ATTEMPTS_AT: Final = _SLOTS_AT + N_SLOTS * SLOT.size
 FILE_BYTES: Final = ATTEMPTS_AT + N_ATTEMPTS * ATTEMPT_BYTES
@@ -74,44 +77,50 @@ class OwedFile:
         self._slots: dict[Account, int] = {}
         # Whose slot it was must not be taken soon by another: attempts of before may still point to it.
         self._free = deque(range(N_SLOTS))
-        self._free_attempts = list(range(N_ATTEMPTS - 1, -1, -1))
+        self._payers: dict[tuple[Account, ...], bytes] = {}
+        """What an attempt says of its accounts."""
+        self._places = list(range(ATTEMPTS_AT + (N_ATTEMPTS - 1) * ATTEMPT_BYTES, ATTEMPTS_AT - 1, -ATTEMPT_BYTES))
+        """Where in the file attempts may be noted."""
 
     def note(self, account: Account, micros: int, *, booking: int = 0, number: int = 0, last: int = 0) -> None:
         """As `Owed.note`."""
-        slot = self._slot(account)
+        slot = self._slots.get(account)
+        if slot is None:
+            slot = self._slot(account)
         if slot is not None:
             _SUMS.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, micros, booking, number, last)
 
     def forget(self, account: Account) -> None:
         """As `Owed.forget`."""
         slot = self._slots.pop(account, None)
+        self._payers.clear()
         if slot is not None:
             SLOT.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, 0, 0, 0, 0, b"")
             self._free.append(slot)
 
-    def begin(self, number: int, accounts: Sequence[Account], micros: int, facts: Facts | None) -> int:
+    def begin(self, number: int, accounts: tuple[Account, ...], micros: int, note: Note | None) -> int:
         """As `Owed.begin`."""
-        if not self._free_attempts or len(accounts) > len(_NOBODY):
+        payers = self._payers.get(accounts) or self._name(accounts)
+        if not (payers and self._places):
             self._pages[:BOOT_BYTES] = b"\0" * BOOT_BYTES
             return -1
-        slot = self._free_attempts.pop()
-        at, packed = ATTEMPTS_AT + slot * ATTEMPT_BYTES, b"" if facts is None else facts.pack()[:_MOST_FACTS]
-        times = (0.0, 0.0) if facts is None else facts[:2]
-        self._pages[at + HEAD.size : at + HEAD.size + len(packed)] = packed
-        whose = [0 if found is None else found + 1 for found in map(self._slot, accounts)]
-        HEAD.pack_into(self._pages, at, number, micros, *(whose + _NOBODY)[:8], *times, len(packed))
-        return slot
+        place = self._places.pop()
+        called_at, began_at, texts = note or _NOTHING
+        texts = texts[:_MOST_FACTS]
+        _ATTEMPT.pack_into(self._pages, place, 0, micros, payers, called_at, began_at, len(texts), texts)
+        _NUMBER.pack_into(self._pages, place, number)  # last, because with it the attempt counts
+        return place
 
-    def amend(self, slot: int, micros: int) -> None:
+    def amend(self, place: int, micros: int) -> None:
         """As `Owed.amend`."""
-        if slot >= 0:
-            _MICROS.pack_into(self._pages, ATTEMPTS_AT + slot * ATTEMPT_BYTES + _NUMBER.size, micros)
+        if place >= 0:
+            _MICROS.pack_into(self._pages, place + _NUMBER.size, micros)
 
-    def end(self, slot: int) -> None:
+    def end(self, place: int) -> None:
         """As `Owed.end`."""
-        if slot >= 0:
-            _NUMBER.pack_into(self._pages, ATTEMPTS_AT + slot * ATTEMPT_BYTES, 0)
-            self._free_attempts.append(slot)
+        if place >= 0:
+            _NUMBER.pack_into(self._pages, place, 0)
+            self._places.append(place)
 
     def leave(self) -> None:
         """As `Owed.leave`: the parent's lock would else outlive it in this child. The pages hold it, too."""
@@ -124,6 +133,14 @@ class OwedFile:
         """As `Owed.remove`."""
         self._path.unlink(missing_ok=True)
         self.leave()
+
+    def _name(self, accounts: tuple[Account, ...]) -> bytes:
+        """Empty when there are too many."""
+        if len(accounts) > _MOST_PAYERS:
+            return b""
+        slots = [0 if slot is None else slot + 1 for slot in map(self._slot, accounts)]
+        named = self._payers[accounts] = _PAYERS.pack(*slots, *[0] * (_MOST_PAYERS - len(slots)))
+        return named
 
     def _slot(self, account: Account) -> int | None:
         slot = self._slots.get(account)

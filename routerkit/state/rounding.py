@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import threading
 from collections.abc import Hashable
+from math import ceil
 from typing import Final
 
 MICROS_PER_USD: Final = 1_000_000
@@ -14,20 +13,26 @@ _NOISE_MICROS: Final = 1e-6
 
 def micros(usd: float) -> int:
     """Dollars in whole micro-dollars, rounded up: a million calls for half a micro-dollar each are not free."""
-    return math.ceil(usd * MICROS_PER_USD - _NOISE_MICROS)
+    return whole(usd * MICROS_PER_USD)
+
+
+def whole(exact: float) -> int:
+    """Micro-dollars rounded up to whole ones."""
+    return ceil(exact - _NOISE_MICROS)
 
 
 class Rounding:
-    """Rounds one cost after the other so that their sum is right, too: what one was rounded up by is left out of the next. Thread-safe."""
+    """Rounds one cost after the other so that their sum is right, too: what one was rounded up by is left out of the next.
+
+    Not thread-safe.
+    """
 
     def __init__(self) -> None:
         self._over: dict[Hashable, float] = {}
-        self._lock = threading.Lock()
 
     def micros(self, payers: Hashable, usd: float) -> int:
         """The cost in whole micro-dollars; all that these payers had so far is at most one above its sum, and never below."""
-        with self._lock:
-            exact = usd * MICROS_PER_USD - self._over.get(payers, 0.0)
-            whole = math.ceil(exact - _NOISE_MICROS)
-            self._over[payers] = whole - exact
-        return whole
+        exact = usd * MICROS_PER_USD - self._over.get(payers, 0.0)
+        rounded = ceil(exact - _NOISE_MICROS)
+        self._over[payers] = rounded - exact
+        return rounded

@@ -116,7 +116,7 @@ def killed(tmp_path: Path) -> Iterator[tuple[Leases, dict[str, int], Autopsy]]:
     autopsy = Autopsy(tmp_path, recorded)
     store = in_file(tmp_path, WatchedStore, ledger=tmp_path / "led")
     leases = Leases(store, now=Hands())
-    leases._be_known(leases._loan(CLAIMS[0], TODAY))
+    leases._be_known(leases._loans.loan(CLAIMS[0], TODAY))
     store.seen = autopsy
     yield leases, recorded, autopsy
     store.close()

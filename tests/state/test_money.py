@@ -129,7 +129,7 @@ def test_refused_on_one_account_charges_none(hands):
     leases = Leases(MemoryStore(hands), clock=hands, now=hands)
     rich, poor = Claim(PLANNER, 100), Claim("key:1", 10)
     assert Shortage("key:1", 10) == leases.reserve([rich, poor], 50, DAY)
-    assert (100, 10) == (leases.left(rich, DAY), leases.left(poor, DAY))
+    assert ((100, PLANNER), (10, poor.name)) == (leases.left((rich,), DAY), leases.left((rich, poor), DAY))
 
 
 def test_process_that_stood_still_is_not_counted_twice(opened, hands, caplog):

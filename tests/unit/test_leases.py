@@ -74,7 +74,7 @@ class Process:
 
     @property
     def left(self) -> int:
-        return self.leases.left(PLANNER, DAY)
+        return self.leases.left((PLANNER,), DAY)[0]
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def test_account_never_noted_or_forgotten_is_unknown(path: Path) -> None:
 
 def test_what_is_under_way_is_owed_until_its_call_has_ended(path: Path) -> None:
     file = OwedFile(path)
-    slot = file.begin(1, [ONE, OTHER], 50, None)
-    file.begin(2, [OTHER], 3, None)
+    slot = file.begin(1, (ONE, OTHER), 50, None)
+    file.begin(2, (OTHER,), 3, None)
     assert (50, 53) == found(path)
     file.amend(slot, 20)
     assert (20, 23) == found(path)
@@ -57,7 +57,7 @@ def test_what_is_under_way_is_owed_until_its_call_has_ended(path: Path) -> None:
 def test_attempt_that_is_part_of_the_sum_already_counts_once(path: Path) -> None:
     """Killed between two of the notes on its end."""
     file = OwedFile(path)
-    file.begin(1, [ONE, OTHER], 50, None)
+    file.begin(1, (ONE, OTHER), 50, None)
     file.note(ONE, 50, last=1)
     assert (50, 50) == found(path)
 
@@ -70,7 +70,7 @@ def test_booking_counts_until_the_store_knows_it(path: Path) -> None:
 def test_attempts_of_a_lapsed_lease_are_not_owed_again(path: Path) -> None:
     """They were part of what lapsed; the account's slot is not given to another soon."""
     file = OwedFile(path)
-    file.begin(1, [ONE], 50, None)
+    file.begin(1, (ONE,), 50, None)
     file.forget(ONE)
     file.note(OTHER, 1)
     file.note(ONE, 2)
@@ -79,8 +79,8 @@ def test_attempts_of_a_lapsed_lease_are_not_owed_again(path: Path) -> None:
 
 def test_facts_of_attempts_are_kept_as_far_as_there_is_room(path: Path) -> None:
     file = OwedFile(path, path.parents[1] / "led")
-    file.begin(1, [ONE], 50, FACTS)
-    file.begin(2, [ONE], 50, None)
+    file.begin(1, (ONE,), 50, FACTS.note())
+    file.begin(2, (ONE,), 50, None)
     lost = read_estate(path).lost("17-ab")
     assert lost is not None
     (tried,) = lost.tried
@@ -98,7 +98,7 @@ def test_file_has_all_its_room_from_the_start(path: Path, monkeypatch: pytest.Mo
 
 
 def test_process_that_records_nothing_loses_no_calls(path: Path) -> None:
-    OwedFile(path).begin(1, [ONE], 50, FACTS)
+    OwedFile(path).begin(1, (ONE,), 50, FACTS.note())
     assert read_estate(path).lost("17-ab") is None
 
 
@@ -106,7 +106,7 @@ def test_file_of_another_boot_or_none_is_unknown(path: Path, monkeypatch: pytest
     """After a power cut its pages may be older than the database."""
     file = OwedFile(path, tmp_path)
     file.note(ONE, 5)
-    file.begin(1, [ONE], 50, FACTS)
+    file.begin(1, (ONE,), 50, FACTS.note())
     (tmp_path / "boot_id").write_text("another")
     monkeypatch.setattr(owed, "_BOOT", tmp_path / "boot_id")
     assert ((None, None), None) == (found(path), read_estate(path).lost("17-ab"))
@@ -130,7 +130,7 @@ def test_more_attempts_than_there_is_room_for_make_all_unknown(path: Path, monke
     """Less than is owed must never be read."""
     monkeypatch.setattr(owed, "N_ATTEMPTS", 1)
     file = OwedFile(path)
-    slots = [file.begin(number, [ONE], 50, None) for number in (1, 2)]
+    slots = [file.begin(number, (ONE,), 50, None) for number in (1, 2)]
     for slot in slots:
         file.amend(slot, 1)
         file.end(slot)
@@ -138,7 +138,7 @@ def test_more_attempts_than_there_is_room_for_make_all_unknown(path: Path, monke
 
 
 def test_more_accounts_than_an_attempt_can_name_make_all_unknown(path: Path) -> None:
-    OwedFile(path).begin(1, [ONE, *[Account(f"pool:{n}", ONE.day) for n in range(8)]], 50, None)
+    OwedFile(path).begin(1, (ONE, *[Account(f"pool:{n}", ONE.day) for n in range(8)]), 50, None)
     assert (None, None) == found(path)
 
 
