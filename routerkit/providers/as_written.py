@@ -17,6 +17,7 @@ from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 
+_END_MARK: Final = b"data: [DONE]\n\n"
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
 
@@ -72,34 +73,54 @@ class PassingDecoder(StreamDecoder):
     somebody asked for it.
     """
 
+    _parsed_event: Mapping[str, Json]
+    _passes: bool | None = None
+    """Whether the first event has the id that clients insist on; if not, all are written anew."""
+    _is_flowing = False
+    """Whether an answer that passes has said something and goes on, with the beginning of an event."""
+
     def __init__(self, request: Request, upstream: Upstream) -> None:
         super().__init__(request, upstream)
         self._asks_usage = request.written is not None and request.written.asks_usage
         self._texts: list[str] = []
         self._events: list[bytes] = []
-        self._parsed_event: Mapping[str, Json] = {}
-        self._passes: bool | None = None
-        """Whether the first event has the id that clients insist on; if not, all are written anew."""
-        self._is_flowing = False
-        """Whether the last event was a plain one of an answer that passes, says something, and goes on."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
-        events = self._sse.feed(data) if data else self._sse.flush()
-        if self._is_flowing and len(events) == 1 and (text := plain_text(events[0])) is not None:  # as nearly always
+        if self._is_flowing and (text := plain_text(data)) is not None:
             self._n_chars += len(text)
-            return [Chunk(text, written=WrittenAnswer(_framed(events), text))]
-        self._texts, self._events, self._is_flowing = [], [], False
+            return [Chunk(text, written=WrittenAnswer(data, text))]
+        made = self._plain(data) or self._any(data)
+        self._is_flowing = bool(self._passes) and self._has_text and not self._finish and self._sse.is_at_rest
+        return [] if made is None else [made]
+
+    def _plain(self, data: bytes) -> Chunk | None:
+        """What plain events say, perhaps with the end mark behind them; None where there is more to what arrived."""
+        n, body = self._sse.n_whole(data), data.removesuffix(_END_MARK)
+        is_marked = len(body) < len(data)
+        plain = plain_events(body[6:-2].replace(b"\n\ndata: ", b"\n"), n - is_marked) if n and not self._finish else None
+        if plain is None:
+            return None
+        self._note_plain(plain)
+        used = self._ended(is_marked=True) if is_marked else None
+        if plain.ends_in_usage and not self._asks_usage:
+            body = body[: body.rindex(b"\n\ndata: ") + 2]
+        written = WrittenAnswer(body, plain.text) if self._passes else None
+        return Chunk(plain.text, (), plain.finish or None, used, plain.model, written=written)
+
+    def _any(self, data: bytes) -> Chunk | None:
+        events = self._sse.feed(data) if data else self._sse.flush()
+        self._texts, self._events = [], []
         pieces: list[Chunk] = []
         self._read(events, pieces, is_last=not data)
         if not data and not self.is_done:
-            pieces.append(self._end(is_marked=False))
-        return [self._joined(pieces)] if pieces or self._events else []
+            pieces.append(self._last(is_marked=False))
+        return self._joined(pieces) if pieces or self._events else None
 
     def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
         if not events or self.is_done:
             return
-        if not self._finish and (plain := plain_events(events)) is not None:
+        if not self._finish and (plain := plain_events(b"\n".join(events), len(events))) and not plain.ends_in_usage:
             self._note_plain(plain)
             self._events += events
             self._texts.append(plain.text)
@@ -120,7 +141,6 @@ class PassingDecoder(StreamDecoder):
         self._model, self._usage, self._finish = plain.model or self._model, plain.usage or self._usage, plain.finish
         if self._passes is None:
             self._passes = True
-        self._is_flowing = self._passes and self._has_text and not plain.finish
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         n_before = len(chunks)

@@ -19,15 +19,17 @@ class StreamDecoder:
     Usage is held back until the end, because some servers repeat a growing count with every event.
     """
 
+    is_done = False
+    """Whether the last chunk has been handed out."""
+    _usage: Usage | None = None
+    _n_chars = 0
+    _model = _finish = ""
+    _has_text = _has_other = _has_events = _has_choices = False
+    _calls: ToolIndex | None = None
+    """None until there is a tool call."""
+
     def __init__(self, request: Request, upstream: Upstream) -> None:
-        self._request, self._upstream = request, upstream
-        self._sse, self._calls = SseDecoder(), ToolIndex()
-        self._usage: Usage | None = None
-        self._n_chars = 0
-        self._model, self._finish = "", ""
-        self._has_text = self._has_other = self._has_events = self._has_choices = False
-        self.is_done = False
-        """Whether the last chunk has been handed out."""
+        self._request, self._upstream, self._sse = request, upstream, SseDecoder()
 
     def feed(self, data: bytes) -> list[Chunk]:
         """Chunks completed by these bytes; no bytes mean that the body ended.
@@ -38,7 +40,7 @@ class StreamDecoder:
         chunks: list[Chunk] = []
         self._read(self._sse.feed(data) if data else self._sse.flush(), chunks, is_last=not data)
         if not data and not self.is_done:
-            chunks.append(self._end(is_marked=False))
+            chunks.append(self._last(is_marked=False))
         return chunks
 
     @property
@@ -54,14 +56,14 @@ class StreamDecoder:
         """
         if not self._finish:
             raise failure
-        return [] if self.is_done else [self._end(is_marked=False)]
+        return [] if self.is_done else [self._last(is_marked=False)]
 
     def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
         for event in events:
             if self.is_done:
                 break
             if event.strip() == b"[DONE]":
-                chunks.append(self._end(is_marked=True))
+                chunks.append(self._last(is_marked=True))
             else:
                 self._event(event, chunks, is_last=is_last)
 
@@ -74,11 +76,12 @@ class StreamDecoder:
         piece = openai_format.chunk(parsed)
         # The piece is ours alone yet, and dataclasses.replace takes as long as all the rest of this.
         if piece.tool_calls:
+            self._calls = self._calls or ToolIndex()
             object.__setattr__(piece, "tool_calls", self._calls.place(piece.tool_calls))
         if piece.usage is not None:
             self._usage = piece.usage
             object.__setattr__(piece, "usage", None)
-        if piece.finish_reason == "tool_calls" and not (piece.tool_calls or self._calls.names):
+        if piece.finish_reason == "tool_calls" and not self._calls:
             object.__setattr__(piece, "finish_reason", "stop")  # as in a whole answer
         if piece.finish_reason and self._finish:  # some servers say it again with the usage
             object.__setattr__(piece, "finish_reason", None)
@@ -106,7 +109,11 @@ class StreamDecoder:
             self._has_other = True
             self._n_chars += sum(len(c.name or "") + len(c.arguments) for c in piece.tool_calls)
 
-    def _end(self, *, is_marked: bool) -> Chunk:
+    def _last(self, *, is_marked: bool) -> Chunk:
+        return Chunk(usage=self._ended(is_marked=is_marked), model=self._model)
+
+    def _ended(self, *, is_marked: bool) -> Usage:
+        """What the whole answer used, if it ended properly."""
         self.is_done = True
         if not self._finish:
             if self._sse.foreign and not self._has_events:
@@ -114,10 +121,10 @@ class StreamDecoder:
             if is_marked and self._has_events and not self._has_choices:
                 raise openai_format.empty_answer("its stream has no choices")
             raise self._truncated()
-        openai_format.check_named(self._calls.names.values())
+        if self._calls:
+            openai_format.check_named(self._calls.names.values())
         openai_format.check_not_empty("x" if self._has_text else "", self._finish, has_other=self._has_other)
-        used = counted(self._usage, self._request, self._n_chars)
-        return Chunk(usage=used, model=self._model)
+        return counted(self._usage, self._request, self._n_chars)
 
     def _foreign(self, line: bytes) -> ProviderError:
         """What a body is that holds no events: an error in plain JSON, or nothing we understand."""

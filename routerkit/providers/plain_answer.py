@@ -17,6 +17,7 @@ from routerkit.messages import Reply, Request, Usage
 from routerkit.providers.openai_usage import MAX_TOKENS
 
 _Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
+_Some = Annotated[int, Meta(ge=1, lt=MAX_TOKENS)]
 
 
 class _PromptDetails(Struct):
@@ -37,8 +38,8 @@ _NO_ANSWER_DETAILS: Final = _AnswerDetails()
 class Counts(Struct):
     """Tokens as the format counts them, if they make sense."""
 
-    prompt_tokens: _Count
-    completion_tokens: _Count
+    prompt_tokens: _Some
+    completion_tokens: _Some
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _AnswerDetails | None = None
     # What other servers call the same.
@@ -85,7 +86,7 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
         return None
     choice, used = answer.choices[0], answer.usage
     text, finish = choice.message.content, choice.finish_reason
-    if not (used.prompt_tokens and used.completion_tokens) or (finish == "stop" and not text.strip()):
+    if finish == "stop" and not text.strip():
         return None
     return Reply(
         text,

@@ -5,8 +5,8 @@ Any other (tool calls, reasoning, log probabilities, words of other servers) is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter, itemgetter
+from itertools import chain
+from operator import attrgetter
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -63,10 +63,10 @@ class _AnyChoice(Struct):
 
 
 class _AnyEvent(Struct):
-    """One that may also say who speaks, why it ends, and what it used."""
+    """One that may also say who speaks, why it ends, and what it used; what it used may also stand alone."""
 
     id: Annotated[str, Meta(min_length=1)]
-    choices: tuple[_AnyChoice]
+    choices: Annotated[list[_AnyChoice], Meta(max_length=1)]
     model: str | None = None
     usage: Counts | None = None
     error: None = None
@@ -75,17 +75,19 @@ class _AnyEvent(Struct):
 _NOT_PLAIN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode: Final = msgspec.json.Decoder(_Event).decode
 _decode_lines: Final = msgspec.json.Decoder(_AnyEvent).decode_lines
-_choices, _only, _usage = attrgetter("choices"), itemgetter(0), attrgetter("usage")
+_choices, _usage = attrgetter("choices"), attrgetter("usage")
 _content, _finish_reason = attrgetter("delta.content"), attrgetter("finish_reason")
 
 
-def plain_text(event: bytes) -> str | None:
-    """Text of an event that says nothing else, as nearly all do; None for any other."""
+def plain_text(data: bytes) -> str | None:
+    """Text of what arrived, if that is one whole event that says a text and nothing else, as nearly always; None for anything else."""
+    if data.count(b"\n") != 2 or not (data.startswith(b"data: ") and data.endswith(b"\n\n")) or b"\r" in data:
+        return None
     try:
-        text = _decode(event).choices[0].delta.content
+        text = _decode(data[6:]).choices[0].delta.content
     except _NOT_PLAIN:
         return None
-    return text if event.isascii() or fastjson.is_text(event) else None
+    return text if data.isascii() or fastjson.is_text(data) else None
 
 
 class PlainEvents(NamedTuple):
@@ -95,33 +97,41 @@ class PlainEvents(NamedTuple):
     finish: str
     """Why the answer ended; empty while it goes on."""
     model: str
-    """Who answers, if one of them says more than a text."""
     usage: Usage | None
+    ends_in_usage: bool
+    """Whether the last of them tells the usage and nothing else."""
 
 
-def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
-    """What events say, each the data of one; None when one of them says more, goes on after the end, or is wrong."""
-    lines, n_breaks = b"\n".join(events), len(events) - 1
+def plain_events(lines: bytes, n: int) -> PlainEvents | None:
+    """What events say, if each is plain.
+
+    Args:
+        lines: The data of each on a line of its own.
+        n: How many there are.
+
+    Returns:
+        None when one of them says more, goes on after the end, or is wrong.
+    """
     # One object for each line and no other: no JSON goes on with a bracket at the beginning of a line after one at the end of the last.
-    if lines.count(b"}\n{") != n_breaks or lines.count(b"\n") != n_breaks or lines[:1] != b"{" or lines[-1:] != b"}":
+    if not n == lines.count(b"}\n{") + 1 == lines.count(b"\n") + 1 or lines[:1] != b"{" or lines[-1:] != b"}":
         return None
     try:
         read = _decode_lines(lines)
     except _NOT_PLAIN:
         return None
-    if len(read) != len(events) or not fastjson.is_text(lines):
+    choices, last = [*chain.from_iterable(map(_choices, read))], read[-1]
+    ends_in_usage = not last.choices and last.usage is not None
+    if len(read) != n or not choices or len(choices) + ends_in_usage != n or not fastjson.is_text(lines):
         return None
-    choices = [*map(_only, map(_choices, read))]
-    finish = choices[-1].finish_reason
-    if sum(map(bool, map(_finish_reason, choices))) > (finish is not None):
+    reasons = [*map(_finish_reason, choices)]
+    finish = reasons[-1]
+    if reasons.count(None) + (finish is not None) != len(reasons):
         return None
     counts = [*filter(None, map(_usage, read))]
-    if not all(count.prompt_tokens or count.completion_tokens for count in counts):
-        return None
-    says_more = finish is not None or counts or choices[0].delta.role is not None
     return PlainEvents(
         "".join(filter(None, map(_content, choices))),
         finish or "",
-        (read[-1].model or read[0].model or "") if says_more else "",
+        last.model or read[0].model or "",
         usage_of(counts[-1]) if counts else None,
+        ends_in_usage,
     )

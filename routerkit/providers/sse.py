@@ -36,12 +36,8 @@ class SseDecoder:
         Raises:
             ProviderError: `malformed` if one event grows too large.
         """
-        if data.endswith(b"\n\n") and data.startswith(b"data: ") and not (self._n_pending or self._data or self._is_after_cr):
-            # Whole events of one line each and nothing else, as nearly always, are what is between the frames.
-            events = data[6:-2].split(b"\n\ndata: ")
-            if data.count(b"\n") == 2 * len(events) and b"\r" not in data and len(data) <= self._max_bytes:
-                self._is_first_line = False
-                return events
+        if self.n_whole(data):
+            return data[6:-2].split(b"\n\ndata: ")
         if b"\r" in data or self._is_after_cr:
             data = self._unified(data)
         self._n_pending += len(data)
@@ -57,6 +53,24 @@ class SseDecoder:
         if self._n_pending > self._max_bytes:
             raise ProviderError(f"an event of the stream is larger than {self._max_bytes:,} bytes", code="malformed", maybe_billed=True)
         return events
+
+    def n_whole(self, data: bytes) -> int:
+        """How many events these bytes are, if they are whole ones of one line each and nothing else, as nearly always; 0 for any other.
+
+        What is between the frames `data: ` and the blank lines is their data then, and they need not be fed.
+        """
+        if not (data.endswith(b"\n\n") and data.startswith(b"data: ") and self.is_at_rest):
+            return 0
+        n = data.count(b"\n\ndata: ") + 1
+        if data.count(b"\n") != 2 * n or b"\r" in data or len(data) > self._max_bytes:
+            return 0
+        self._is_first_line = False
+        return n
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether what comes next begins an event."""
+        return not (self._n_pending or self._data or self._is_after_cr)
 
     def flush(self) -> list[bytes]:
         """Data of an event that the end of the stream cut before its blank line; it may be incomplete."""
