@@ -36,7 +36,7 @@ bench: $(READY) ## ratios against peers, one run
 fuzz: $(READY) ## five seconds of strange bytes for every reader of foreign ones; what breaks one is kept as crash-...
 	@for t in $$(ls tests/fuzz/corpus); do echo "== $$t"; $(BIN)/python tests/fuzz/run.py $$t -max_total_time=5 -verbosity=0 $(ARGS) || exit 1; done
 
-browser: $(READY) ## every control of the app in a real browser (two minutes, needs Chromium)
+browser: $(READY) ## every page and control of the app in a real browser (three minutes, needs Chromium)
 	@$(BIN)/python -m pytest -q -m browser tests/app/test_browser.py $(ARGS)
 
 soak: $(READY) ## 100,000 calls through a gateway, and what it holds afterwards (some minutes)

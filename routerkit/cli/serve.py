@@ -115,14 +115,23 @@ def list_keys(config: ConfigPath = _DEFAULT, as_json: Annotated[bool, typer.Opti
 
 
 @keys_app.command("revoke")
-def revoke(key_id: Annotated[str, typer.Argument(help="Id as `keys list` shows it.")], config: ConfigPath = _DEFAULT) -> None:
+def revoke(
+    key: Annotated[str, typer.Argument(help="Id as `keys list` shows it, or a name that one active key has.")],
+    config: ConfigPath = _DEFAULT,
+) -> None:
     """Make a key useless; running gateways notice within two seconds."""
     from routerkit.gateway.keys import KeyStore
     from routerkit.gateway.server import keys_path
 
-    if not KeyStore(keys_path(config)).revoke(key_id):
-        raise ConfigError(f"no active key {key_id!r}; `routerkit keys list` shows them")
-    print(f"revoked {key_id}")
+    store = KeyStore(keys_path(config))
+    active = [known for known in store.all() if known.revoked_at is None]
+    meant = [known.id for known in active if known.id == key] or [known.id for known in active if known.name == key]
+    if not meant:
+        raise ConfigError(f"no active key {key!r}; `routerkit keys list` shows them")
+    if len(meant) > 1:
+        raise ConfigError(f"{len(meant)} active keys are named {key!r}; revoke one by its id: {' or '.join(meant)}")
+    store.revoke(meant[0])
+    print(f"revoked {meant[0]}")
 
 
 def _names(option: str, text: str | None) -> tuple[str, ...]:

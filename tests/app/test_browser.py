@@ -28,6 +28,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.browser,
     pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine; apt-get install chromium"),
 ]
@@ -202,7 +203,6 @@ CONTROLS = {
 }
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
 def test_controls_work(app, browser, name):
     """Each leaves a page without an exception, and what was chosen in the address."""

@@ -157,6 +157,16 @@ def test_list_of_keys_says_when_one_expires(run: Run, tmp_path: Path) -> None:
     assert re.search(r" ci  all pools, until \d{4}-\d\d-\d\d \d\d:\d\d UTC$", run("keys", "list")[1])
 
 
+def test_key_is_revoked_by_its_id_or_by_a_name_that_one_has(run: Run, tmp_path: Path) -> None:
+    write_config(tmp_path, "http://127.0.0.1:9/v1", "a")
+    ids = [run("keys", "create", name)[1].split("-")[1] for name in ("ci", "dev", "dev")]
+    assert (0, f"revoked {ids[0]}\n", "") == run("keys", "revoke", "ci")
+    assert (2, "", "routerkit: no active key 'ci'; `routerkit keys list` shows them\n") == run("keys", "revoke", "ci")
+    assert f"2 active keys are named 'dev'; revoke one by its id: {ids[1]} or {ids[2]}" in run("keys", "revoke", "dev")[2]
+    assert (0, f"revoked {ids[2]}\n", "") == run("keys", "revoke", ids[2])
+    assert (0, f"revoked {ids[1]}\n", "") == run("keys", "revoke", "dev")
+
+
 def test_narrow_terminal_cuts_no_value(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
