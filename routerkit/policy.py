@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
-from routerkit.case import Case, Panel, Snapshot, open_case
+from routerkit.candidate_rows import Rows
+from routerkit.case import Case, Snapshot, open_case
 from routerkit.catalog import Pool
-from routerkit.decision import Candidate, CandidateRow, Decision, Drop, format_usd
+from routerkit.decision import Decision, Drop
 from routerkit.errors import ConfigError, nearest
 from routerkit.experiment import Arm
 from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exploration
 from routerkit.features import Features
 from routerkit.filters import FILTERS, rule_only
 from routerkit.health import Ailment
-from routerkit.messages import Json
 from routerkit.pickers import pick
 from routerkit.planning import Plan
 from routerkit.predictor import SILENT, Correction
@@ -85,7 +84,7 @@ class Policy:
             pool.name,
             self.name,
             features,
-            partial(_rows, case, columns, drops, drawn),
+            Rows((case, columns, drops, drawn.sums, drawn.ranking, drawn.explored.spread)),
             drawn.order,
             drawn.propensity,
             drawn.seed,
@@ -214,51 +213,3 @@ def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: di
             first = min(curable, key=lambda i: (unfit[i].until, names[i]))
             notes = (f"panic: every target is unfit; {names[first]} readmitted although {unfit.pop(first).why}",)
     return {**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes
-
-
-def _rows(case: Case, columns: Columns, drops: Mapping[int, Drop], drawn: _Drawn) -> list[CandidateRow]:
-    """Every target once, as by `Candidate.to_dict`: the kept ones in rank order, then the dropped ones by name."""
-    names = case.panel.names
-    scores = zip(*[[{"by": by, "value": value, "weight": weight} for value in values] for by, weight, values in columns], strict=True)
-    rows = list(map(dict.copy, _known(case.panel)))
-    for row, terms, usd, s, total in zip(rows, scores, case.costs_usd, case.latencies_s(), drawn.sums, strict=True):
-        row["scores"], row["cost_usd"], row["latency_s"], row["total"] = terms, usd, s, total
-    if drawn.explored.spread:
-        for i, rate in zip(drawn.ranking, drawn.explored.spread, strict=True):
-            rows[i]["explored_rate"] = rate
-    if case.cache_usd or case.snapshot.ailments:
-        for i, row in enumerate(rows):
-            row["note"] = "; ".join([*_caveats(case.panel, i), *_remarks(case, i)])
-    dropped = [Candidate(names[i], drops[i]).to_dict() for i in sorted(drops, key=names.__getitem__)] if drops else ()
-    return [*[rows[i] for i in drawn.ranking], *dropped]
-
-
-@lru_cache(maxsize=1024)
-def _known(panel: Panel) -> tuple[dict[str, Json], ...]:
-    """What every decision on a panel says of its targets; the numbers of one request take their places in it."""
-    notes = ["; ".join(_caveats(panel, i)) for i in range(len(panel.names))]
-    facts = zip(panel.names, panel.estimates, notes, strict=True)
-    known = [Candidate(name, None, (), None, e.mean, e.low, e.high, e.n_samples, note=note) for name, e, note in facts]
-    return tuple([dict(candidate.to_dict()) for candidate in known])
-
-
-def _caveats(panel: Panel, i: int) -> list[str]:
-    """What a reader should know of a target's numbers in every request."""
-    e = panel.estimates[i]
-    said = [] if e.n_samples else [f"unmeasured, quality from {e.source}"]
-    if e.note:
-        said.append(e.note)
-    if panel.rates[i] is None:
-        said.append("price unknown")
-    return said
-
-
-def _remarks(case: Case, i: int) -> list[str]:
-    """What a reader should know of them in this one."""
-    said: list[str] = []
-    cache_usd = case.cache_usd[i] if case.cache_usd else 0.0
-    if cache_usd:
-        said.append(f"warm: saves {format_usd(-cache_usd)}" if cache_usd < 0 else f"cold: writing its cache adds {format_usd(cache_usd)}")
-    if ailment := case.snapshot.ailments.get(case.panel.names[i]):
-        said.append(f"readmitted although {ailment.why}")
-    return said
