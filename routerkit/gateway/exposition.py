@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -17,6 +17,8 @@ from routerkit.errors import StateError
 from routerkit.gateway.metrics import OVERHEAD_S, SECONDS, Metrics, Place, Sums
 from routerkit.router import Router
 from routerkit.state.rounding import MICROS_PER_USD
+
+Labelled = tuple[Sequence[str], float]
 
 
 def exposed(metrics: Metrics, router: Router) -> tuple[bytes, bytes]:
@@ -36,8 +38,10 @@ class _Look(Collector):
         """Everything counted so far, as Prometheus asks for it."""
         sums = list(self._metrics.sums.items())
         yield _counter("routerkit_calls", "Finished calls.", ["pool", "target", "status"], [(place, s.calls) for place, s in sums])
-        yield _counter("routerkit_attempts", "Requests sent upstream.", ["target", "outcome"], list(self._metrics.attempts.items()))
-        yield _counter("routerkit_fallbacks", "Calls that another target than the first choice ended.", [], [((), self._metrics.fallbacks)])
+        attempts: list[Labelled] = [((target, code or "ok"), n) for (target, code), n in list(self._metrics.attempts.items())]
+        yield _counter("routerkit_attempts", "Requests sent upstream.", ["target", "outcome"], attempts)
+        fallbacks = sum(s.fallbacks for _, s in sums)
+        yield _counter("routerkit_fallbacks", "Calls that another target than the first choice ended.", [], [((), fallbacks)])
         spent = [((place.pool, place.target), s.usd) for place, s in sums]
         yield _counter("routerkit_cost_usd", "Dollars spent, failed attempts included.", ["pool", "target"], spent)
         yield _counter(
@@ -99,7 +103,7 @@ def _drift(router: Router) -> Metric:
     return drift
 
 
-def _counter(name: str, says: str, labels: list[str], values: Sequence[tuple[Sequence[str], float]]) -> Metric:
+def _counter(name: str, says: str, labels: list[str], values: Sequence[Labelled]) -> Metric:
     """A counter; values with the same labels are added up."""
     totals: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for key, value in values:
@@ -114,12 +118,12 @@ def _seconds(sums: list[tuple[Place, Sums]]) -> Metric:
     family = HistogramMetricFamily("routerkit_call_seconds", "Duration of calls.", labels=["pool"])
     for pool in dict.fromkeys(place.pool for place, _ in sums):
         mine = [s for place, s in sums if place.pool == pool]
-        counts = [sum(n) for n in zip(*(s.buckets for s in mine), strict=True)]
+        counts = sum((s.buckets for s in mine), Counter())
         family.add_metric([pool], _running(SECONDS, counts), sum(s.seconds for s in mine))
     return family
 
 
-def _running(ends: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+def _running(ends: Sequence[float], counts: Mapping[int, int]) -> list[tuple[str, float]]:
     """Buckets as Prometheus counts them, each with all those below it."""
     bounds = (*(f"{s:g}" if s % 1 else f"{s:.1f}" for s in ends), "+Inf")
-    return [(bound, float(sum(counts[: i + 1]))) for i, bound in enumerate(bounds)]
+    return [(bound, float(sum(counts[j] for j in range(i + 1)))) for i, bound in enumerate(bounds)]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from functools import partial
+from itertools import chain
+from operator import attrgetter
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
 from routerkit.gateway.room import Room
 from routerkit.record import Record, Report
@@ -15,6 +20,27 @@ OVERHEAD_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 
 """Upper ends of the buckets of our own share of a call."""
 SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 """Upper ends of the buckets of durations."""
+
+
+_MOST_WAITING: Final = 100
+"""Finished calls that wait to be counted: together they take a tenth of the time that each by itself would."""
+_kept: Final[Callable[[Record], tuple[Any, ...]]] = attrgetter(
+    "decision.pool",
+    "target",
+    "status",
+    "decision.picked",
+    "latency_s",
+    "cost_usd",
+    "usage.input_tokens",
+    "usage.output_tokens",
+    "cached_from",
+    "cached_likeness",
+    "attempts",
+)
+"""What of a call is counted; the first three are its place."""
+_outcome: Final = attrgetter("target", "error_code")
+_duration: Final = partial(bisect_left, SECONDS)
+_own_share: Final = partial(bisect_left, OVERHEAD_S)
 
 
 class Place(NamedTuple):
@@ -29,6 +55,9 @@ class Place(NamedTuple):
 class Sums:
     """What the calls of one place come to."""
 
+    calls: int = 0
+    fallbacks: int = 0
+    """Ended by another target than the first choice."""
     usd: float = 0.0
     unpriced: int = 0
     cached: int = 0
@@ -36,51 +65,65 @@ class Sums:
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(SECONDS) + 1))
+    buckets: Counter[int] = field(default_factory=Counter)
+    """Calls by the place of their duration among `SECONDS`."""
 
-    @property
-    def calls(self) -> int:
-        """How many there were."""
-        return sum(self.buckets)
+    def add(self, calls: list[tuple[Any, ...]]) -> None:
+        """Count calls of this place, a column at a time."""
+        _, targets, _, picked, seconds, usd, n_in, n_out, cached_from, cached_likeness, _ = zip(*calls, strict=True)
+        n, target = len(calls), targets[0]
+        self.calls += n
+        self.fallbacks += 0 if target is None else n - picked.count(target)
+        self.usd += sum(filter(None, usd))
+        self.unpriced += usd.count(None)
+        self.cached += n - cached_from.count(None)
+        self.cached_alike += n - cached_likeness.count(None)
+        self.input_tokens += sum(n_in)
+        self.output_tokens += sum(n_out)
+        self.seconds += sum(seconds)
+        self.buckets.update(map(_duration, seconds))
 
 
 class Metrics:
-    """An observer that counts; a finished call costs it a few additions."""
+    """An observer that counts, when somebody looks or many calls wait for it; a finished call costs it next to nothing."""
 
     def __init__(self) -> None:
         self.sums: defaultdict[Place, Sums] = defaultdict(Sums)
-        self.attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.attempts: Counter[tuple[str, str | None]] = Counter()
+        """By target and code of their error; None = they had none."""
         self.refusals: defaultdict[int, int] = defaultdict(int)
-        self.fallbacks = 0
         self.room: Room | None = None
         """What is under way."""
-        self.overhead, self.overhead_s = [0] * (len(OVERHEAD_S) + 1), 0.0
+        self.overhead: Counter[int] = Counter()
+        """Calls by the place of our own share of them among `OVERHEAD_S`."""
+        self.overhead_s = 0.0
+        self._waiting: list[tuple[Any, ...]] = []
+        self._counting = Lock()
 
     def observe(self, event: Record | Report) -> None:
-        """Count a finished call."""
-        if not isinstance(event, Record):
-            return
-        decision, target, usage, latency_s = event.decision, event.target, event.usage, event.latency_s
-        sums = self.sums[Place(decision.pool, target or "none", event.status)]
-        sums.input_tokens += usage.input_tokens
-        sums.output_tokens += usage.output_tokens
-        sums.seconds += latency_s
-        sums.buckets[bisect_left(SECONDS, latency_s)] += 1
-        if event.cost_usd is None:
-            sums.unpriced += 1
-        else:
-            sums.usd += event.cost_usd
-        if event.cached_from is not None:
-            sums.cached += 1
-            sums.cached_alike += event.cached_likeness is not None
-        for attempt in event.attempts:
-            self.attempts[attempt.target, attempt.error_code or "ok"] += 1
-        if len(event.attempts) == 1:  # with more, pauses between them are part of the difference
-            own_s = latency_s - event.attempts[0].latency_s
-            self.overhead[bisect_left(OVERHEAD_S, own_s)] += 1
-            self.overhead_s += own_s
-        if target is not None and target != decision.picked:
-            self.fallbacks += 1
+        """Note a finished call."""
+        if isinstance(event, Record):
+            self._waiting.append(_kept(event))
+            if len(self._waiting) >= _MOST_WAITING:
+                self._count()
+
+    def _count(self) -> None:
+        with self._counting:  # calls may end in several threads
+            calls = self._waiting[:]
+            del self._waiting[: len(calls)]
+            places: defaultdict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+            for call in calls:
+                places[call[:3]].append(call)
+            for (pool, target, status), found in places.items():
+                self.sums[Place(pool, target or "none", status)].add(found)
+            self.attempts.update(map(_outcome, chain.from_iterable([attempts for *_, attempts in calls])))
+            self._count_own_share(calls)
+
+    def _count_own_share(self, calls: list[tuple[Any, ...]]) -> None:
+        # With more than one attempt, pauses between them are part of the difference.
+        own_s = [seconds - attempts[0].latency_s for _, _, _, _, seconds, *_, attempts in calls if len(attempts) == 1]
+        self.overhead.update(map(_own_share, own_s))
+        self.overhead_s += sum(own_s)
 
     def refused(self, status: int) -> None:
         """Count an error answer."""
@@ -90,4 +133,5 @@ class Metrics:
         """Body and content type of `/metrics`."""
         from routerkit.gateway.exposition import exposed  # it imports prometheus_client, a tenth of what starting costs
 
+        self._count()
         return exposed(self, router)

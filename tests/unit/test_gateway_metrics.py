@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from routerkit import ProviderError
 from routerkit.gateway.metrics import Metrics
-from routerkit.testing import FakeClock, ScriptedProvider, make_reply, make_request, make_router, make_target
+from routerkit.messages import Usage
+from routerkit.record import Record
+from routerkit.testing import FakeClock, Recorder, ScriptedProvider, make_reply, make_request, make_router, make_target
 
 
 def counted(metrics: Metrics, router) -> dict[str, float]:
@@ -53,3 +57,45 @@ def test_budgets_of_today_are_shown():
     seen = counted(metrics, router)
     assert 5.0 == seen['routerkit_budget_limit_usd{account="agent:ci"}']
     assert pytest.approx(1.00001) == seen['routerkit_budget_spent_usd{account="agent:ci"}']
+
+
+def some_records(n: int, seed: int = 7) -> list[Record]:
+    """Finished calls of all kinds, made from real ones."""
+    kept = Recorder()
+    providers = {"a": ScriptedProvider([ProviderError("no", code="server"), make_reply()]), "b": ScriptedProvider([make_reply()])}
+    router = make_router(providers, targets=[make_target("a"), make_target("b")], observers=[kept])
+    for _ in range(5):
+        router.complete(make_request())
+    rng = random.Random(seed)
+    changes = {
+        "status": ("ok", "error", "cancelled"),
+        "target": ("a", "b", None),
+        "latency_s": (0.00001, 0.1, 0.3, 1.0, 500.0),
+        "cost_usd": (None, 0.0, 0.25),
+        "cached_from": (None, "1"),
+        "cached_likeness": (None, 0.97),
+        "attempts": ((), kept.records[0].attempts, kept.records[-1].attempts),
+        "usage": (Usage(), Usage(7, 3)),
+    }
+    return [replace(rng.choice(kept.records), **{name: rng.choice(values) for name, values in changes.items()}) for _ in range(n)]
+
+
+def test_calls_counted_together_come_to_what_they_come_to_one_by_one():
+    router = make_router({"a": ScriptedProvider([make_reply()])})
+    rng, looked_at_once, looked_at_often = random.Random(1), Metrics(), Metrics()
+    for record in some_records(350):
+        looked_at_once.observe(record)
+        looked_at_often.observe(record)
+        if rng.random() < 0.1:
+            looked_at_often.text(router)
+    one, other = counted(looked_at_once, router), counted(looked_at_often, router)
+    assert 350 == sum(n for name, n in one.items() if name.startswith("routerkit_calls_total"))
+    assert one == pytest.approx(other)
+
+
+def test_calls_that_end_in_several_threads_are_all_counted():
+    metrics = Metrics()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(metrics.observe, some_records(2_000)))
+    seen = counted(metrics, make_router({"a": ScriptedProvider([make_reply()])}))
+    assert 2_000 == sum(n for name, n in seen.items() if name.startswith("routerkit_calls_total"))
