@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
@@ -15,6 +15,7 @@ from routerkit.record import Attempt, Record, Report
 class _Seen(NamedTuple):
     """A record without its prompt and answer."""
 
+    id: str
     at: datetime
     status: str
     target: str | None
@@ -38,18 +39,16 @@ class Memory:
             size: Calls that can be looked at.
             n_owners: Calls whose key is known.
         """
-        self._size, self._n_owners = size, n_owners
-        self._seen: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
+        self._n_owners = n_owners
+        self._seen: deque[tuple[Any, ...]] = deque(maxlen=size)
         self._owners: OrderedDict[str, str | None] = OrderedDict()
 
     def observe(self, event: Record | Report) -> None:
         """Remember a call."""
         if isinstance(event, Record):
             event.decision.features.see()  # read by the ledger as well, and only once; from now on nothing holds the prompt
-            self._seen[event.id] = _kept(event)
+            self._seen.append(_kept(event))
             self._owners[event.id] = event.request.key
-            if len(self._seen) > self._size:
-                self._seen.popitem(last=False)
             if len(self._owners) > self._n_owners:
                 self._owners.popitem(last=False)
 
@@ -59,11 +58,12 @@ class Memory:
 
     def find(self, record_id: str) -> dict[str, Any] | None:
         """What is known of a call; None when it is not among the newest."""
-        if record_id not in self._seen:
+        kept = next((kept for kept in self._seen if kept[0] == record_id), None)
+        if kept is None:
             return None
-        seen = _Seen(*self._seen[record_id])
+        seen = _Seen(*kept)
         return {
-            "record_id": record_id,
+            "record_id": seen.id,
             "at": seen.at.isoformat(),
             "status": seen.status,
             "target": seen.target,

@@ -116,12 +116,13 @@ class Metrics:
                 places[call[:3]].append(call)
             for (pool, target, status), found in places.items():
                 self.sums[Place(pool, target or "none", status)].add(found)
-            self.attempts.update(map(_outcome, chain.from_iterable([attempts for *_, attempts in calls])))
-            self._count_own_share(calls)
+            self._count_attempts(calls)
 
-    def _count_own_share(self, calls: list[tuple[Any, ...]]) -> None:
+    def _count_attempts(self, calls: list[tuple[Any, ...]]) -> None:
+        found = [call[-1] for call in calls]
+        self.attempts.update(map(_outcome, chain.from_iterable(found)))
         # With more than one attempt, pauses between them are part of the difference.
-        own_s = [seconds - attempts[0].latency_s for _, _, _, _, seconds, *_, attempts in calls if len(attempts) == 1]
+        own_s = [call[4] - attempts[0].latency_s for call, attempts in zip(calls, found, strict=True) if len(attempts) == 1]
         self.overhead.update(map(_own_share, own_s))
         self.overhead_s += sum(own_s)
 
