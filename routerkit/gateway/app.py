@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
@@ -107,6 +108,10 @@ class Gateway:
         """Answer one request, whatever it is."""
         try:
             await self._answer(exchange)
+        except asyncio.CancelledError:
+            if exchange.is_started or (refused := exchange.ending()) is None:
+                raise
+            await self._refuse(exchange, refused)
         except GoneError:
             return
         except Refusal as refused:
@@ -132,7 +137,9 @@ class Gateway:
             return
         weight = self._room.enter(exchange.announced, self._limits)
         try:
-            data = await exchange.body(self._limits)
+            data = exchange.at_hand(self._limits)
+            if data is None:
+                data = await exchange.body(self._limits)
             if exchange.announced is None:
                 weight = self._room.weigh(weight, len(data))
             await work(exchange, key, data)
@@ -188,8 +195,8 @@ class Gateway:
     async def _stream(self, exchange: Exchange, request: Request, events: Events) -> None:
         try:
             await exchange.until_gone(chat.streamed(self._router, request, exchange, events))
-        except Refusal as ended:
-            if not exchange.is_started:
+        except asyncio.CancelledError:
+            if not exchange.is_started or (ended := exchange.ending()) is None:
                 raise
             self._metrics.refused(ended.status)
             await exchange.write(events.broken(ended), more=False)

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from routerkit.gateway.exchange import EVENTS, JSON, NO_HEADERS, GoneError, Headers, T, check_plain, check_size, too_slow
+from routerkit.gateway.exchange import EVENTS, JSON, GoneError, T, check_plain, check_size, too_slow
 from routerkit.gateway.head import with_length
 from routerkit.gateway.limits import Limits
+from routerkit.gateway.refusal import Refusal
 
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -24,6 +25,10 @@ class AsgiExchange:
         self._receive, self._send = receive, send
         self.head, self.announced = with_length(scope["method"], scope["path"], scope["headers"])
         self.is_started = False
+
+    def at_hand(self, limits: Limits) -> bytes | None:
+        """See `Exchange`."""
+        return None
 
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""
@@ -56,21 +61,25 @@ class AsgiExchange:
             gone.remove_done_callback(cancel)
             gone.cancel()
 
-    async def answer(self, status: int, body: bytes, headers: Headers = NO_HEADERS, content_type: bytes = JSON) -> None:
-        """See `Exchange`."""
-        self.is_started = True
-        complete = [(b"content-type", content_type), *headers, (b"content-length", b"%d" % len(body))]
-        await self._send({"type": "http.response.start", "status": status, "headers": complete})
-        await self._send({"type": "http.response.body", "body": body})
+    def ending(self) -> Refusal | None:
+        """See `Exchange`; the server that called us says so itself."""
+        return None
 
-    async def begin_events(self) -> None:
+    async def answer(self, status: int, body: bytes, lines: bytes = b"", content_type: bytes = JSON) -> None:
         """See `Exchange`."""
-        self.is_started = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+        await self._begin(status, b"content-type: %b\r\n%bcontent-length: %d\r\n" % (content_type, lines, len(body)))
+        await self._send({"type": "http.response.body", "body": body})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """See `Exchange`."""
+        if not self.is_started:
+            await self._begin(200, EVENTS)
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _begin(self, status: int, lines: bytes) -> None:
+        self.is_started = True
+        headers = [tuple(line.split(b": ", 1)) for line in lines.removesuffix(b"\r\n").split(b"\r\n")]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from typing import Final
 
 from routerkit.errors import ProviderError
-from routerkit.gateway.exchange import Exchange, Headers
+from routerkit.gateway.exchange import Exchange
 from routerkit.gateway.formats import Events
 from routerkit.gateway.refusal import refusal
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.router import Router
+
+_FACTS: Final = "x-routerkit-record: %s\r\nx-routerkit-target: %s\r\nx-routerkit-attempts: %d\r\nx-routerkit-cost-usd: %s\r\n"
 
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:
@@ -17,7 +20,6 @@ async def streamed(router: Router, request: Request, exchange: Exchange, events:
     pieces = router.astream(request)
     async with aclosing(pieces):  # type: ignore[type-var]  # an async generator in truth
         first = await anext(pieces)
-        await exchange.begin_events()
         try:
             await exchange.write(events.of(first))
             async for chunk in pieces:
@@ -29,25 +31,16 @@ async def streamed(router: Router, request: Request, exchange: Exchange, events:
         await exchange.write(events.end(), more=False)
 
 
-def facts(reply: Reply) -> Headers:
+def facts(reply: Reply) -> bytes:
     """Headers that say who answered and what it cost."""
-    named = [
-        (b"x-routerkit-record", _latin(reply.record_id)),
-        (b"x-routerkit-target", _latin(reply.target)),
-        (b"x-routerkit-attempts", b"%d" % reply.attempts),
-        (b"x-routerkit-cost-usd", usd(reply.cost_usd).encode()),
-    ]
+    lines = _FACTS % (reply.record_id, reply.target, reply.attempts, usd(reply.cost_usd))
     if reply.verified is not None:
-        named.append((b"x-routerkit-verified", b"true" if reply.verified else b"false"))
+        lines += f"x-routerkit-verified: {str(reply.verified).lower()}\r\n"
     if reply.cached_from is not None:
-        named.append((b"x-routerkit-cached-from", _latin(reply.cached_from)))
+        lines += f"x-routerkit-cached-from: {reply.cached_from}\r\n"
     if reply.cached_likeness is not None:
-        named.append((b"x-routerkit-cached-likeness", b"%.3f" % reply.cached_likeness))
-    return named
-
-
-def _latin(text: str) -> bytes:
-    return text.encode("latin-1", "replace")
+        lines += f"x-routerkit-cached-likeness: {reply.cached_likeness:.3f}\r\n"
+    return lines.encode("latin-1", "replace")
 
 
 def comment(last: Chunk) -> bytes:

@@ -12,7 +12,6 @@ from typing import Final, cast
 
 import httptools
 
-from routerkit.gateway.exchange import Headers
 from routerkit.gateway.head import Known, known, read_head, without_offer
 from routerkit.gateway.http_exchange import HttpExchange, whole_answer
 from routerkit.gateway.refusal import bad
@@ -57,12 +56,12 @@ class Connection(asyncio.Protocol):
         self._is_between = True
         """Whether the next byte is the first of a request."""
         self._known: Known | None = None
-        """The head of the last request, so that the parser need not read the same one again."""
+        """The head of the last request if nothing came after it, so that the parser need not read the same one again."""
         self._fresh: list[HttpExchange] = []
         """The requests whose heads were in the last bytes."""
         self._head_at: float | None = None
         """When a head began that is not complete."""
-        self._headers: Headers = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._reading: HttpExchange | None = None
         """The request whose body is arriving."""
         self._queue: deque[HttpExchange] = deque()
@@ -108,8 +107,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and hold the caller back while it sends more than we can use."""
-        if self._is_between and self._known is not None and (body := self._known.body(data)) is not None:
-            self._begin(HttpExchange(self, self._known.head, len(body), body))
+        known = self._known
+        if known is not None and (body := known.body(data)) is not None:
+            self._begin(HttpExchange(self, known.head, len(body), body))
         elif not self._is_deaf:
             self._parse(data)
         if self._queue and (len(self._queue) > _MAX_QUEUED or sum(e.n_bytes for e in self._queue) > _MAX_AHEAD_BYTES):
@@ -199,8 +199,6 @@ class Connection(asyncio.Protocol):
         exchange, self._reading, self._is_between = self._reading, None, True
         if exchange is not None:  # None where it offers another protocol
             exchange.ended()
-        if self._queue and self._task is None:
-            self._next()
 
     # Called by exchanges.
 
@@ -227,16 +225,11 @@ class Connection(asyncio.Protocol):
             self.abort()  # and with the connection our task ends
 
     def _begin(self, exchange: HttpExchange) -> None:
-        self._queue.append(exchange)
+        """Answer a request, once those before it are answered."""
         if self._task is None:
-            self._next()
-
-    def _next(self) -> None:
-        """Begin with the next request, once the last one is both answered and read to its end."""
-        if self._reading is not None and self._reading is not self._queue[0]:
-            return
-        exchange = self._queue.popleft()
-        self._task = self._loop.create_task(self._answer(exchange))
+            self._task = self._loop.create_task(self._answer(exchange))
+        else:
+            self._queue.append(exchange)
 
     async def _answer(self, exchange: HttpExchange) -> None:
         try:
@@ -250,11 +243,12 @@ class Connection(asyncio.Protocol):
         if not exchange.is_answered or (exchange.is_whole and not exchange.is_keep_alive) or self.is_closing:
             self._transport.close()
             return
-        exchange.is_asked_for = True  # what is left of its body is read and dropped, so that the caller gets to read the answer
+        if not exchange.is_whole:
+            exchange.is_asked_for = True  # what is left of its body is read and dropped, so that the caller gets to read the answer
         if self._is_paused:
             self._resume()
         if self._queue:
-            self._next()
+            self._begin(self._queue.popleft())
 
     def _has_large_head(self) -> bool:
         """Whether the head is too large; the bytes read tell it only when there was no body behind it."""

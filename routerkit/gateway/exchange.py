@@ -14,18 +14,12 @@ from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
 T = TypeVar("T")
-Headers = list[tuple[bytes, bytes]]
 
 JSON: Final = b"application/json"
-EVENTS: Final[Headers] = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
-"""Head of a stream of server-sent events."""
+EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+"""Headers of a stream of server-sent events."""
 _PLAIN: Final = (("content-encoding", "identity"), ("transfer-encoding", "chunked"))
 """The only coding that is taken of each kind: unpacking would let a small body fill our memory."""
-NO_HEADERS: Final[Headers] = []
 encode: Final = fastjson.dumps
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -43,6 +37,10 @@ class Exchange(Protocol):
     is_started: bool
     """Whether anything of the answer was written."""
 
+    def at_hand(self, limits: Limits) -> bytes | None:
+        """The body, if it is there and nothing is to be said against it; else `body` waits for it or says what. To be asked only once."""
+        ...
+
     async def body(self, limits: Limits) -> bytes:
         """The whole body.
 
@@ -52,22 +50,26 @@ class Exchange(Protocol):
         """
         ...
 
-    async def until_gone(self, work: Awaitable[T]) -> T:
-        """What the work comes to, but give it up, upstream call included, when the caller goes away.
+    def until_gone(self, work: Awaitable[T]) -> Awaitable[T]:
+        """What the work comes to, but it is given up, upstream call included, when the caller goes away.
 
         Raises:
-            Refusal: the gateway ends, so that the work was given up.
+            GoneError: it did, and nobody else cancels the task.
         """
         ...
 
-    async def answer(self, status: int, body: bytes, headers: Headers = NO_HEADERS, content_type: bytes = JSON) -> None:
-        """Write a whole answer."""
+    def ending(self) -> Refusal | None:
+        """What the caller of work that was cancelled is to be told, because the gateway ends; then the task may go on to tell it.
 
-    async def begin_events(self) -> None:
-        """Start a stream of server-sent events."""
+        None if it was cancelled for another reason.
+        """
+        ...
+
+    async def answer(self, status: int, body: bytes, lines: bytes = b"", content_type: bytes = JSON) -> None:
+        """Write a whole answer; `lines` are further headers, each with the end of its line."""
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
-        """Write a piece of a stream; waits while the caller reads too slowly."""
+        """Write a piece of a stream of server-sent events, which the first one begins; waits while the caller reads too slowly."""
 
 
 def parsed(data: bytes, limits: Limits) -> Mapping[str, Json]:

@@ -15,7 +15,9 @@ T = TypeVar("T")
 Pairs = Sequence[tuple[bytes, bytes]]
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_NAMES: Final[frozenset[str]] = frozenset()
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+_END: Final = b"\r\n\r\n"
+"""Of a head; there is none within it."""
 _OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 _LONGEST_BYTES: Final = 4 * 1024
 """Heads kept for comparison; there is one for each connection."""
@@ -92,25 +94,19 @@ class Known(NamedTuple):
 
     def body(self, data: bytes) -> bytes | None:
         """The body of a request that has this head and is all there is in some bytes; None for anything else."""
-        before, after, _ = self
-        n = len(before)
-        if not data.startswith(before):
-            return None
-        end = data.find(b"\r", n, n + _MOST_DIGITS)
-        digits, begin = data[n:end], end + len(after)
-        if not data.startswith(after, end) or not digits.isdigit() or int(digits) != len(data) - begin:
-            return None
-        return data[begin:]
+        body = data[data.find(_END) + len(_END) :]
+        return body if data.startswith(b"%b%d%b" % (self.before, len(body), self.after)) else None
 
 
 def known(raw: bytes, head: Head) -> Known | None:
-    """A head to compare others with; None where that is not safe, or not worth it.
+    """A head to compare others with; None where that is not safe, or not worth it, or where its body may be coded.
 
     Args:
         raw: Its bytes, with the line that ends it, as they were parsed.
         head: What the parser made of them.
     """
-    if len(raw) > _LONGEST_BYTES or "transfer-encoding" in head.headers or raw.lower().count(b"content-length") != 1:
+    is_odd = "transfer-encoding" in head.headers or "content-encoding" in head.headers or raw.find(_END) != len(raw) - len(_END)
+    if is_odd or len(raw) > _LONGEST_BYTES or raw.lower().count(b"content-length") != 1:
         return None
     found = _LENGTH.search(raw)
     return None if found is None else Known(raw[: found.start(1)], raw[found.end(1) :], head)

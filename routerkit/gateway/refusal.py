@@ -87,12 +87,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         """In the shape of the format that is spoken there."""
         return self.anthropic_body() if path.startswith("/v1/messages") else self.body()
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def headers(self) -> bytes:
         """What tells a client's own retries when to stop: we have tried every target already."""
-        found = [(b"x-should-retry", b"true" if self.again else b"false")]
-        if self.retry_after_s is not None:
-            found.append((b"retry-after", str(max(1, round(self.retry_after_s + 0.5))).encode()))
-        return found
+        again = b"x-should-retry: true\r\n" if self.again else b"x-should-retry: false\r\n"
+        return again if self.retry_after_s is None else b"%bretry-after: %d\r\n" % (again, max(1, round(self.retry_after_s + 0.5)))
 
     @property
     def _is_theirs(self) -> bool:

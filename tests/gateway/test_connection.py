@@ -79,6 +79,15 @@ def test_requests_sent_ahead_are_answered_in_order(served):
     assert 20 == got.count(b'"status":"ok"')
 
 
+def test_long_body_behind_requests_sent_ahead_keeps_none_of_them_waiting(served):
+    """It is not read to its end before its turn comes, so what waits before it must not wait for that end."""
+    served.first.script(Fault(delay_s=0.1))
+    long = json.dumps({**OK, "messages": [{"role": "user", "content": "x" * 1_000_000}]}).encode()
+    with dialled(served) as sock:
+        sock.sendall(asking() + HEALTH + asking(long))
+        read_until(sock, b"context: needs about")
+
+
 def test_request_in_single_bytes_is_understood(served):
     with dialled(served) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
