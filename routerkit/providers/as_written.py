@@ -23,19 +23,23 @@ _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
 def whole_body(request: Request, max_tokens_field: str) -> bytes | None:
     """Body of a whole call; None when it must be written anew."""
-    written = _usable(request, max_tokens_field, is_stream=False)
-    return None if written is None else b"".join(_spliced(written, request.model))
+    written = request.written
+    if written is None or written.is_stream or not _is_usable(written, request, max_tokens_field):
+        return None
+    body, place = written.body, written.model_at
+    return b"%b%b%b" % (body[: place.start], _quoted(request.model), body[place.stop :])
 
 
 def streamed_body(request: Request, max_tokens_field: str) -> bytes | None:
     """Body of a streamed call, which always asks for usage; None when it must be written anew."""
-    written = _usable(request, max_tokens_field, is_stream=True)
-    if written is None:
+    written = request.written
+    if written is None or not written.is_stream or not _is_usable(written, request, max_tokens_field):
         return None
-    parts = _spliced(written, request.model)
+    body, place = written.body, written.model_at
+    before = body[: place.start]
     if not written.asks_usage:
-        parts[0] = _ASK_USAGE + parts[0].partition(b"{")[2]
-    return b"".join(parts)
+        before = _ASK_USAGE + before.partition(b"{")[2]
+    return b"%b%b%b" % (before, _quoted(request.model), body[place.stop :])
 
 
 def with_body(reply: Reply, parsed: Json, body: bytes) -> Reply:
@@ -139,6 +143,7 @@ class PassingDecoder(StreamDecoder):
         self._has_text = self._has_text or bool(plain.text.strip())
         self._n_chars += len(plain.text)
         self._model, self._usage, self._finish = plain.model or self._model, plain.usage or self._usage, plain.finish
+        self.is_ending = bool(plain.finish)
         if self._passes is None:
             self._passes = True
 
@@ -171,16 +176,10 @@ class PassingDecoder(StreamDecoder):
         )
 
 
-def _usable(request: Request, max_tokens_field: str, *, is_stream: bool) -> Written | None:
-    written = request.written
-    if written is None or written.is_stream is not is_stream or written.limit_field not in {None, max_tokens_field}:
-        return None
-    return written if request.is_as_written() else None
-
-
-def _spliced(written: Written, model: str) -> list[bytes]:
-    body, place = written.body, written.model_at
-    return [body[: place.start], _quoted(model), body[place.stop :]]
+def _is_usable(written: Written, request: Request, max_tokens_field: str) -> bool:
+    """Whether it says what the request asks for, in the words of the server."""
+    limit_field = written.limit_field
+    return (limit_field is None or limit_field == max_tokens_field) and request.is_as_written()
 
 
 @lru_cache(maxsize=1024)

@@ -128,7 +128,9 @@ class Exchange:
         self.status = 0
         """HTTP status; 0 until the head has arrived."""
         self.is_complete = self.is_keep_alive = False
-        self._n_fed = self._n_taken = 0
+        """Whether the answer is whole, and whether its connection may then be used again."""
+        self._n_fed = self.n_taken = 0
+        """Bytes that have arrived, and those of the body that were taken."""
         self._inflate: Inflate | None = None
         self._raw.clear()
         self.waiting.clear()
@@ -147,11 +149,6 @@ class Exchange:
     def is_failure(self) -> bool:
         """Whether its status names a failure; then whatever is wrong with the rest is not."""
         return self.status >= 300
-
-    @property
-    def has_body(self) -> bool:
-        """Whether a byte of the body has arrived."""
-        return bool(self.waiting or self._n_taken)
 
     def feed(self, data: bytes) -> None:
         """Take in bytes from the peer.
@@ -174,7 +171,7 @@ class Exchange:
     def _check_size(self) -> None:
         if not self.status and self._n_fed > MAX_HEADER_BYTES:
             raise too_large("head", MAX_HEADER_BYTES)
-        if self._n_taken + sum(map(len, self.waiting)) > self._max_body:
+        if self.n_taken + sum(map(len, self.waiting)) > self._max_body:
             raise too_large("body", self._max_body)
 
     def feed_eof(self) -> bool:
@@ -196,7 +193,7 @@ class Exchange:
         """
         data = b"".join(self.waiting)
         self.waiting.clear()
-        self._n_taken += len(data)
+        self.n_taken += len(data)
         if self._inflate is None or not (data or self.is_complete):
             return data
         return self._inflate.feed(data, is_last=self.is_complete)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from asyncio import AbstractEventLoop, get_running_loop
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
 
 from routerkit.errors import ProviderError
 from routerkit.providers.dial import dial
@@ -17,6 +21,37 @@ from routerkit.providers.timers import Watch
 
 if TYPE_CHECKING:
     import ssl
+
+
+class Pools:
+    """The connections of each event loop, which nothing here keeps alive."""
+
+    def __init__(self, make: Callable[[], Connections]) -> None:
+        self._make, self._lock = make, threading.Lock()  # loops of other threads may come and go meanwhile
+        self._of_loop: WeakKeyDictionary[AbstractEventLoop, Connections] = WeakKeyDictionary()
+        self._recent: tuple[Callable[[], AbstractEventLoop | None], Connections | None] = (lambda: None), None
+
+    def here(self) -> Connections:
+        """Those of the running loop."""
+        loop = get_running_loop()
+        of, found = self._recent
+        return found if of() is loop and found is not None else self._find(loop)
+
+    def _find(self, loop: AbstractEventLoop) -> Connections:
+        with self._lock:
+            for old in [other for other in self._of_loop if other.is_closed()]:
+                del self._of_loop[old]
+            found = self._of_loop.get(loop) or self._of_loop.setdefault(loop, self._make())
+        self._recent = ref(loop), found
+        return found
+
+    def close(self) -> None:
+        """Let each loop close its own idle connections; running calls end as usual."""
+        with self._lock:
+            of_loop = [(loop, connections) for loop, connections in self._of_loop.items() if not loop.is_closed()]
+        for loop, connections in of_loop:
+            with suppress(RuntimeError):  # the loop was closed meanwhile, and its connections with it
+                loop.call_soon_threadsafe(connections.close)
 
 
 class Connections:

@@ -78,14 +78,14 @@ class Connection(asyncio.Protocol):
         except ProviderError as exc:
             self._fail(exc)
             return
-        if exchange.has_body and not exchange.is_complete:
+        if not exchange.is_complete and (exchange.waiting or exchange.n_taken):  # in the middle of the body
             if self._watch.heard():
                 self._set_timer()
             if len(exchange.waiting) >= _MAX_WAITING:
                 self._is_paused = True
                 self._transport.pause_reading()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if (waiter := self._waiter) is not None and not waiter.done():
+            waiter.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange, properly or not."""
@@ -128,8 +128,8 @@ class Connection(asyncio.Protocol):
         if self._is_lost:
             raise cut(self._pool.where, self.exchange, None)
         self._is_asked, self._watch = True, watch
-        watch.sending()
-        self._set_timer()
+        if watch.sending() < self._rings_at:
+            self._set_timer()
         self._transport.write(request)
 
     def progress(self) -> asyncio.Future[None]:
@@ -139,44 +139,36 @@ class Connection(asyncio.Protocol):
             self._waiter.set_exception(self._failure)
         return self._waiter
 
-    async def piece(self) -> bytes:
-        """Next bytes of the body as they arrive; empty at its end."""
+    def at_hand(self) -> bytes | None:
+        """Bytes of the body that have arrived, empty at its end; None while there are none, see `progress`."""
         exchange = self.exchange
-        while True:
-            if not (exchange.waiting or exchange.is_complete):
-                await self.progress()
-            if (data := self._taken()) or exchange.is_complete:
-                return data
-
-    async def body(self) -> bytes:
-        """Rest of the body; of a failure, what comes of it soon."""
-        if self.exchange.is_failure:
-            return await self._failed_body()
-        data = self._taken()
-        if self.exchange.is_complete:  # as nearly always
-            return data
-        pieces = [data]
-        while data := await self.piece():
-            pieces.append(data)
-        return b"".join(pieces)
-
-    async def _failed_body(self) -> bytes:
-        self._watch.failed()
-        self._set_timer()
-        pieces = []
-        with suppress(ProviderError):
-            while data := await self.piece():
-                pieces.append(data)
-        return b"".join(pieces)
-
-    def _taken(self) -> bytes:
-        """What has arrived of the body; then there is room for more."""
-        data = self.exchange.take()
-        if self._is_paused:
+        if not (exchange.waiting or exchange.is_complete):
+            return None
+        data = exchange.take()
+        if self._is_paused:  # there is room for more
             self._is_paused = False
             self._watch.heard()
             self._transport.resume_reading()
-        return data
+        return data if data or exchange.is_complete else None
+
+    async def body(self) -> bytes:
+        """Rest of the body; of a failure, what comes of it soon."""
+        pieces: list[bytes] = []
+        if not self.exchange.is_failure:
+            await self._read(pieces)
+        else:
+            self._watch.failed()
+            self._set_timer()
+            with suppress(ProviderError):
+                await self._read(pieces)
+        return b"".join(pieces)
+
+    async def _read(self, pieces: list[bytes]) -> None:
+        while (data := self.at_hand()) != b"":
+            if data is None:
+                await self.progress()
+            else:
+                pieces.append(data)
 
     def ending(self) -> None:
         """Expect no more than an end mark."""
@@ -198,7 +190,7 @@ class Connection(asyncio.Protocol):
     def release(self) -> None:
         """Keep the connection if its answer is complete; close it at once if not."""
         self._is_asked = False
-        if self.exchange.is_complete and self.exchange.is_keep_alive and not self._is_lost:
+        if self.exchange.is_keep_alive:
             self._pool.keep(self)
         else:
             self.close()
@@ -210,9 +202,7 @@ class Connection(asyncio.Protocol):
 
     def is_quiet(self) -> bool:
         """Whether the peer has neither closed an idle connection nor sent anything on it, even if the loop had no time to notice."""
-        if self._is_lost or self._transport.is_closing():
-            return False
-        return not self._poller.poll(0)
+        return not (self._transport.is_closing() or self._poller.poll(0))
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -75,7 +75,7 @@ class Connection:
             self.exchange.feed(data)
         elif not self.exchange.feed_eof():
             raise cut(self._pool.where, self.exchange, None)
-        if self.exchange.has_body:
+        if self.exchange.waiting or self.exchange.n_taken:
             self._watch.heard()
 
     def piece(self) -> bytes:

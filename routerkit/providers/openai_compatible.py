@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 from routerkit import hops
 from routerkit.errors import ConfigError, ProviderError
@@ -20,9 +19,7 @@ from routerkit.providers.plain_answer import plain_answer
 from routerkit.providers.timers import Timers, Watch
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from routerkit.providers import http1_async
+    from routerkit.providers import http1_async, http1_connection
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _DEFAULT_TIMERS: Final = Timers()
@@ -76,7 +73,9 @@ class OpenAICompatible:
         self._n_idle, self._max_body_bytes = connections, max_body_bytes
         self._sync = http1_sync.Connections(self._origin, n_idle=connections, max_body_bytes=max_body_bytes)
         self._lock = threading.Lock()
-        self._of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, http1_async.Connections] = WeakKeyDictionary()
+        self._pools: http1_async.Pools | None = None
+        self._async: Callable[[], http1_async.Connections] = self._first_async
+        """Connections of the running event loop."""
 
     def __repr__(self) -> str:
         scheme = "https" if self._origin.is_tls else "http"
@@ -94,7 +93,9 @@ class OpenAICompatible:
         """Whole answer."""
         connection = await self._async().open(self._whole(request), self._watch(request, None))
         try:
-            return self._reply(connection.exchange, await connection.body(), request)
+            exchange = connection.exchange
+            body = exchange.take() if exchange.is_complete and exchange.status == 200 else await connection.body()
+            return self._reply(exchange, body, request)
         finally:
             connection.release()
 
@@ -113,10 +114,8 @@ class OpenAICompatible:
                     chunks = decoder.broken(failure)
                 else:
                     chunks = decoder.feed(data)
-                if not watch.has_begun:
-                    _look_for_content(watch, chunks)
-                if decoder.is_ending and not decoder.is_done:
-                    connection.ending()
+                if decoder.is_ending or not watch.has_begun:
+                    _note_stage(watch, decoder, chunks, connection)
                 yield from chunks
             connection.settle()
         finally:
@@ -132,15 +131,15 @@ class OpenAICompatible:
             decoder = self._decoder(request)
             while not decoder.is_done:
                 try:
-                    data = await connection.piece()
+                    if (data := connection.at_hand()) is None:
+                        await connection.progress()
+                        continue
                 except ProviderError as failure:
                     chunks = decoder.broken(failure)
                 else:
                     chunks = decoder.feed(data)
-                if not watch.has_begun:
-                    _look_for_content(watch, chunks)
-                if decoder.is_ending and not decoder.is_done:
-                    connection.ending()
+                if decoder.is_ending or not watch.has_begun:
+                    _note_stage(watch, decoder, chunks, connection)
                 for chunk in chunks:
                     yield chunk
             await connection.settle()
@@ -169,32 +168,23 @@ class OpenAICompatible:
     def close(self) -> None:
         """Close the idle connections of blocking calls, and let each event loop close its own; running calls end as usual."""
         self._sync.close()
-        with self._lock:
-            of_loop = [(loop, connections) for loop, connections in self._of_loop.items() if not loop.is_closed()]
-        for loop, connections in of_loop:
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile, and its connections with it
-                loop.call_soon_threadsafe(connections.close)
+        if self._pools is not None:
+            self._pools.close()
 
     async def aclose(self) -> None:
         """Close all idle connections that the current event loop and blocking calls hold."""
         self._sync.close()
         await self._async().aclose()
 
-    def _async(self) -> http1_async.Connections:
-        import asyncio  # blocking use need not pay for importing it
+    def _first_async(self) -> http1_async.Connections:
+        from routerkit.providers import http1_async  # imports asyncio, for which blocking use need not pay
 
-        loop = asyncio.get_running_loop()
-        found = self._of_loop.get(loop)
-        return self._new_async(loop) if found is None else found
-
-    def _new_async(self, loop: asyncio.AbstractEventLoop) -> http1_async.Connections:
-        from routerkit.providers import http1_async  # imports asyncio
-
-        made = http1_async.Connections(self._origin, n_idle=self._n_idle, max_body_bytes=self._max_body_bytes)
-        with self._lock:  # loops of other threads may come and go meanwhile
-            for old in [other for other in self._of_loop if other.is_closed()]:
-                del self._of_loop[old]
-            return self._of_loop.setdefault(loop, made)
+        with self._lock:
+            if self._pools is None:
+                make = partial(http1_async.Connections, self._origin, n_idle=self._n_idle, max_body_bytes=self._max_body_bytes)
+                self._pools = http1_async.Pools(make)
+                self._async = self._pools.here
+        return self._pools.here()
 
     def _watch(self, request: Request, first_token_s: float | None) -> Watch:
         first_s = first_token_s if request.first_token_s is None else request.first_token_s
@@ -205,12 +195,12 @@ class OpenAICompatible:
             return http1.with_body(hops.counted(self._embeddings, request.hops), embedding_format.payload(request))
         field = self._max_tokens_field
         body = as_written.whole_body(request, field) or openai_format.payload(request, max_tokens_field=field)
-        return http1.with_body(hops.counted(self._chat, request.hops), body)
+        return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, body)
 
     def _streamed(self, request: Request) -> bytes:
         field = self._max_tokens_field
         body = as_written.streamed_body(request, field) or openai_format.stream_payload(request, max_tokens_field=field)
-        return http1.with_body(hops.counted(self._chat, request.hops), body)
+        return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, body)
 
     def _decoder(self, request: Request) -> StreamDecoder:
         return as_written.PassingDecoder(request, self._upstream) if request.written else StreamDecoder(request, self._upstream)
@@ -236,6 +226,11 @@ class OpenAICompatible:
         return error(self._upstream, exchange.status, exchange.headers, body)
 
 
-def _look_for_content(watch: Watch, chunks: list[Chunk]) -> None:
-    if any(chunk.says_something() for chunk in chunks):
+def _note_stage(
+    watch: Watch, decoder: StreamDecoder, chunks: list[Chunk], connection: http1_sync.Connection | http1_connection.Connection
+) -> None:
+    """Have the timers know that the answer has begun, or that it ends."""
+    if not watch.has_begun and any(chunk.says_something() for chunk in chunks):
         watch.began()
+    if decoder.is_ending:
+        connection.ending()

@@ -21,6 +21,8 @@ class StreamDecoder:
 
     is_done = False
     """Whether the last chunk has been handed out."""
+    is_ending = False
+    """Whether nothing but usage and the end mark can follow, and has not yet."""
     _usage: Usage | None = None
     _n_chars = 0
     _model = _finish = ""
@@ -42,11 +44,6 @@ class StreamDecoder:
         if not data and not self.is_done:
             chunks.append(self._last(is_marked=False))
         return chunks
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether nothing but usage and the end mark can follow."""
-        return bool(self._finish)
 
     def broken(self, failure: ProviderError) -> list[Chunk]:
         """What a failure of the connection means: nothing once the answer is known to be complete.
@@ -102,7 +99,8 @@ class StreamDecoder:
 
     def _note(self, piece: Chunk) -> None:
         self._model = piece.model or self._model
-        self._finish = piece.finish_reason or self._finish
+        if piece.finish_reason:
+            self._finish, self.is_ending = piece.finish_reason, True
         self._has_text = self._has_text or bool(piece.text.strip())
         self._n_chars += len(piece.text) + len(piece.reasoning) + len(piece.refusal)
         if piece.tool_calls or piece.refusal:
@@ -114,7 +112,7 @@ class StreamDecoder:
 
     def _ended(self, *, is_marked: bool) -> Usage:
         """What the whole answer used, if it ended properly."""
-        self.is_done = True
+        self.is_done, self.is_ending = True, False
         if not self._finish:
             if self._sse.foreign and not self._has_events:
                 raise self._foreign(self._sse.foreign)

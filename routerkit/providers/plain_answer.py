@@ -82,26 +82,20 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if not fastjson.is_text(body):
-        return None
-    choice, used = answer.choices[0], answer.usage
+    choice = answer.choices[0]
     text, finish = choice.message.content, choice.finish_reason
-    if finish == "stop" and not text.strip():
+    if (finish == "stop" and not text.strip()) or not (body.isascii() or fastjson.is_text(body)):
         return None
-    return Reply(
-        text,
-        (),
-        finish,
-        usage_of(used),
-        answer.model or request.model,
-        written=None if request.written is None or not answer.id else WrittenAnswer(body, text),
-    )
+    written = WrittenAnswer(body, text) if answer.id and request.written is not None else None
+    return Reply(text, (), finish, usage_of(answer.usage), answer.model or request.model, written=written)
 
 
 def usage_of(used: Counts) -> Usage:
     """The same in our words."""
-    prompt = used.prompt_tokens_details or _NO_PROMPT_DETAILS
-    answer = used.completion_tokens_details or _NO_ANSWER_DETAILS
+    prompt, answer = used.prompt_tokens_details, used.completion_tokens_details
+    if prompt is None and answer is None:
+        return Usage(used.prompt_tokens, used.completion_tokens)
+    prompt, answer = prompt or _NO_PROMPT_DETAILS, answer or _NO_ANSWER_DETAILS
     return Usage(
         used.prompt_tokens,
         used.completion_tokens,

@@ -41,7 +41,7 @@ class SseDecoder:
         if b"\r" in data or self._is_after_cr:
             data = self._unified(data)
         self._n_pending += len(data)
-        events = []
+        events: list[bytes] = []
         if b"\n" in data:
             lines = b"".join([*self._tail, data]).split(b"\n")
             self._tail = [lines.pop()]

@@ -41,13 +41,14 @@ class Watch:
     """Whether anything of the answer itself has arrived."""
     was_sent = False
     """Whether sending had begun, so that the upstream may have processed, and billed, the request."""
-    _tier, _tier_s = "", math.inf
+    _tier = "between chunks"
     _tier_at = _first_at = math.inf
 
     def __init__(
         self, timers: Timers, *, timeout_s: float, first_token_s: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._timers, self._between_s = timers, timers.between_chunks_s
+        self._timers = timers
+        self._tier_s = self._between_s = timers.between_chunks_s
         self._first_s = math.inf if first_token_s is None else first_token_s
         self._clock, self._total_s = clock, timeout_s
         self.total_at = clock() + timeout_s
@@ -57,10 +58,13 @@ class Watch:
         """A connection is being opened."""
         self._enter("connect", self._timers.connect_s)
 
-    def sending(self) -> None:
-        """The request is being sent."""
-        self.was_sent, self._first_at = True, self._clock() + self._first_s
-        self._tier, self._tier_s, self._tier_at = "between chunks", self._between_s, math.inf
+    def sending(self) -> float:
+        """The request is being sent; returns when the time is up, see `due`."""
+        self.was_sent = True
+        self._first_at = self._clock() + self._first_s
+        if self._tier_at < math.inf:  # it was connecting
+            self._tier, self._tier_s, self._tier_at = "between chunks", self._between_s, math.inf
+        return min(self._first_at, self.total_at)
 
     def began(self) -> None:
         """The first piece of the answer itself arrived."""

@@ -117,7 +117,8 @@ class TestEventLoops:
     def test_closed_loops_are_forgotten(self, openai_server: StrictOpenAI, provider: OpenAICompatible) -> None:
         for _ in range(3):
             Call("acomplete")(provider, ASK)
-        assert len(provider._of_loop) <= 1
+        assert provider._pools is not None
+        assert len(provider._pools._of_loop) <= 1
 
     def test_importing_the_provider_does_not_import_asyncio(self) -> None:
         code = "import sys, routerkit.providers.openai_compatible; sys.exit('asyncio' in sys.modules or 'ssl' in sys.modules)"
