@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import replace
 from typing import Final
@@ -13,7 +14,7 @@ from routerkit.fair_queue import PRIORITIES, Priority
 from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.health import Caller
 from routerkit.messages import Chunk, Reply, Request, Usage
-from routerkit.normalise import normalise
+from routerkit.normalise import is_fine, normalise
 from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usage, total_usd
 from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
@@ -46,9 +47,10 @@ class Call(Surroundings):
 
     def __init__(self, request: Request, decision: Decision, around: Surroundings, *, is_stream: bool) -> None:
         super().__init__(around.clock, around.rng, around.health, around.lanes)
+        timeout_s = request.timeout_s
+        if not isinstance(timeout_s, _NUMBER) or math.isnan(timeout_s):
+            raise ProviderError(f"timeout_s is {timeout_s!r}; give a number of seconds", code="invalid_request")
         self.request, self.decision, self.is_stream = request, decision, is_stream
-        if not isinstance(request.timeout_s, _NUMBER) or request.timeout_s != request.timeout_s:
-            raise ProviderError(f"timeout_s is {request.timeout_s!r}; give a number of seconds", code="invalid_request")
         self.started = self.clock()
         self.deadline = self.first_by = self.started + request.total_s
         """When a stream must be over, and when its first content must be there, or all of a whole answer."""
@@ -85,9 +87,10 @@ class Call(Surroundings):
         self._begin(step)
         if request is not None:
             self._purpose, self._sent_tokens = purpose, features(request).input_tokens
-        sent = normalise(step.addressed(request or self.request), step.target)
-        self._normalised = sent.notes
-        return sent.request
+        sent = step.addressed(request or self.request)
+        if not is_fine(sent, step.target.model):
+            sent, self._normalised = normalise(sent, step.target)
+        return sent
 
     def decide_again(self, decision: Decision) -> None:
         """Go on with another decision, made when more was known of the request; the call stays the same."""
@@ -103,7 +106,7 @@ class Call(Surroundings):
     def heard(self, reply: Reply) -> None:
         """The classifier has answered."""
         self._chars, self._usage, self._stated_usd, self._model = len(reply.text), reply.usage, reply.cost_usd, reply.model
-        self._close(self._known_usage(), None)
+        self._close(self._known_usage())
 
     def _begin(self, step: Open) -> None:
         self.lanes.enter(step.target.name)
@@ -132,17 +135,17 @@ class Call(Surroundings):
 
     def replied(self, reply: Reply) -> None:
         """The running attempt ended with a whole answer."""
-        self._chars = reply.chars
-        self.finish_reason, self.output_text, self._model = reply.finish_reason, reply.text, reply.model
+        self.output_text, self._chars = reply.text, reply.chars
+        self.finish_reason, self._model = reply.finish_reason, reply.model
         self._usage, self._stated_usd = reply.usage, reply.cost_usd
         self.streamed()
 
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
-        attempt = self._close(self._known_usage(), None)
-        self.went_well(attempt.target, attempt.latency_s)
         if self._purpose == "answer":
-            self._answered = len(self.attempts) - 1
+            self._answered = len(self.attempts)
+        attempt = self._close(self._known_usage())
+        self.went_well(attempt.target, attempt.latency_s)
         if not self.decision.steps:  # else the call goes on until it is settled
             self.status = "ok"
 
@@ -221,33 +224,31 @@ class Call(Surroundings):
 
     def record(self) -> Record:
         """The finished record, made once; an attempt still open is counted as abandoned."""
-        if self._record is None:
-            self._record = self._finish()
-        return self._record
-
-    def _finish(self) -> Record:
+        if self._record is not None:
+            return self._record
         if self._open is not None:
             self.outrun(None)
         elif self.purse is not None:
             self.purse.release()  # set aside for an attempt that never began
-        last = self.answered
-        return Record(
-            self.decision.id,
-            self.decision.at,
+        decision, attempts, last = self.decision, self.attempts, self.answered
+        self._record = Record(
+            decision.id,
+            decision.at,
             self.request,
-            self.decision,
-            tuple(self.attempts),
+            decision,
+            tuple(attempts),
             self.status,
             last.target if last else None,
             last.model if last else None,
             self.clock() - self.started,
-            total_usage(self.attempts),
-            total_usd(self.attempts),
+            total_usage(attempts),
+            total_usd(attempts),
             self.is_stream,
             self.finish_reason,
             self._chars,
             self.output_text,
         )
+        return self._record
 
     def cost_usd(self) -> float | None:
         """Sum over attempts and checks so far; None when the price of any that used tokens is unknown."""
@@ -259,24 +260,25 @@ class Call(Surroundings):
         self.health.abandoned(self._open.target.name, self.opened_at)
         self.failed(error)
 
-    def _close(self, usage: Usage, error: ProviderError | None) -> Attempt:
+    def _close(self, usage: Usage, error: ProviderError | None = None) -> Attempt:
         step, self._open = self._open, None
         assert step is not None
-        self.lanes.leave(step.target.name)
-        price = step.target.price
+        target, opened_at, price = step.target, self.opened_at, step.target.price
+        self.lanes.leave(target.name)
         attempt = Attempt(
-            step.target.name,
-            self._model or step.target.model,
-            self.opened_at - self.started,
-            self.clock() - self.opened_at,
-            None if self._first_at is None else self._first_at - self.opened_at,
+            target.name,
+            self._model or target.model,
+            opened_at - self.started,
+            self.clock() - opened_at,
+            None if self._first_at is None else self._first_at - opened_at,
             usage,
             0.0 if usage is _NO_USAGE else price.cost_usd(usage) if price else self._stated_usd,
             price_version=price.version if price else None,
             normalised=self._normalised,
             purpose=self._purpose,
         )
-        attempt = attempt if error is None else attempt.ended_by(error)
+        if error is not None:
+            attempt = attempt.ended_by(error)
         self.attempts.append(attempt)
         if self.purse is not None:
             self.purse.settle(attempt.cost_usd)

@@ -176,9 +176,8 @@ def _cause(error: ProviderError) -> ProviderError:
 
 
 def _try(target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool) -> Steps:
-    wait_s = _limited_s(target, around)
-    if wait_s > 0 or not around.lanes.has_room(target.name, target.at_once):
-        held_up = yield from _await_turn(target, wait_s, deadline, around, are_others_waiting=are_others_waiting)
+    if not around.is_free(target):
+        held_up = yield from _await_turn(target, deadline, around, are_others_waiting=are_others_waiting)
         if held_up is not None:
             return held_up
     left_s = deadline - around.clock()
@@ -197,8 +196,9 @@ def _try(target: Target, deadline: float, around: Surroundings, hedge: Hedge | N
     return error
 
 
-def _await_turn(target: Target, wait_s: float, deadline: float, around: Surroundings, *, are_others_waiting: bool) -> Steps:
-    """Wait so long for a rate limit, then until the target has room, unless another is free or time is up."""
+def _await_turn(target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool) -> Steps:
+    """Wait for the end of a rate limit, then until the target has room, unless another is free or time is up."""
+    wait_s = _limited_s(target, around)
     if wait_s > 0:
         if are_others_waiting or around.clock() + wait_s >= deadline:
             why = "others are free" if are_others_waiting else "longer than the deadline allows"

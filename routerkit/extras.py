@@ -44,26 +44,22 @@ class Extras:
         self._paces = Paces()
         self._tallies = Tallies(clock)
 
-    def repeats(self, pool: str) -> RetryBudget:
-        """What the pool may repeat."""
-        return self._repeats[pool]
-
     def rules(self, request: Request, pool: Pool, state: Bounds, named: Target | None) -> tuple[Rule, ...]:
         """What bounds say of a request; `named` is the target that it asks for by name."""
         return self._tallies.rules(request, pool, state.ceilings, named) if state.ceilings else ()
 
-    def begin(self, request: Request, decision: Decision, state: Bounds, *, is_stream: bool) -> LateAfter | None:
+    def begin(self, request: Request, decision: Decision, state: Bounds, *, is_stream: bool) -> tuple[RetryBudget, LateAfter | None]:
         """A call begins.
 
         Returns:
-            When it is late, to its first content if it is a stream; None when it is not to be hedged.
+            What it may repeat; when it is late, to its first content if it is a stream, None when it is not to be hedged.
         """
         if state.ceilings:
             self._tallies.decided(request, decision, state.ceilings)
         # The answers of a cascade are checked one after the other; racing them would pay for the dear one every time.
         if decision.pool not in state.hedged or decision.steps or decision.features.input_tokens > MOST_INPUT_TOKENS:
-            return None
-        return partial(self._paces.late_after_s, is_stream=is_stream)
+            return self._repeats[decision.pool], None
+        return self._repeats[decision.pool], partial(self._paces.late_after_s, is_stream=is_stream)
 
     def ended(self, record: Record, state: Bounds) -> None:
         """A call has ended."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from routerkit.call import Call
 from routerkit.classifier import Classifier
+from routerkit.decision import Decision
 from routerkit.dispatch import Open
 from routerkit.errors import as_provider_error
 from routerkit.features import features as features_of
 from routerkit.features import last_user_text
-from routerkit.health import HealthBoard
 from routerkit.messages import Reply, Request
 from routerkit.provider import Provider
 from routerkit.router_state import RouterState
 from routerkit.rules import Rule, matching
+from routerkit.running import Running
 from routerkit.semantic import Heard
+
+Decide: TypeAlias = Callable[[Request, RouterState, Heard], Decision]
 
 
 class Inquiry(NamedTuple):
@@ -25,7 +28,6 @@ class Inquiry(NamedTuple):
     classifier: Classifier
     provider: Provider
     call: Call
-    health: HealthBoard
     rules: Sequence[Rule]
     """Rules in force: a request that they keep from the classifier's target is not shown to it either."""
 
@@ -39,7 +41,7 @@ class Inquiry(NamedTuple):
         except Exception as exc:  # noqa: BLE001  whatever goes wrong here, also in foreign code, must not cost the caller the answer
             return self._failed(exc)
         except BaseException:
-            self.health.abandoned(self.classifier.name, self.call.opened_at)
+            self.call.health.abandoned(self.classifier.name, self.call.opened_at)
             raise
         return self._answered(reply)
 
@@ -53,7 +55,7 @@ class Inquiry(NamedTuple):
         except Exception as exc:  # noqa: BLE001  as in `ask`
             return self._failed(exc)
         except BaseException:
-            self.health.abandoned(self.classifier.name, self.call.opened_at)
+            self.call.health.abandoned(self.classifier.name, self.call.opened_at)
             raise
         return self._answered(reply)
 
@@ -79,14 +81,14 @@ class Inquiry(NamedTuple):
         for rule in matching(self.rules, features).rules:
             if rule.only and target not in rule.only:
                 return f"rule {rule.name!r} allows only {', '.join(rule.only)}"
-        ailments = self.health.snapshot()
+        ailments = self.call.health.snapshot()
         if ailment := ailments.get(self.classifier.name) or ailments.get(target):
             return ailment.why
         purse = self.call.purse
         refused = None if purse is None else purse.reserve(self.classifier.target, features_of(question))
         if refused is not None:
             return str(refused)
-        if self.health.starting(self.classifier.name):
+        if self.call.health.starting(self.classifier.name):
             return None
         if purse is not None:
             purse.release()
@@ -94,19 +96,30 @@ class Inquiry(NamedTuple):
 
     def _answered(self, reply: Reply) -> Heard:
         self.call.heard(reply)
-        self.health.succeeded(self.classifier.name, self.call.latency_s)
+        self.call.health.succeeded(self.classifier.name, self.call.latency_s)
         return self.classifier.heard(self._text, reply.text)
 
     def _failed(self, exc: Exception) -> Heard:
         error = as_provider_error(exc)
         self.call.failed(error)
-        self.health.failed(self.classifier.name, error)
+        self.call.health.failed(self.classifier.name, error)
         return self.classifier.silent(f"did not answer ({error.code})")
 
 
-def inquiry_of(call: Call, state: RouterState, health: HealthBoard) -> Inquiry | None:
-    """The question that a call may raise; None where nobody is to be asked."""
-    classifier = state.classifier
+def ask(call: Running, decide: Decide) -> None:
+    """Have the classifier asked, if a call needs it, and decide again on what it said."""
+    if (inquiry := _inquiry(call)) and (heard := inquiry.ask()):
+        call.decide_again(decide(call.request, call.state, heard))
+
+
+async def aask(call: Running, decide: Decide) -> None:
+    """Async twin of `ask`."""
+    if (inquiry := _inquiry(call)) and (heard := await inquiry.aask()):
+        call.decide_again(decide(call.request, call.state, heard))
+
+
+def _inquiry(call: Running) -> Inquiry | None:
+    classifier, state = call.state.classifier, call.state
     if classifier is None or call.request.inputs:
         return None
-    return Inquiry(classifier, state.provider(classifier.target), call, health, state.rules)
+    return Inquiry(classifier, state.provider(classifier.target), call, state.rules)

@@ -58,11 +58,21 @@ class _Habits:
     """Takes several system messages, anywhere, and the developer role."""
 
 
+def is_fine(request: Request, model: str) -> bool:
+    """Cheap test that a target of this model takes a request as it is, which is so for most."""
+    if request.tools and any("cache_control" in tool for tool in request.tools):
+        return False
+    habits = _habits(model)
+    if habits.is_claude and not _THINKING_PARAMETERS.isdisjoint(request.extra):
+        return False
+    return _are_texts(request.messages) or all(map(_is_plain, request.messages, count(), repeat(habits)))
+
+
 def normalise(request: Request, target: Target) -> Normalised:
     """Put a request in a form that the target takes; returns the same object when it already has it."""
-    habits = _habits(target.model)
-    if _is_fine(request, habits):
+    if is_fine(request, target.model):
         return Normalised(request)
+    habits = _habits(target.model)
     notes: dict[str, None] = {}  # a set that keeps its order
     own_ids = frozenset(i for m in request.messages if _wrote(target, m, request) for i in _call_ids(m))
     messages = _own_parts(request, target, habits, notes)
@@ -89,15 +99,6 @@ def _habits(model: str) -> _Habits:
     if re.search(r"mistral|mixtral|codestral|devstral|magistral|pixtral", name):
         return _Habits(id_form=_SHORT_ID)
     return _Habits(takes_late_system=bool(re.search(r"(^|[/:.-])(gpt|chatgpt|codex|o[1-9]|deepseek|grok)", name)))
-
-
-def _is_fine(request: Request, habits: _Habits) -> bool:
-    """Cheap test that nothing has to be done, which is so for most requests."""
-    if request.tools and any("cache_control" in tool for tool in request.tools):
-        return False
-    if habits.is_claude and not _THINKING_PARAMETERS.isdisjoint(request.extra):
-        return False
-    return _are_texts(request.messages) or all(map(_is_plain, request.messages, count(), repeat(habits)))
 
 
 def _are_texts(messages: Sequence[Message]) -> bool:

@@ -2,14 +2,18 @@
 
 A frozen dataclass sets each field with a call of `object.__setattr__`, 70 ns apiece. A routed call makes a dozen values of a dozen fields,
 which was a fifth of what the engine cost. `quick` has them made while the object still belongs to a twin class that is not frozen.
+`copier` does the same for what is copied with every request.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
+_TWINS: Final[dict[type, type]] = {}
+"""Quick class → the class its values belong to while they are made."""
 _DEFAULT: Final = object()
 """Stands for an argument that was not given and whose default is made anew each time."""
 
@@ -23,7 +27,7 @@ def quick(cls: type[T]) -> type[T]:
     if cls.__bases__ != (object,) or hasattr(cls, "__post_init__"):
         raise TypeError(f"{cls.__name__} is derived or has a __post_init__; leave it a plain dataclass")
     known = fields(cast("Any", cls))  # a dataclass, which the type of a decorated class cannot say
-    twin = type(f"_Open{cls.__name__}", (), {"__slots__": tuple(f.name for f in known)})
+    twin = _TWINS[cls] = type(f"_Open{cls.__name__}", (), {"__slots__": tuple(f.name for f in known)})
     names: dict[str, Any] = {"_set": object.__setattr__, "_Twin": twin, "_Frozen": cls, "_DEFAULT": _DEFAULT}
     for f in known:
         names |= {f"_default_{f.name}": f.default, f"_make_{f.name}": f.default_factory}
@@ -32,6 +36,22 @@ def quick(cls: type[T]) -> type[T]:
     made.__qualname__, made.__module__, made.__annotations__ = f"{cls.__qualname__}.__init__", cls.__module__, cls.__init__.__annotations__
     cls.__init__ = made  # type: ignore[method-assign]  # the very purpose
     return cls
+
+
+def copier(cls: type[T], *changed: str, **fixed: object) -> Callable[..., T]:
+    """A function that copies values of a quick class, in half the time that `dataclasses.replace` takes.
+
+    Args:
+        cls: The class.
+        changed: Fields whose values the function takes after the value to copy, in this order.
+        fixed: Fields that have these values in each copy.
+    """
+    given = {name: name for name in changed} | {name: f"_fixed_{name}" for name in fixed}
+    set_fields = [f"copy.{f.name} = {given.get(f.name, f'value.{f.name}')}" for f in fields(cast("Any", cls))]
+    names: dict[str, Any] = {"_Twin": _TWINS[cls], "_Frozen": cls} | {f"_fixed_{name}": value for name, value in fixed.items()}
+    body = "\n ".join(["copy = _Twin()", *set_fields, "copy.__class__ = _Frozen", "return copy"])
+    exec(f"def copied(value, {', '.join(changed)}):\n {body}", names)  # noqa: S102  as above
+    return cast("Callable[..., T]", names["copied"])
 
 
 def _source(known: tuple[Field[Any], ...]) -> str:

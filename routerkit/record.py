@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from routerkit.decision import Decision
@@ -140,10 +141,16 @@ def total_usage(attempts: Sequence[Attempt]) -> Usage:
 
 def reason_of(decision: Decision, attempts: Sequence[Attempt]) -> str:
     """Why the last target tried was the one, in one line."""
-    picked = f"{decision.policy} of {decision.pool!r} picked {decision.picked!r} for kind {decision.features.kind or 'unknown'}"
-    rule = f", rule {decision.rule!r}" if decision.rule else ""
+    reason = _choice(decision.policy, decision.pool, decision.picked, decision.features.kind, decision.rule)
+    if len(attempts) == 1 and not (attempts[0].mishap or decision.notes):
+        return reason  # as most are
     failed = [f"{a.target!r} {a.mishap}" for a in attempts if a.purpose == "answer" and a.mishap]
-    return "; ".join([picked + rule, *failed, *decision.notes])
+    return "; ".join([reason, *failed, *decision.notes])
+
+
+@lru_cache(maxsize=1024)
+def _choice(policy: str, pool: str, picked: str | None, kind: str | None, rule: str | None) -> str:
+    return f"{policy} of {pool!r} picked {picked!r} for kind {kind or 'unknown'}" + (f", rule {rule!r}" if rule else "")
 
 
 def total_usd(attempts: Sequence[Attempt]) -> float | None:

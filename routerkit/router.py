@@ -18,14 +18,12 @@ from routerkit.classifier import sort
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry, Steps, attempts
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
-from routerkit.errors import NoCandidateError
-from routerkit.escalation import Course
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
 from routerkit.extras import Extras
 from routerkit.features import features
 from routerkit.health import HealthBoard
-from routerkit.inquiry import inquiry_of
+from routerkit.inquiry import aask, ask
 from routerkit.lanes import Lanes
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
@@ -149,7 +147,7 @@ class Router:
         """
         with self._begin(request, is_stream=False) as call:
             if call.state.classifier is not None:
-                self._ask(call)
+                ask(call, self._decide)
             if call.decision.steps:
                 return self._verified(call)
             reply = drive(self._steps(call), call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
@@ -160,7 +158,7 @@ class Router:
         """Async twin of `complete`."""
         with await self._abegin(request, is_stream=False) as call:
             if call.state.classifier is not None:
-                await self._aask(call)
+                await aask(call, self._decide)
             if call.decision.steps:
                 return await self._averified(call)
             reply = await adrive(self._steps(call), call, lambda t, r, _: call.state.provider(t).acomplete(r), self._asleep)
@@ -177,7 +175,7 @@ class Router:
         """
         with self._begin(request, is_stream=True) as call:
             if call.state.classifier is not None:
-                self._ask(call)
+                ask(call, self._decide)
             if call.decision.steps:
                 yield from pieces(self._verified(call), call)
                 return
@@ -199,7 +197,7 @@ class Router:
         """Async twin of `stream`."""
         with await self._abegin(request, is_stream=True) as call:
             if call.state.classifier is not None:
-                await self._aask(call)
+                await aask(call, self._decide)
             if call.decision.steps:
                 for chunk in pieces(await self._averified(call), call):
                     yield chunk
@@ -269,41 +267,30 @@ class Router:
         return self._begun(request, is_stream=is_stream)
 
     def _begun(self, request: Request, *, is_stream: bool) -> Running:
-        reign = self._reign
-        state = reign.state
+        state = (reign := self._reign).state
         decision = self._decide(request, state)
         call = Running(request, decision, self._around, is_stream=is_stream)
         call.reign, call.state, call.finish = reign, state, self._finish
-        call.purse, call.repeats = self._budgets.purse(request, decision, state), self._extras.repeats(decision.pool)
-        call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
+        call.purse = self._budgets.purse(request, decision, state)
+        call.repeats, call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
         return call
 
-    def _ask(self, call: Running) -> None:
-        if (inquiry := inquiry_of(call, call.state, self._health)) and (heard := inquiry.ask()):
-            call.decide_again(self._decide(call.request, call.state, heard))
-
-    async def _aask(self, call: Running) -> None:
-        if (inquiry := inquiry_of(call, call.state, self._health)) and (heard := await inquiry.aask()):
-            call.decide_again(self._decide(call.request, call.state, heard))
-
     def _steps(self, call: Running) -> Steps:
-        if not call.decision.ranked:
-            call.status = "error"
-            raise NoCandidateError(call.decision)
-        return attempts(call.state.targets(call.decision), deadline=call.first_by, retry=self._retry, around=call)
+        return attempts(call.targets, deadline=call.first_by, retry=self._retry, around=call)
 
     def _verified(self, call: Running) -> Reply:
-        return signed(pursue(self._course(call), call, lambda t, r: call.state.provider(t).complete(r), self._sleep), call)
+        course = verified_course(call, self._decide, self._retry)
+        return signed(pursue(course, call, lambda t, r: call.state.provider(t).complete(r), self._sleep), call)
 
     async def _averified(self, call: Running) -> Reply:
-        return signed(await apursue(self._course(call), call, lambda t, r: call.state.provider(t).acomplete(r), self._asleep), call)
-
-    def _course(self, call: Running) -> Course:
-        return verified_course(call, call.state, lambda question: self._decide(question, call.state), self._retry)
+        course = verified_course(call, self._decide, self._retry)
+        return signed(await apursue(course, call, lambda t, r: call.state.provider(t).acomplete(r), self._asleep), call)
 
     def _finish(self, call: Call) -> None:
-        record = call.record()
-        self._extras.ended(record, self.state)
-        self._explore_budget.charge(record)
-        self._warmth.remember(record, self.state.pools.get(record.decision.pool))
+        record, state = call.record(), self._reign.state
+        self._extras.ended(record, state)
+        if record.decision.is_exploring:
+            self._explore_budget.charge(record)
+        if record.request.session is not None:
+            self._warmth.remember(record, state.pools.get(record.decision.pool))
         notify(self._observers, record)

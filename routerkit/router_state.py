@@ -76,8 +76,7 @@ class RouterState:
 
     def targets(self, decision: Decision) -> list[Target]:
         """Kept targets of a decision in the order they are tried."""
-        by_name = self.pools[decision.pool].by_name
-        return [by_name[name] for name in decision.ranked]
+        return [*map(self.pools[decision.pool].by_name.__getitem__, decision.ranked)]
 
     def _named(self, policy: str) -> Policy:
         return self.policies.get(policy) or _plain_policy(policy)

@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from routerkit.call import Call
-from routerkit.errors import StreamBrokenError, as_provider_error
+from routerkit.catalog import Target
+from routerkit.errors import NoCandidateError, StreamBrokenError, as_provider_error
 from routerkit.reign import Reign
 from routerkit.router_state import RouterState
 
@@ -20,6 +21,18 @@ class Running(Call):
     """That of the reign."""
     finish: Callable[[Call], None]
     """Takes note of a call that has ended."""
+
+    @property
+    def targets(self) -> list[Target]:
+        """Kept targets in the order they are tried.
+
+        Raises:
+            NoCandidateError: there are none.
+        """
+        if not self.decision.ranked:
+            self.status = "error"
+            raise NoCandidateError(self.decision)
+        return self.state.targets(self.decision)
 
     def __enter__(self) -> Self:
         self.reign.enter()

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from routerkit.budget import Purse
+from routerkit.catalog import Target
 from routerkit.errors import ProviderError
 from routerkit.extras import LateAfter
 from routerkit.fair_queue import USUAL, Priority
@@ -46,6 +47,10 @@ class Surroundings:
     def tenant(self) -> str:
         """With whom the call shares a turn."""
         return ""
+
+    def is_free(self, target: Target) -> bool:
+        """Whether the target may be asked at once, as far as its pace and its places go."""
+        return not self.health.limited_until(target.name) and self.lanes.has_room(target.name, target.at_once)
 
     def went_well(self, target: str, latency_s: float) -> None:
         """An attempt ended well."""

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
-from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.decision import Decision
 from routerkit.dispatch import Retry
 from routerkit.escalation import Course, Escalation, named
 from routerkit.messages import Request
 from routerkit.router_state import RouterState
+from routerkit.running import Running
+
+Decide: TypeAlias = Callable[[Request, RouterState], Decision]
 
 
-def verified_course(call: Call, state: RouterState, decide: Callable[[Request], Decision], retry: Retry) -> Course:
+def verified_course(call: Running, decide: Decide, retry: Retry) -> Course:
     """The life of a call whose answers are checked; `decide` chooses among a judge's targets."""
-    decision, settings = call.decision, state.policy(state.pools[call.decision.pool], call.decision.arm).settings
+    decision, state = call.decision, call.state
+    settings = state.policy(state.pools[decision.pool], decision.arm).settings
     checks = named(settings.verify, state.verifiers)
     judges = partial(_ranked, state, decide)
     return Escalation(call, state.targets(decision), checks, settings.stop_loss_usd, judges, retry).course()
 
 
-def _ranked(state: RouterState, decide: Callable[[Request], Decision], question: Request) -> list[Target]:
-    return state.targets(decide(question))
+def _ranked(state: RouterState, decide: Decide, question: Request) -> list[Target]:
+    return state.targets(decide(question, state))
