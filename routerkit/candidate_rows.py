@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 
-from routerkit.case import Case, Panel
+from routerkit.case import UNKNOWN_USD, Case, Columns, Panel, known_usd
 from routerkit.decision import Candidate, CandidateRow, Drop, format_usd
 from routerkit.messages import Json
-from routerkit.scorers import Columns
 
 
 class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[int], Sequence[float]]):
@@ -36,7 +35,8 @@ class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[in
         """Those of one request, as `kept_rows` takes them."""
         case, columns, _, sums, ranking, _ = self
         terms = [part for _, weight, values in columns for part in (values, repeat(weight))]
-        table = list(zip(*terms, case.costs_usd, case.latencies_s(), sums, strict=False))  # the weights have no end
+        costs = map(known_usd, case.costs_usd) if UNKNOWN_USD in case.costs_usd else case.costs_usd
+        table = list(zip(*terms, costs, case.latencies_s(), sums, strict=False))  # the weights have no end
         return list(chain.from_iterable(map(table.__getitem__, ranking)))
 
     def is_plain(self) -> bool:

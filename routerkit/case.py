@@ -6,10 +6,11 @@ is computed once and kept (`Panel`); per request only prices are multiplied by t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from routerkit.budget import Left, dearest
 from routerkit.catalog import Pool, Price, Target
@@ -25,6 +26,9 @@ from routerkit.table import Work
 
 _NO_LATENCIES: Final[Mapping[str, float]] = {}
 _NOTHING_WARM: Final[Mapping[str, int]] = {}
+UNKNOWN_USD: Final = math.inf
+"""Stands for the expected cost of a target without a price while it is calculated with."""
+_UNPRICED: Final = (0.0, UNKNOWN_USD)
 _SHIFT_STEP: Final = 0.05
 """Corrections are rounded to so much log-odds (about a hundredth of quality), so that what follows from them can be kept."""
 
@@ -75,6 +79,8 @@ class Panel:
     estimates: tuple[Estimate, ...]
     rates: tuple[Rate | None, ...]
     """What each target charges; None without a price."""
+    prices: tuple[tuple[float, float], ...]
+    """Dollars per prompt token and for an answer of the expected length; the latter infinite without a price."""
     smallest_window: float
     """Shortest known context window in tokens; infinite when none is known."""
     qualities: tuple[float, ...]
@@ -87,50 +93,99 @@ class Panel:
     """What no target exceeds, see `budget.dearest`."""
 
 
+class Column(NamedTuple):
+    """One score term for all targets of the pool."""
+
+    by: str
+    weight: float
+    values: Sequence[float]
+    """0 worst … 1 best, in the order of the pool."""
+
+
+Columns: TypeAlias = tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlook:
+    """What a policy thinks of a pool before it knows how large the request is: worked out once and kept, see `outlook`."""
+
+    pool: Pool
+    panel: Panel
+    settings: PolicySettings
+    drifted: Columns
+    """The term by which targets whose success has drifted come last."""
+    fixed: Columns
+    """The policy's own terms that are the same for every request."""
+    columns: Columns
+    """Both, in this order."""
+    sums: Sequence[float] | None
+    """Their weighted sums; None without any."""
+    live: Callable[[Case], Columns]
+    """The policy's other terms, which come after them."""
+    doubts: tuple[tuple[str, ...], ...]
+    """What a decision must say when the target at this place comes first."""
+    is_special: bool
+    """Whether dice or a cascade have a say in it, too."""
+    known: Mapping[str, object]
+    """Facts of every decision, see `decision.made_of`."""
+
+
 @quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One request before one pool."""
 
-    pool: Pool
-    panel: Panel
+    outlook: Outlook
     features: Features
     snapshot: Snapshot
-    settings: PolicySettings
-    costs_usd: Sequence[float | None]
-    """Expected dollars per target, caches counted in; None when the price is unknown."""
+    costs_usd: Sequence[float]
+    """Expected dollars per target, caches counted in; infinite when the price is unknown."""
     cache_usd: Sequence[float] = ()
     """What warm caches change in them: below 0 saved, above 0 for writing anew what another target holds; empty = nothing is warm."""
 
+    @property
+    def panel(self) -> Panel:
+        """What is known of the targets."""
+        return self.outlook.panel
+
+    @property
+    def settings(self) -> PolicySettings:
+        """Of the policy."""
+        return self.outlook.settings
+
     def latencies_s(self) -> Sequence[float | None]:
         """Seconds to a whole answer per target: live if known, else measured, else None."""
-        live, measured = self.snapshot.latencies_s, self.panel.latencies_s
-        return list(map(live.get, self.panel.names, measured)) if live else measured
-
-    def adequacy(self) -> tuple[float, ...]:
-        """How each target stands to the quality floor: 1 where it is reached with enough confidence, else the probability that it is."""
-        return _adequacy(self.panel, self.settings.quality_floor, self.settings.confidence)
+        live, panel = self.snapshot.latencies_s, self.outlook.panel
+        return [*map(live.get, panel.names, panel.latencies_s)] if live else panel.latencies_s
 
 
-def open_case(pool: Pool, features: Features, snapshot: Snapshot, settings: PolicySettings) -> Case:
+def open_case(outlook: Outlook, features: Features, snapshot: Snapshot) -> Case:
     """Put together all that a decision needs to know."""
-    panel = _panel(pool, _work(features, snapshot.scorecard), snapshot.scorecard, snapshot.experience)
-    if snapshot.correction.by_target:
-        panel = _corrected(panel, tuple([_shift(t, snapshot.correction.by_target) for t in pool.targets]))
-    costs = _costs(panel, features)
+    panel, n_in, limit = outlook.panel, features.input_tokens, features.output_tokens_limit
+    prices = panel.prices if limit is None else _limited(panel, limit)
+    costs = [n_in * token_usd + answer_usd for token_usd, answer_usd in prices]
     if not snapshot.warm:
-        return Case(pool, panel, features, snapshot, settings, costs)
-    changes = _cache_usd(panel, features.input_tokens, snapshot.warm)
-    costs = [None if usd is None else usd + change for usd, change in zip(costs, changes, strict=True)]
-    return Case(pool, panel, features, snapshot, settings, costs, changes)
+        return Case(outlook, features, snapshot, costs)
+    changes = _cache_usd(panel, n_in, snapshot.warm)
+    return Case(outlook, features, snapshot, [usd + change for usd, change in zip(costs, changes, strict=True)], changes)
 
 
-def _work(features: Features, scorecard: Scorecard) -> Work:
-    """What to look up. The conversation is read for its language only if a language was measured."""
+def known_usd(usd: float) -> float | None:
+    """Expected dollars as they are told: None when the price is unknown."""
+    return None if usd == UNKNOWN_USD else usd
+
+
+def work_of(features: Features, scorecard: Scorecard) -> Work:
+    """What to look up in a scorecard. The conversation is read for its language only if a language was measured."""
     if not scorecard.has_parts:
         return Work(features.kind)
     repo = next((tag.removeprefix("repo:") for tag in features.tags if tag.startswith("repo:")), None)
     return scorecard.work(features.kind, features.signals.language, repo)
+
+
+def shifts_of(pool: Pool, by_target: Mapping[str, float]) -> tuple[float, ...]:
+    """What the words of a request add to the log-odds of each target, rounded."""
+    return tuple([_shift(target, by_target) for target in pool.targets])
 
 
 def _shift(target: Target, by_target: Mapping[str, float]) -> float:
@@ -149,12 +204,10 @@ def _cache_usd(panel: Panel, n_in: int, warm: Mapping[str, int]) -> list[float]:
     return changes
 
 
-def _costs(panel: Panel, features: Features) -> list[float | None]:
-    """Prompt tokens plus the measured answer length, cut at the caller's limit, at each target's prices."""
-    n_in, limit = features.input_tokens, features.output_tokens_limit
-    if limit is None:
-        return [None if rate is None else n_in * rate.prompt_usd + rate.answer_usd for rate in panel.rates]
-    return [None if rate is None else n_in * rate.prompt_usd + min(rate.answer_tokens, limit) * rate.token_usd for rate in panel.rates]
+@lru_cache(maxsize=4096)
+def _limited(panel: Panel, limit: float) -> tuple[tuple[float, float], ...]:
+    """`Panel.prices` where the caller cuts the answer; callers mostly ask for one of a few lengths."""
+    return tuple([_UNPRICED if r is None else (r.prompt_usd, min(r.answer_tokens, limit) * r.token_usd) for r in panel.rates])
 
 
 def _rate(price: Price, answer_tokens: float) -> Rate:
@@ -164,7 +217,10 @@ def _rate(price: Price, answer_tokens: float) -> Rate:
 
 
 @lru_cache(maxsize=1024)
-def _panel(pool: Pool, work: Work, scorecard: Scorecard, experience: Experience) -> Panel:
+def panel_of(pool: Pool, work: Work, scorecard: Scorecard, experience: Experience, shifts: tuple[float, ...] = ()) -> Panel:
+    """The pool in view of some work; `shifts` are what the words of the request add to each target's log-odds."""
+    if shifts:
+        return _corrected(panel_of(pool, work, scorecard, experience), shifts)
     estimates = tuple(experience.adjusted(t.name, work.kind, scorecard.estimate(t.name, *work)) for t in pool.targets)
     rates = tuple(None if t.price is None else _rate(t.price, e.output_tokens) for t, e in zip(pool.targets, estimates, strict=True))
     windows = [t.context_tokens for t in pool.targets if t.context_tokens is not None]
@@ -172,6 +228,7 @@ def _panel(pool: Pool, work: Work, scorecard: Scorecard, experience: Experience)
         tuple(t.name for t in pool.targets),
         estimates,
         rates,
+        tuple(_UNPRICED if rate is None else (rate.prompt_usd, rate.answer_usd) for rate in rates),
         min(windows, default=float("inf")),
         tuple(e.mean for e in estimates),
         tuple(e.latency_s for e in estimates),
@@ -180,9 +237,7 @@ def _panel(pool: Pool, work: Work, scorecard: Scorecard, experience: Experience)
     )
 
 
-@lru_cache(maxsize=1024)
 def _corrected(panel: Panel, shifts: tuple[float, ...]) -> Panel:
-    """The panel with what the words of the request add to each target's log-odds."""
     estimates = tuple(
         e.shifted(shift).noted(f"text: {shift:+.2f}") if shift else e for e, shift in zip(panel.estimates, shifts, strict=True)
     )
@@ -190,7 +245,8 @@ def _corrected(panel: Panel, shifts: tuple[float, ...]) -> Panel:
 
 
 @lru_cache(maxsize=1024)
-def _adequacy(panel: Panel, floor: float, confidence: float) -> tuple[float, ...]:
+def adequacy(panel: Panel, floor: float, confidence: float) -> tuple[float, ...]:
+    """How each target stands to a quality floor: 1 where it is reached with enough confidence, else the probability that it is."""
     chances = (_chance(e.alpha, e.beta, floor) for e in panel.estimates)
     return tuple(1.0 if p >= confidence else p for p in chances)
 

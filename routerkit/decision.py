@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from routerkit.experiment import Arm
 from routerkit.features import Features
 from routerkit.messages import Json
-from routerkit.quick import quick
 from routerkit.routes import Match
 
 _AVAILABILITY = frozenset({"health", "limited", "disabled", "budget"})
@@ -85,8 +85,7 @@ class Candidate(NamedTuple):
         return cls(**facts | {"drop": drop, "scores": tuple([Score(**s) for s in facts.get("scores", ())])})
 
 
-@quick
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """Record of one choice. What it says of each target is put together only for those who look: the ledger as rows, others as objects."""
 
@@ -124,14 +123,10 @@ class Decision:
     arm: Arm | None = None
     """What the request was assigned, if its pool runs an experiment."""
 
-    _candidates: list[tuple[Candidate, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
-
-    @property
+    @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """Each target of the pool exactly once: kept ones in rank order, then dropped ones."""
-        if not self._candidates:
-            self._candidates.append(tuple([Candidate.from_dict(row) for row in self.rows()]))
-        return self._candidates[0]
+        return tuple([Candidate.from_dict(row) for row in self.rows()])
 
     @property
     def picked(self) -> str | None:
@@ -218,10 +213,26 @@ class Decision:
         """
         try:
             decision = cls(**_stored_facts(stored))
-            decision._candidates.append(tuple([Candidate.from_dict(row) for row in decision.rows()]))
+            _ = decision.candidates  # read now, so that what is wrong with them shows here
         except (KeyError, TypeError, AttributeError, ValueError) as exc:
             raise ValueError(f"not a stored decision: {type(exc).__name__}: {exc}") from exc
         return decision
+
+
+_USUAL: Final = {f.name: f.default for f in fields(Decision) if f.default is not MISSING}
+_set: Final = object.__setattr__
+
+
+def known_beforehand(**facts: object) -> Mapping[str, object]:
+    """Facts that many decisions share, for `made_of`; what else may be left out of a decision is as usual."""
+    return _USUAL | facts
+
+
+def made_of(known: Mapping[str, object], facts: Mapping[str, object]) -> Decision:
+    """A decision of what was known beforehand and all facts that are its own, in a third of the time that its constructor takes."""
+    decision = object.__new__(Decision)
+    _set(decision, "__dict__", {**known, **facts})
+    return decision
 
 
 def _dealt(arm: Arm) -> str:

@@ -66,7 +66,7 @@ def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[fl
     if left_usd is not None or sums[ranking[-1]] // LEVEL < level:
         arms = [i for i in ranking if sums[i] // LEVEL >= level]
     if left_usd is not None:
-        arms = [i for i in arms if i == best or _is_affordable(case.costs_usd[i], left_usd)]
+        arms = [i for i in arms if i == best or case.costs_usd[i] <= left_usd]
     if left_usd is not None and len(arms) == 1:
         return Exploration(why_not=f"does not explore: nothing fits the ${max(left_usd, 0.0):.4f} left for that today")
     if settings.explore_by == "even" and len(arms) == len(ranking):
@@ -76,14 +76,10 @@ def exploration(case: Case, kind: str, ranking: Sequence[int], sums: Sequence[fl
     return Exploration(settings.explore_share, tuple([wins.get(i, 0) / total for i in ranking]))
 
 
-def _is_affordable(cost_usd: float | None, left_usd: float) -> bool:
-    return cost_usd is not None and cost_usd <= left_usd
-
-
 def _thompson(case: Case, kind: str, arms: Sequence[int], sums: Sequence[float]) -> dict[int, int]:
     """In how many worlds each arm is the right pick."""
     if kind == "cheapest_adequate":
-        order = sorted(arms, key=lambda i: (case.costs_usd[i] is None, case.costs_usd[i] or 0.0, case.panel.names[i]))
+        order = sorted(arms, key=lambda i: (case.costs_usd[i], case.panel.names[i]))
         return _adequate_wins(case.panel, tuple(order), case.settings.quality_floor)
     return _utility_wins(case.panel, arms, sums, worth=1.0 if kind == "best" else case.settings.value_usd)
 

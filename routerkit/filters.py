@@ -1,28 +1,68 @@
-"""Hard constraints. Each filter looks at the case once and returns a check per target, or None when it has nothing to say."""
+"""Hard constraints. What the case as a whole does not rule out is checked per target."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
-from routerkit.budget import most_usd, worst_usd
-from routerkit.case import Case
-from routerkit.decision import format_usd
+from routerkit.budget import Left, most_usd, worst_usd
+from routerkit.case import UNKNOWN_USD, Case
+from routerkit.decision import Drop, format_usd
+from routerkit.health import Ailment
 from routerkit.rules import Rule
 
 Check: TypeAlias = Callable[[int], str | None]
 """Reason to drop the target at this place in the pool, or None to keep it."""
-Filter: TypeAlias = Callable[[Case], Check | None]
 
 _DEFAULT_OUTPUT_TOKENS: Final = 256
 """Room left for an answer in the context window when the caller sets no limit."""
 
 
-def capability(case: Case) -> Check | None:
+class Dropped(NamedTuple):
+    """What is left out of a decision."""
+
+    drops: dict[int, Drop]
+    """Places in the pool with the first reason against each; health speaks last."""
+    notes: tuple[str, ...] = ()
+    """What the caller should know of it."""
+
+
+def dropped(case: Case, rules: Sequence[Rule]) -> Dropped:
+    """What filters and health leave out."""
+    drops: dict[int, Drop] = {}
+    for name, check in _checks(case, rules):
+        for i in range(len(case.panel.names)):
+            if i not in drops and (why := check(i)):
+                drops[i] = Drop(name, why)
+    ailments = case.snapshot.ailments
+    return _without_unfit(case.panel.names, ailments, drops) if ailments else Dropped(drops)
+
+
+def _checks(case: Case, rules: Sequence[Rule]) -> list[tuple[str, Check]]:
+    """Filters that have something to say about the request, in the order in which they speak.
+
+    Health comes last, elsewhere: the panic rule readmits only targets that nothing but their state speaks against.
+    """
+    outlook, features, left = case.outlook, case.features, case.snapshot.budget_left
+    found: list[tuple[str, Check]] = []
+    if rules and any(rule.only for rule in rules):
+        found.append(("rule", rule_only(case, rules)))
+    if features.needs:
+        found.append(("capability", capability(case)))
+    needed = features.input_tokens_bound + (features.output_tokens_limit or _DEFAULT_OUTPUT_TOKENS)
+    if needed > outlook.panel.smallest_window and "embeddings" not in features.needs:  # of those, every input has the window to itself
+        found.append(("context", context(case, needed)))
+    if outlook.settings.max_usd_per_call is not None:
+        found.append(("price_cap", price_cap(case, outlook.settings.max_usd_per_call)))
+    dearest = outlook.panel.dearest  # where the money suffices for its price, no target needs a look
+    if left is not None and (dearest is None or most_usd(dearest, features) > left.usd):
+        found.append(("budget", budget(case, left)))
+    return found
+
+
+def capability(case: Case) -> Check:
     """Drop targets known not to be able to do what the request needs; unknown is allowed, but for embeddings: few models have them."""
-    needs, targets = case.features.needs, case.pool.targets
-    if not needs:
-        return None
+    needs, targets = case.features.needs, case.outlook.pool.targets
 
     def check(i: int) -> str | None:
         missing = sorted(n for n in needs if not targets[i].can.get(n, n != "embeddings"))
@@ -31,39 +71,35 @@ def capability(case: Case) -> Check | None:
     return check
 
 
-def context(case: Case) -> Check | None:
+def context(case: Case, needed: float) -> Check:
     """Drop targets whose window is shorter than the prompt's upper bound plus the answer."""
-    if "embeddings" in case.features.needs:
-        return None  # every input has the window to itself
-    needed = case.features.input_tokens_bound + (case.features.output_tokens_limit or _DEFAULT_OUTPUT_TOKENS)
-    if needed <= case.panel.smallest_window:
-        return None
 
     def check(i: int) -> str | None:
-        window = case.pool.targets[i].context_tokens
+        window = case.outlook.pool.targets[i].context_tokens
         return None if window is None or needed <= window else f"needs about {needed:,} tokens > {window:,}"
 
     return check
 
 
-def price_cap(case: Case) -> Check | None:
+def price_cap(case: Case, cap_usd: float) -> Check:
     """Drop targets expected to cost more than the policy allows for one call; an unknown price is not assumed to fit."""
-    cap = case.settings.max_usd_per_call
-    return None if cap is None else _cost_check(case, cap, f"the cap of ${cap:g} a call")
+    what = f"the cap of ${cap_usd:g} a call"
+
+    def check(i: int) -> str | None:
+        cost_usd = case.costs_usd[i]
+        if cost_usd == UNKNOWN_USD:
+            return f"price unknown, cannot be held to {what}"
+        return f"expected ${cost_usd:.4f} > {what}" if cost_usd > cap_usd else None
+
+    return check
 
 
-def budget(case: Case) -> Check | None:
+def budget(case: Case, left: Left) -> Check:
     """Drop targets that may cost more than a budget has left today: what is dropped here could not be reserved later."""
-    left = case.snapshot.budget_left
-    if left is None:
-        return None
-    dearest = case.panel.dearest
-    if dearest is not None and most_usd(dearest, case.features) <= left.usd:
-        return None
     what = f"the {format_usd(max(left.usd, 0.0))} that {left.whose} has left today"
 
     def check(i: int) -> str | None:
-        usd = worst_usd(case.pool.targets[i], case.features)
+        usd = worst_usd(case.outlook.pool.targets[i], case.features)
         if usd is None:
             return f"price unknown, cannot be held to {what}"
         return f"may cost {format_usd(usd)} > {what}" if usd > max(left.usd, 0.0) else None
@@ -71,11 +107,9 @@ def budget(case: Case) -> Check | None:
     return check
 
 
-def rule_only(case: Case, rules: Sequence[Rule]) -> Check | None:
+def rule_only(case: Case, rules: Sequence[Rule]) -> Check:
     """Drop targets that a matching rule's `only` leaves out."""
     limits, names = [rule for rule in rules if rule.only], case.panel.names
-    if not limits:
-        return None
 
     def check(i: int) -> str | None:
         return next((f"rule {r.name!r} allows only {', '.join(r.only)}" for r in limits if names[i] not in r.only), None)
@@ -83,21 +117,13 @@ def rule_only(case: Case, rules: Sequence[Rule]) -> Check | None:
     return check
 
 
-FILTERS: Final[tuple[tuple[str, Filter], ...]] = (
-    ("capability", capability),
-    ("context", context),
-    ("price_cap", price_cap),
-    ("budget", budget),
-)
-"""Applied in this order, after the rules. Health comes last, in the policy: the panic rule readmits only targets that nothing but their
-state speaks against."""
-
-
-def _cost_check(case: Case, limit_usd: float, what: str) -> Check:
-    def check(i: int) -> str | None:
-        cost = case.costs_usd[i]
-        if cost is None:
-            return f"price unknown, cannot be held to {what}"
-        return f"expected ${cost:.4f} > {what}" if cost > limit_usd else None
-
-    return check
+def _without_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: dict[int, Drop]) -> Dropped:
+    """Drop what is unfit; but if that leaves nothing, readmit the target that recovers first (the panic rule)."""
+    unfit = {i: ailments[name] for i, name in enumerate(names) if i not in drops and name in ailments}
+    notes: tuple[str, ...] = ()
+    if len(unfit) + len(drops) == len(names):
+        curable = [i for i in unfit if unfit[i].state != "disabled"]
+        if curable:
+            first = min(curable, key=lambda i: (unfit[i].until, names[i]))
+            notes = (f"panic: every target is unfit; {names[first]} readmitted although {unfit.pop(first).why}",)
+    return Dropped({**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes)

@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from routerkit.candidate_rows import Rows
-from routerkit.case import Case, Snapshot, open_case
+from routerkit.case import Case, Columns, Outlook, Panel, Snapshot, adequacy, open_case, panel_of, shifts_of, work_of
 from routerkit.catalog import Pool
-from routerkit.decision import Decision, Drop
+from routerkit.decision import Decision, Drop, known_beforehand, made_of
 from routerkit.errors import ConfigError, nearest
+from routerkit.experience import Experience
 from routerkit.experiment import Arm
 from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exploration
 from routerkit.features import Features
-from routerkit.filters import FILTERS, rule_only
-from routerkit.health import Ailment
+from routerkit.filters import dropped
 from routerkit.pickers import pick
 from routerkit.planning import Plan
 from routerkit.predictor import SILENT, Correction
 from routerkit.rules import Applied, Rule, disputes, matching, reconciled
-from routerkit.scorers import SCORERS, Columns, drift_column, pin_column, rule_column, totals
+from routerkit.scorecard import Scorecard
+from routerkit.scorers import SCORERS, drift_column, pin_column, rule_column, totals
 from routerkit.settings import PolicySettings
 from routerkit.steps import cascade_notes, plan_case, step_column, steps_taken
+from routerkit.table import Work
 
 POLICY_KINDS: Final = tuple(SCORERS)
 _NO_RULES: Final = Applied()
@@ -66,101 +69,146 @@ class Policy:
         """Whether two equal requests may be routed differently."""
         return self.kind == "weighted" or self.settings.explore_share > 0
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # of its settings, which are no part of the hash, some are mappings
+
     def decide(self, features: Features, pool: Pool, snapshot: Snapshot, *, rules: Sequence[Rule] = (), ticket: Ticket) -> Decision:
         """Choose a target of the pool for a request with these features."""
-        applied, complaints = _applied(rules, features, pool) if rules else _NO_RULES
-        case = open_case(pool, features, snapshot, self.settings)
-        drops, notes = _drops(case, applied)
-        pinned = pin_column(case) if features.pin else ()
+        applied, notes = _applied(rules, features, pool) if rules else _NO_RULES
+        outlook = _outlook(self, pool, features, snapshot)
+        case = open_case(outlook, features, snapshot)
+        drops, panic = dropped(case, applied)
+        notes = panic + notes + snapshot.scorecard.notes(ticket.at)
+        is_plain = not (outlook.is_special or applied or features.pin or snapshot.correction is not SILENT)
+        weighed = _weighed_plainly(case) if is_plain else self._weighed(case, drops, applied)
+        places, names, sums = outlook.panel.alphabetical, outlook.panel.names, weighed.sums
+        ranking = sorted([i for i in places if i not in drops] if drops else places, key=sums.__getitem__, reverse=True)
+        rows = Rows((case, weighed.columns, drops, sums, ranking, ()))
+        facts = {
+            "id": ticket.id,
+            "at": ticket.at,
+            "features": features,
+            "rows": rows,
+            "ranked": tuple([names[i] for i in ranking]),
+            "config_revision": ticket.config_revision,
+            "notes": notes + outlook.doubts[ranking[0]] if ranking else notes,
+            "arm": ticket.arm,
+        }
+        return made_of(outlook.known, facts if is_plain else facts | self._further(rows, weighed, applied, notes, ticket))
+
+    def _weighed(self, case: Case, drops: Mapping[int, Drop], applied: Sequence[Rule]) -> _Weighed:
+        """All targets with their scores, whatever has a say in them."""
+        outlook = case.outlook
+        pinned = pin_column(case) if case.features.pin else ()
         ruled = rule_column(case, applied) if applied else ()
         plan = plan_case(case, drops, ruled) if self.kind == "cascade" else None
-        # Weights are what people wrote down; a target that has drifted keeps its share.
-        drifted = drift_column(case) if self.kind != "weighted" else ()
-        columns = pinned + ruled + drifted + (step_column(case, plan) if plan else ()) + SCORERS[self.kind](case)
-        drawn = self._draw(case, columns, drops, ticket, is_pinned=bool(pinned), is_planned=plan is not None and bool(plan.steps))
-        return Decision(  # by place: nineteen keywords take as long again as all the rest
-            ticket.id,
-            ticket.at,
-            pool.name,
-            self.name,
-            features,
-            Rows((case, columns, drops, drawn.sums, drawn.ranking, drawn.explored.spread)),
-            drawn.order,
-            drawn.propensity,
-            drawn.seed,
-            drawn.picker,
-            drawn.explored.share,
-            drawn.is_exploring,
-            ticket.config_revision,
-            snapshot.scorecard.cited,
-            ", ".join([r.name for r in applied]) or None if applied else None,
-            notes
-            + complaints
-            + snapshot.scorecard.notes(ticket.at)
-            + self._warning(case, drawn, plan)
-            + (_pin_note(features.pin, drawn.order) if features.pin else ())
-            + (() if snapshot.correction is SILENT else _silence(snapshot.correction, pool))
-            + (() if drawn.explored is NO_EXPLORATION else drawn.explored.notes(drawn.best if drawn.is_exploring else "")),
-            steps_taken(plan, drawn.order) if plan else (),
-            arm=ticket.arm,
-        )
+        planned = step_column(case, plan) if plan else ()
+        columns = pinned + ruled + outlook.drifted + planned + outlook.fixed + outlook.live(case)
+        return _Weighed(columns, totals(columns), is_pinned=bool(pinned), plan=plan)
 
-    def _draw(
-        self, case: Case, columns: Columns, drops: Mapping[int, Drop], ticket: Ticket, *, is_pinned: bool, is_planned: bool
-    ) -> _Drawn:
-        """Rank the kept targets, and draw where the policy randomises."""
-        sums, names, places = totals(columns), case.panel.names, case.panel.alphabetical
-        if drops:
-            places = tuple([i for i in places if i not in drops])
-        ranking = sorted(places, key=sums.__getitem__, reverse=True)
-        explored = NO_EXPLORATION
-        if self.settings.explore_share and not is_pinned:
+    def _further(self, rows: Rows, weighed: _Weighed, applied: Sequence[Rule], notes: tuple[str, ...], ticket: Ticket) -> dict[str, object]:
+        """What else there is to say where rules, an open tool loop, a cascade, dice or the words of the request have a say."""
+        case, *_, ranking, _ = rows
+        plan = weighed.plan
+        features, correction, pool = case.features, case.snapshot.correction, case.outlook.pool
+        drawn = self._drawn(case, weighed, ranking, ticket)
+        order, taken = drawn.order, steps_taken(plan, drawn.order) if plan else ()
+        doubt = case.outlook.doubts[ranking[0]] if ranking and len(taken) < 2 else ()
+        return {
+            "rows": Rows((*rows[:-1], drawn.explored.spread)),
+            "ranked": order,
+            "propensity": drawn.propensity,
+            "seed": drawn.seed,
+            "explore_share": drawn.explored.share,
+            "is_exploring": bool(drawn.passed_over),
+            "rule": ", ".join([r.name for r in applied]) or None,
+            "notes": notes
+            + (cascade_notes(plan, taken) if plan and order else ())
+            + doubt
+            + (_pin_note(features.pin, order) if features.pin else ())
+            + (() if correction is SILENT else _silence(correction, pool))
+            + drawn.explored.notes(drawn.passed_over),
+            "steps": taken,
+        }
+
+    def _drawn(self, case: Case, weighed: _Weighed, ranking: Sequence[int], ticket: Ticket) -> _Drawn:
+        """One of the ranked targets, by the dice where the policy throws them."""
+        sums, explored = weighed.sums, NO_EXPLORATION
+        ranked = [(-sums[i], case.panel.names[i]) for i in ranking]
+        if self.settings.explore_share and not weighed.is_pinned:
+            is_planned = weighed.plan is not None and bool(weighed.plan.steps)
             explored = exploration(case, self.kind, ranking, sums, is_planned=is_planned)
         picker = "weighted" if self.kind == "weighted" else "best"
-        if is_pinned or not (picker == "weighted" or explored.share):
-            order = tuple([names[i] for i in ranking])
-            return _Drawn(sums, ranking, explored, picker, None, order, 1.0, order[0] if order else "")
-        totalled = [(-sums[i], names[i]) for i in ranking]
-        order, propensity = pick(totalled, picker=picker, explore_share=explored.share, seed=ticket.seed, spread=explored.spread)
-        return _Drawn(sums, ranking, explored, picker, ticket.seed, order, propensity, names[ranking[0]] if ranking else "")
+        if weighed.is_pinned or not (picker == "weighted" or explored.share):
+            return _Drawn(explored, tuple([name for _, name in ranked]))
+        order, propensity = pick(ranked, picker=picker, explore_share=explored.share, seed=ticket.seed, spread=explored.spread)
+        best = ranked[0][1] if ranked else ""
+        return _Drawn(explored, order, propensity, ticket.seed, best if picker == "best" and order[:1] != (best,) else "")
 
-    def _warning(self, case: Case, drawn: _Drawn, plan: Plan | None) -> tuple[str, ...]:
-        if not drawn.order:
-            return ()
-        taken = steps_taken(plan, drawn.order) if plan else ()
-        noted = cascade_notes(plan, taken) if plan else ()
-        return noted if len(taken) > 1 else noted + self._doubt(case, drawn.ranking[0])
 
-    def _doubt(self, case: Case, best: int) -> tuple[str, ...]:
-        if self.kind not in {"cheapest_adequate", "cascade"}:
-            return ()
-        if case.adequacy()[best] == 1.0:
-            return ()
-        floor, confidence = self.settings.quality_floor, self.settings.confidence
-        return (f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first",)
+class _Weighed(NamedTuple):
+    """All targets of a pool with their scores."""
+
+    columns: Columns
+    sums: Sequence[float]
+    """Their weighted sums."""
+    is_pinned: bool = False
+    plan: Plan | None = None
 
 
 class _Drawn(NamedTuple):
-    """A ranking, and what was picked of it."""
+    """What was drawn of a ranking."""
 
-    sums: Sequence[float]
-    """Weighted sums of the scores, in the order of the pool."""
-    ranking: Sequence[int]
-    """Places of the kept targets in the pool, best first."""
     explored: Exploration
-    picker: str
-    seed: int | None
-    """None = the first of the ranking was taken."""
     order: tuple[str, ...]
     """Names, the pick first."""
-    propensity: float
-    best: str
-    """Name of the best; empty without any."""
+    propensity: float = 1.0
+    seed: int | None = None
+    """None = the first of the ranking was taken."""
+    passed_over: str = ""
+    """Name of the best, if an exploring draw put another target first."""
 
-    @property
-    def is_exploring(self) -> bool:
-        """Whether an exploring draw put another target than the best one first."""
-        return self.picker == "best" and bool(self.order) and self.order[0] != self.best
+
+def _weighed_plainly(case: Case) -> _Weighed:
+    """All targets with their scores, where nothing but the policy has a say."""
+    outlook, live = case.outlook, case.outlook.live(case)
+    return _Weighed(outlook.columns + live, totals(live, outlook.sums))
+
+
+def _outlook(policy: Policy, pool: Pool, features: Features, snapshot: Snapshot) -> Outlook:
+    """What the policy thinks of the pool as far as it is known what kind of work is asked for."""
+    by_target = snapshot.correction.by_target
+    shifts = shifts_of(pool, by_target) if by_target else ()
+    return _outlook_on(policy, pool, work_of(features, snapshot.scorecard), snapshot.scorecard, snapshot.experience, shifts)
+
+
+@lru_cache(maxsize=1024)
+def _outlook_on(policy: Policy, pool: Pool, work: Work, scorecard: Scorecard, experience: Experience, shifts: tuple[float, ...]) -> Outlook:
+    kind, settings, panel = policy.kind, policy.settings, panel_of(pool, work, scorecard, experience, shifts)
+    fixed, live = SCORERS[kind](panel, settings)
+    # Weights are what people wrote down; a target that has drifted keeps its share.
+    drifted = drift_column(panel, experience, work.kind) if kind != "weighted" else ()
+    columns = drifted + fixed
+    picker = "weighted" if kind == "weighted" else "best"
+    return Outlook(
+        pool,
+        panel,
+        settings,
+        drifted,
+        fixed,
+        columns,
+        totals(columns) if columns else None,
+        live,
+        _doubts(panel, settings) if kind in {"cheapest_adequate", "cascade"} else ((),) * len(panel.names),
+        policy.is_random or kind == "cascade",
+        known_beforehand(pool=pool.name, policy=policy.name, propensity=1.0, picker=picker, scorecard_revision=scorecard.cited),
+    )
+
+
+def _doubts(panel: Panel, settings: PolicySettings) -> tuple[tuple[str, ...], ...]:
+    floor, confidence = settings.quality_floor, settings.confidence
+    doubt = f"no kept target is shown to reach quality {floor:.2f} with {confidence:.0%} confidence; the likeliest comes first"
+    return tuple([() if chance == 1.0 else (doubt,) for chance in adequacy(panel, floor, confidence)])
 
 
 def _applied(rules: Sequence[Rule], features: Features, pool: Pool) -> Applied:
@@ -187,29 +235,3 @@ def _silence(correction: Correction, pool: Pool) -> tuple[str, ...]:
     ):
         why = f"the predictor knows no target of {pool.name!r}, only {', '.join(sorted(correction.by_target)[:_MOST_NAMED])}"
     return (f"the words add nothing: {why}",) if why else ()
-
-
-def _drops(case: Case, applied: Sequence[Rule]) -> tuple[dict[int, Drop], tuple[str, ...]]:
-    """Dropped places of the pool with the first reason against each; health speaks last."""
-    drops: dict[int, Drop] = {}
-    checks = [("rule", check)] if applied and (check := rule_only(case, applied)) else []
-    checks += [(name, check) for name, make in FILTERS if (check := make(case))]
-    for name, check in checks:
-        for i in range(len(case.panel.names)):
-            if i not in drops and (why := check(i)):
-                drops[i] = Drop(name, why)
-    if not case.snapshot.ailments:
-        return drops, ()
-    return _drop_unfit(case.panel.names, case.snapshot.ailments, drops)
-
-
-def _drop_unfit(names: Sequence[str], ailments: Mapping[str, Ailment], drops: dict[int, Drop]) -> tuple[dict[int, Drop], tuple[str, ...]]:
-    """Drop what is unfit; but if that leaves nothing, readmit the target that recovers first (the panic rule)."""
-    unfit = {i: ailments[name] for i, name in enumerate(names) if i not in drops and name in ailments}
-    notes: tuple[str, ...] = ()
-    if len(unfit) + len(drops) == len(names):
-        curable = [i for i in unfit if unfit[i].state != "disabled"]
-        if curable:
-            first = min(curable, key=lambda i: (unfit[i].until, names[i]))
-            notes = (f"panic: every target is unfit; {names[first]} readmitted although {unfit.pop(first).why}",)
-    return {**drops, **{i: Drop(a.state, a.why) for i, a in unfit.items()}}, notes

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from datetime import datetime
 from typing import Self
 
-from routerkit import addressing, embedding
+from routerkit import embedding
 from routerkit.budget import Budgets
 from routerkit.call import Call
 from routerkit.case import Snapshot
@@ -127,7 +127,7 @@ class Router:
         Raises:
             UnknownModelError: no pool or target has that name.
         """
-        return addressing.find(model, self.state.pools).targets
+        return self.state.way(model).targets
 
     def decide(self, request: Request) -> Decision:
         """Choose a target without calling it.
@@ -233,27 +233,26 @@ class Router:
         self.close()
 
     def _decide(self, request: Request, state: RouterState, heard: Heard | None = None) -> Decision:
-        addressed, at = addressing.find(request.model, state.pools), self._now()
-        pool, facts = addressed.pool, features(request)
-        arm = state.arm(pool, request, at) if addressed.target is None else None
-        policy = state.policy(pool, arm)
-        reading = sort(request, facts, state.routes, state.classifier, heard) if state.routes and not request.inputs else None
+        way, at, facts = state.way(request.model), self._now(), features(request)
+        arm = state.arm(way.pool, request, at) if way.is_tried else None
+        policy = way.policy if arm is None else state.policy(way.pool, arm)
+        reading = sort(request, facts, state.routes, state.classifier, heard) if way.is_sorted and not request.inputs else None
         facts, routed = (reading.features, reading.rules) if reading else (facts, ())
         snapshot = Snapshot(
             state.scorecard,
             self._health.snapshot(),
             self._health.latencies_s(),
-            self._budgets.left(request, pool.name, state),
+            self._budgets.left(request, way.pool.name, state),
             self._explore_budget.left_usd(policy),
             self.experience,
             self._warmth.prefixes(request),
             self._listener.hear(state.predictor, request.messages, facts.kind) if state.predictor else state.unheard,
         )
         ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
-        capped = self._extras.rules(request, pool, state, addressed.target)
-        decision = policy.decide(facts, pool, snapshot, rules=(*state.rules, *routed, *addressed.rules, *capped), ticket=ticket)
+        capped = self._extras.rules(request, way.pool, state, way.target)
+        decision = policy.decide(facts, way.pool, snapshot, rules=(*state.rules, *routed, *way.rules, *capped), ticket=ticket)
         if request.inputs:
-            embedding.check(addressed.targets, decision)
+            embedding.check(way.targets, decision)
         return reading.sign(decision) if reading else decision
 
     def _begin(self, request: Request, *, is_stream: bool) -> Running:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
+from routerkit import addressing
 from routerkit.catalog import Pool, Target
 from routerkit.ceilings import Ceilings
 from routerkit.classifier import Classifier
@@ -22,6 +24,24 @@ from routerkit.routes import RouteBook
 from routerkit.rules import Rule
 from routerkit.scorecard import Scorecard
 from routerkit.verifier import Verifier
+
+
+class Way(NamedTuple):
+    """What a request's `model` leads to; the same as long as the configuration is."""
+
+    pool: Pool
+    target: Target | None
+    """The one that was asked for; None = any."""
+    targets: tuple[Target, ...]
+    """Those that may answer."""
+    rules: tuple[Rule, ...]
+    """What the name itself asks for."""
+    policy: Policy
+    """That of the pool; of a request that is part of an experiment, its variant's stands in for it."""
+    is_tried: bool
+    """Whether an experiment runs."""
+    is_sorted: bool
+    """Whether there are routes to find for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +75,17 @@ class RouterState:
     """Pool → target → largest share, 0..1, of a tenant's requests."""
     hedged: frozenset[str] = frozenset()
     """Pools whose late calls ask a second target as well."""
+    _ways: dict[str, Way] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Those found so far."""
+
+    def way(self, model: str) -> Way:
+        """What a request for this model meets.
+
+        Raises:
+            UnknownModelError: no pool or target has that name.
+        """
+        found = self._ways.get(model) if isinstance(model, str) else None
+        return found or self._find(model)
 
     def arm(self, pool: Pool, request: Request, at: datetime) -> Arm | None:
         """What a request to this pool is assigned; None when no experiment runs."""
@@ -77,6 +108,13 @@ class RouterState:
     def targets(self, decision: Decision) -> list[Target]:
         """Kept targets of a decision in the order they are tried."""
         return [*map(self.pools[decision.pool].by_name.__getitem__, decision.ranked)]
+
+    def _find(self, model: str) -> Way:
+        found = addressing.find(model, self.pools)
+        is_tried = found.target is None and found.pool.name in self.experiments
+        way = Way(found.pool, found.target, found.targets, found.rules, self.policy(found.pool), is_tried, bool(self.routes))
+        self._ways[model] = way
+        return way
 
     def _named(self, policy: str) -> Policy:
         return self.policies.get(policy) or _plain_policy(policy)

@@ -1,4 +1,4 @@
-"""Preferences among targets: each policy kind turns a case into score columns, one value between 0 and 1 per target."""
+"""Preferences among targets: each policy kind turns a pool and a case into score columns, one value between 0 and 1 per target."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from routerkit.case import Case
+from routerkit.case import UNKNOWN_USD, Case, Column, Columns, Panel, adequacy
 from routerkit.decision import RULE_WEIGHT
+from routerkit.experience import Experience
 from routerkit.rules import Rule
+from routerkit.settings import PolicySettings
 
 _HALF_USD: Final = 0.01
 """Cost at which the cost score is one half: a typical call."""
@@ -23,71 +25,78 @@ _DRIFT_WEIGHT: Final = RULE_WEIGHT / 10
 """Outweighs the policies' own terms, but never what rules say."""
 
 
-class Column(NamedTuple):
-    """One score term for all targets of the pool."""
+class Terms(NamedTuple):
+    """How a policy kind scores the targets of a pool."""
 
-    by: str
-    weight: float
-    values: Sequence[float]
-    """0 worst … 1 best, in the order of the pool."""
-
-
-Columns: TypeAlias = tuple[Column, ...]
-Scorer: TypeAlias = Callable[[Case], Columns]
+    fixed: Columns = ()
+    """What is the same for every request."""
+    live: Callable[[Case], Columns] = lambda _: ()
+    """What depends on the request or on the moment; added after the others."""
 
 
-def cheapest(case: Case) -> Columns:
+Scorer: TypeAlias = Callable[[Panel, PolicySettings], Terms]
+
+
+def cheapest(_panel: Panel, _settings: PolicySettings) -> Terms:
     """Least expected cost; unknown prices last."""
-    return (_cost(case, 1.0),)
+    return Terms(live=lambda case: (_cost(case, 1.0),))
 
 
-def fastest(case: Case) -> Columns:
+def fastest(_panel: Panel, _settings: PolicySettings) -> Terms:
     """Shortest expected latency, live if known, else measured in evals; the cheaper one first among equals.
 
     What is unknown comes first and so becomes known: last, it would stay unknown while the others slow down.
     """
-    speeds = [1.0 if s is None else _HALF_S / (_HALF_S + s) for s in case.latencies_s()]
-    return (Column("latency", 1.0, speeds), _cost(case, _TIE))
+
+    def live(case: Case) -> Columns:
+        speeds = [1.0 if s is None else _HALF_S / (_HALF_S + s) for s in case.latencies_s()]
+        return (Column("latency", 1.0, speeds), _cost(case, _TIE))
+
+    return Terms(live=live)
 
 
-def best(case: Case) -> Columns:
+def best(panel: Panel, _settings: PolicySettings) -> Terms:
     """Highest expected quality, the cheaper one among equals."""
-    return (_quality(case, 1.0), _cost(case, _TIE))
+    return Terms((_quality(panel, 1.0),), _cheaper_first)
 
 
-def in_order(case: Case) -> Columns:
+def in_order(panel: Panel, _settings: PolicySettings) -> Terms:
     """The pool's own order; `rules` and `fallback` use it."""
-    n = len(case.panel.names)
-    return (Column("order", 1.0, [1.0 - i / n for i in range(n)]),)
+    n = len(panel.names)
+    return Terms((Column("order", 1.0, [1.0 - i / n for i in range(n)]),))
 
 
-def weighted(case: Case) -> Columns:
+def weighted(panel: Panel, settings: PolicySettings) -> Terms:
     """Each target's share of the traffic."""
-    given = case.settings.weights
-    weights = [max(given.get(name, 1.0), 0.0) for name in case.panel.names] if given else [1.0] * len(case.panel.names)
+    given = settings.weights
+    weights = [max(given.get(name, 1.0), 0.0) for name in panel.names] if given else [1.0] * len(panel.names)
     total = math.fsum(weights) or 1.0  # fsum: the order of the pool must not show in the last digit
-    return (Column("share", 1.0, [w / total for w in weights]),)
+    return Terms((Column("share", 1.0, [w / total for w in weights]),))
 
 
-def cheapest_adequate(case: Case) -> Columns:
+def cheapest_adequate(panel: Panel, settings: PolicySettings) -> Terms:
     """Least expected cost among the targets that probably reach the quality floor; the others after them, likeliest first."""
-    return (Column("adequate", 1.0, case.adequacy()), _cost(case, _TIE))
+    return Terms((Column("adequate", 1.0, adequacy(panel, settings.quality_floor, settings.confidence)),), _cheaper_first)
 
 
-def bang_for_buck(case: Case) -> Columns:
+def bang_for_buck(panel: Panel, settings: PolicySettings) -> Terms:
     """Highest utility `V·p - cost - λ·latency` in dollars; an unknown cost counts as the whole value of a success.
 
     Source: willingness-to-pay rule of RouterBench, with a price for waiting. The terms are shifted into 0..1 by constants common to all
     targets, which leaves the order untouched.
     """
-    value, latencies = case.settings.value_usd, case.latencies_s()
-    most_usd = max([_TIE, value, *[c for c in case.costs_usd if c is not None]])
-    most_s = max([_TIE, *[s for s in latencies if s is not None]])
-    return (
-        _quality(case, value),
-        Column("cost", most_usd, [0.0 if c is None else 1.0 - c / most_usd for c in case.costs_usd]),
-        Column("latency", case.settings.usd_per_second * most_s, [0.0 if s is None else 1.0 - s / most_s for s in latencies]),
-    )
+    value, usd_per_second = settings.value_usd, settings.usd_per_second
+
+    def live(case: Case) -> Columns:
+        costs, latencies = case.costs_usd, case.latencies_s()
+        most_usd = max([_TIE, value, *[c for c in costs if c != UNKNOWN_USD]])
+        most_s = max([_TIE, *[s for s in latencies if s is not None]])
+        return (
+            Column("cost", most_usd, [0.0 if c == UNKNOWN_USD else 1.0 - c / most_usd for c in costs]),
+            Column("latency", usd_per_second * most_s, [0.0 if s is None else 1.0 - s / most_s for s in latencies]),
+        )
+
+    return Terms((_quality(panel, value),), live)
 
 
 SCORERS: Final[Mapping[str, Scorer]] = {
@@ -113,12 +122,11 @@ def rule_column(case: Case, rules: Sequence[Rule]) -> Columns:
     return (Column("rule", RULE_WEIGHT, [1.0 if n in preferred else 0.0 if n in avoided else 0.5 for n in case.panel.names]),)
 
 
-def drift_column(case: Case) -> Columns:
+def drift_column(panel: Panel, experience: Experience, kind: str | None) -> Columns:
     """The term by which targets whose success has drifted come last, where that is wanted; none when all is well."""
-    experience, kind = case.snapshot.experience, case.features.kind
-    if not experience.alarms or not any(experience.is_demoted(name, kind) for name in case.panel.names):
+    if not experience.alarms or not any(experience.is_demoted(name, kind) for name in panel.names):
         return ()
-    return (Column("drift", _DRIFT_WEIGHT, [0.0 if experience.is_demoted(name, kind) else 1.0 for name in case.panel.names]),)
+    return (Column("drift", _DRIFT_WEIGHT, [0.0 if experience.is_demoted(name, kind) else 1.0 for name in panel.names]),)
 
 
 def pin_column(case: Case) -> Columns:
@@ -129,19 +137,25 @@ def pin_column(case: Case) -> Columns:
     return (Column("pin", _PIN_WEIGHT, [1.0 if name == pin else 0.0 for name in case.panel.names]),)
 
 
-def totals(columns: Columns) -> list[float]:
-    """Weighted sum of the columns per target."""
-    first, *others = columns
-    sums = list(first.values) if first.weight == 1.0 else [first.weight * v for v in first.values]
-    for column in others:
-        weight = column.weight
-        sums = [s + weight * v for s, v in zip(sums, column.values, strict=True)]
+def totals(columns: Columns, sums: Sequence[float] | None = None) -> Sequence[float]:
+    """Weighted sum of the columns per target, on top of those of earlier columns."""
+    for _, weight, values in columns:
+        if sums is None:
+            sums = values if weight == 1.0 else [weight * value for value in values]
+        else:
+            sums = [total + weight * value for total, value in zip(sums, values, strict=True)]
+    assert sums is not None, "a policy without any term"
     return sums
 
 
+def _cheaper_first(case: Case) -> Columns:
+    """The term that decides between equals."""
+    return (_cost(case, _TIE),)
+
+
 def _cost(case: Case, weight: float) -> Column:
-    return Column("cost", weight, [0.0 if c is None else _HALF_USD / (_HALF_USD + c) for c in case.costs_usd])
+    return Column("cost", weight, [_HALF_USD / (_HALF_USD + usd) for usd in case.costs_usd])
 
 
-def _quality(case: Case, weight: float) -> Column:
-    return Column("quality", weight, case.panel.qualities)
+def _quality(panel: Panel, weight: float) -> Column:
+    return Column("quality", weight, panel.qualities)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 
-from routerkit.case import Case
+from routerkit.case import Case, Column, Columns, known_usd
 from routerkit.decision import Decision, format_usd
 from routerkit.joint import verifier_name
 from routerkit.planning import Aim, Plan, plan, prospects
 from routerkit.scorecard import Scorecard
-from routerkit.scorers import Column, Columns
 from routerkit.settings import PolicySettings
 
 
@@ -24,7 +23,7 @@ def plan_case(case: Case, dropped: Collection[int], ruled: Columns) -> Plan:
         most = max([liking[i] for i in places], default=0.0)
         places = [i for i in places if liking[i] == most]
     names = case.panel.names
-    costs_usd = dict(zip(names, case.costs_usd, strict=True))
+    costs_usd = dict(zip(names, map(known_usd, case.costs_usd), strict=True))
     return _plan(case.snapshot.scorecard, case.features.kind, tuple([names[i] for i in places]), costs_usd, case.settings)
 
 

@@ -21,9 +21,11 @@ StreamDecoder._end = lenient
 KEEPING = """
 from routerkit import scorers
 known = scorers.fastest
-def keeping(case):
-    latency, cost = known(case)
-    return (latency._replace(values=[0.0 if s is None else v for s, v in zip(case.latencies_s(), latency.values)]), cost)
+def keeping(panel, settings):
+    def live(case):
+        latency, cost = known(panel, settings).live(case)
+        return (latency._replace(values=[0.0 if s is None else v for s, v in zip(case.latencies_s(), latency.values)]), cost)
+    return scorers.Terms(live=live)
 scorers.SCORERS["fastest"] = keeping
 """
 """Puts targets of unknown latency last, as seems natural."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from routerkit import POLICY_KINDS, Decision, Pool, Price, Rule, When, replay
 from routerkit.health import Ailment
 from routerkit.policy import Ticket
-from tests.unit.strategies import NAMES, TICKET, Situation, situations
+from tests.unit.strategies import NAMES, TICKET, Situation, facts, policies, situations
 
 ORDERED_BY_THE_POOL = {"rules", "fallback"}
 FREE_OF_ORDER = tuple(k for k in POLICY_KINDS if k not in ORDERED_BY_THE_POOL)
@@ -137,6 +137,20 @@ def test_panic_readmits_exactly_one_curable_target_and_says_so(situation, data):
     assert bool(curable) == any(n.startswith("panic: ") and curable[0] in n for n in decision.notes)
     for name in decision.ranked:
         assert "readmitted" in decision.candidate(name).note
+
+
+@laws
+@given(situations(), st.lists(st.tuples(facts(), policies()), max_size=3))
+def test_what_is_kept_for_a_pool_is_as_if_worked_out_for_one_request(situation, others):
+    """Whatever was asked of the pool before, and by whichever policy, changes nothing."""
+    for features, policy in [(situation.features, situation.policy), *others]:
+        earlier = replace(situation, features=features, policy=policy)
+        assert_alike(earlier.decide(), with_pool(earlier, earlier.pool.targets).decide())
+    assert_alike(situation.decide(), with_pool(situation, situation.pool.targets).decide())
+
+
+def assert_alike(one: Decision, other: Decision) -> None:
+    assert (one, one.candidates) == (other, other.candidates)
 
 
 @laws
