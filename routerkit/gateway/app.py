@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, ParamSpec
 from urllib.parse import unquote
 
 from routerkit.errors import ProviderError
@@ -18,7 +18,7 @@ from routerkit.gateway.asgi import AsgiExchange, Event, Receive, Send, lifespan
 from routerkit.gateway.browsers import check_local
 from routerkit.gateway.completions import COMPLETIONS
 from routerkit.gateway.exchange import Exchange, GoneError, encode, parsed
-from routerkit.gateway.formats import Events, Format
+from routerkit.gateway.formats import Format
 from routerkit.gateway.head import Head
 from routerkit.gateway.keys import Gate, Key, Scope
 from routerkit.gateway.limits import Limits
@@ -40,7 +40,7 @@ _LOG: Final = logging.getLogger("routerkit.gateway")
 _DEFAULT: Final = Limits()
 _LONGEST_ID: Final = 200
 _EVERYTHING: Final = Scope()
-_FREE: Final = nullcontext()
+P = ParamSpec("P")
 Open = Callable[[Exchange], Awaitable[None]]
 Look = Callable[[Exchange, Key | None], Awaitable[None]]
 """Answers a caller with this key; None where none is needed."""
@@ -106,45 +106,46 @@ class Gateway:
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request, whatever it is."""
+        weight = 0
         try:
-            await self._answer(exchange)
-        except asyncio.CancelledError:
-            if exchange.is_started or (refused := exchange.ending()) is None:
-                raise
-            await self._refuse(exchange, refused)
-        except GoneError:
-            return
-        except Refusal as refused:
-            await self._refuse(exchange, refused)
-        except ProviderError as error:
-            await self._refuse(exchange, refusal(error))
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a body it can read and we a line without its text
-            _LOG.error("%s %s: %s, a bug in the gateway", exchange.head.method, exchange.head.path, type(exc).__name__)
-            await self._refuse(exchange, Refusal(500, "the gateway failed; its log says where", code="internal_error"))
-
-    async def _answer(self, exchange: Exchange) -> None:
-        head = exchange.head
-        work = self._work.get(head.route)
-        if work is None and (found := self._open.get(_shown(head))):
-            await found(exchange)
-            return
-        key = None if self._gate is None else self._gate.check(head)
-        if key is None:
-            check_local(head)
-        follow(head.headers)
-        if work is None:
-            await self._look(head)(exchange, key)
-            return
-        weight = self._room.enter(exchange.announced, self._limits)
-        try:
+            if (work := self._work.get(exchange.head.route)) is None:
+                await self._show(exchange)
+                return
+            key = self._caller(exchange.head)
+            weight = self._room.enter(exchange.announced, self._limits)
             data = exchange.at_hand(self._limits)
             if data is None:
                 data = await exchange.body(self._limits)
-            if exchange.announced is None:
                 weight = self._room.weigh(weight, len(data))
             await work(exchange, key, data)
+        except asyncio.CancelledError:
+            if exchange.is_started or (ended := exchange.ending()) is None:
+                raise
+            await self._refuse(exchange, ended)
+        except GoneError:
+            return
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the caller gets a body it can read
+            await self._refuse(exchange, _told(exc, exchange.head))
         finally:
-            self._room.leave(weight)
+            if weight:
+                self._room.leave(weight)
+
+    def _caller(self, head: Head) -> Key | None:
+        """The key of a request; None where none is needed."""
+        key = None if self._gate is None else self._gate.check(head)
+        if key is None:
+            check_local(head)
+        if "traceparent" in head.headers:
+            follow(head.headers)
+        return key
+
+    async def _show(self, exchange: Exchange) -> None:
+        """Answer what has no body."""
+        if found := self._open.get(_shown(exchange.head)):
+            await found(exchange)
+            return
+        key = self._caller(exchange.head)
+        await self._look(exchange.head)(exchange, key)
 
     def _look(self, head: Head) -> Look:
         method, path = _shown(head)
@@ -163,11 +164,14 @@ class Gateway:
         if not exchange.is_started:
             await exchange.answer(refused.status, encode(refused.body_at(exchange.head.path)), refused.headers())
 
-    async def _embed(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
+    def _embed(self, exchange: Exchange, key: Key | None, data: bytes) -> Awaitable[None]:
         request = embeddings.embeddings_of(parsed(data, self._limits), exchange.head, self._limits)
-        with _FREE if self._gate is None or key is None else self._gate.admit(key, request):
-            reply = await exchange.until_gone(self._router.acomplete(request))
-            await exchange.answer(200, reply.as_written() or encode(embeddings.answer(reply)), chat.facts(reply))
+        passage = None if self._gate is None or key is None else self._gate.admit(key, request)
+        return self._show_vectors(exchange, request) if passage is None else _within(passage, self._show_vectors, exchange, request)
+
+    async def _show_vectors(self, exchange: Exchange, request: Request) -> None:
+        reply = await exchange.until_gone(self._router.acomplete(request))
+        await exchange.answer(200, reply.as_written() or encode(embeddings.answer(reply)), chat.facts(reply))
 
     async def _count_tokens(self, exchange: Exchange, key: Key | None, data: bytes) -> None:
         body = MESSAGES.chat_body({"max_tokens": 1, **parsed(data, self._limits)})
@@ -183,16 +187,18 @@ class Gateway:
         request = request_of(body, head, self._limits)
         return asked, keep_written(request, body, data) if spoken is CHAT else request
 
-    async def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> None:
+    def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> Awaitable[None]:
         asked, request = self._read(spoken, exchange.head, data)
-        with _FREE if self._gate is None or key is None else self._gate.admit(key, request, data):
-            if is_streamed(asked):
-                await self._stream(exchange, request, spoken.events(asked, request))
-                return
-            reply = await exchange.until_gone(self._router.acomplete(request))
-            await exchange.answer(200, reply.as_written() or encode(spoken.answer(reply, asked)), chat.facts(reply))
+        answer = self._stream if is_streamed(asked) else self._reply
+        passage = None if self._gate is None or key is None else self._gate.admit(key, request, data)
+        return answer(spoken, exchange, asked, request) if passage is None else _within(passage, answer, spoken, exchange, asked, request)
 
-    async def _stream(self, exchange: Exchange, request: Request, events: Events) -> None:
+    async def _reply(self, spoken: Format, exchange: Exchange, asked: Mapping[str, Json], request: Request) -> None:
+        reply = await exchange.until_gone(self._router.acomplete(request))
+        await exchange.answer(200, reply.as_written() or encode(spoken.answer(reply, asked)), chat.facts(reply))
+
+    async def _stream(self, spoken: Format, exchange: Exchange, asked: Mapping[str, Json], request: Request) -> None:
+        events = spoken.events(asked, request)
         try:
             await exchange.until_gone(chat.streamed(self._router, request, exchange, events))
         except asyncio.CancelledError:
@@ -262,6 +268,22 @@ class Gateway:
     def _end(self) -> None:
         self.is_ready = False
         self._router.close()
+
+
+async def _within(passage: AbstractContextManager[None], answer: Callable[P, Awaitable[None]], *args: P.args, **named: P.kwargs) -> None:
+    """Answer while the request holds its place at the turnstile."""
+    with passage:
+        await answer(*args, **named)
+
+
+def _told(exc: Exception, head: Head) -> Refusal:
+    """What the caller is told; of a mistake of ours the log gets a line without its text."""
+    if isinstance(exc, Refusal):
+        return exc
+    if isinstance(exc, ProviderError):
+        return refusal(exc)
+    _LOG.error("%s %s: %s, a bug in the gateway", head.method, head.path, type(exc).__name__)
+    return Refusal(500, "the gateway failed; its log says where", code="internal_error")
 
 
 def _shown(head: Head) -> tuple[str, str]:

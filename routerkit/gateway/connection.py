@@ -235,11 +235,10 @@ class Connection(asyncio.Protocol):
         try:
             await self._serve(exchange)
         finally:
-            self._task = None
-            self.idle_at = self._loop.time()
             self._after(exchange)
 
     def _after(self, exchange: HttpExchange) -> None:
+        self._task, self.idle_at = None, self._loop.time()
         if not exchange.is_answered or (exchange.is_whole and not exchange.is_keep_alive) or self.is_closing:
             self._transport.close()
             return

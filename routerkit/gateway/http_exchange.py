@@ -25,8 +25,6 @@ class HttpExchange:
 
     is_keep_alive = is_chunked = True
     is_started = is_answered = is_asked_for = is_broken = is_whole = False
-    is_at_hand = False
-    """Whether the body came whole with a head that is known to leave it as it is."""
     n_bytes = 0
     """Of the body so far."""
     _waiter: asyncio.Future[None] | None = None
@@ -40,16 +38,15 @@ class HttpExchange:
             announced: See `Exchange`.
             body: The whole of it, if it is there and not coded.
         """
-        self._connection, self.head, self.announced = connection, head, announced
+        self._connection, self.head, self.announced, self._whole = connection, head, announced, body
         self._parts: list[bytes] = []
         if body is not None:
-            self._parts.append(body)
-            self.n_bytes = len(body)
-            self.is_whole = self.is_at_hand = True
+            self.is_whole, self.n_bytes = True, len(body)
 
     def at_hand(self, limits: Limits) -> bytes | None:
         """See `Exchange`."""
-        return self._parts.pop() if self.is_at_hand and self.n_bytes <= limits.body_bytes else None
+        whole, self._whole = self._whole, None  # or it would stay until it has been answered
+        return whole if self.n_bytes <= limits.body_bytes else None
 
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""
@@ -58,8 +55,8 @@ class HttpExchange:
         if not self.is_whole:
             await self._rest(limits)
         check_size(self.n_bytes, limits)
-        parts, self._parts = self._parts, []  # or they would stay beside the whole until it has been answered
-        return b"".join(parts)
+        parts, self._parts = self._parts, []  # or they would stay beside the whole
+        return self._whole or b"".join(parts)
 
     async def _rest(self, limits: Limits) -> None:
         self._connection.ask_for_body(self)

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,6 @@ FRESH_S: Final = 2.0
 """A revoked key stops working after at most so long."""
 _NO_KEY: Final = "no key was sent; send `Authorization: Bearer rk-...`, made by `routerkit keys create`"
 _NO_PACE: Final = Pace(None, None, None)
-_FREE: Final = nullcontext()
 _SCHEMA: Final = """CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
     created_at REAL NOT NULL, revoked_at REAL)"""
@@ -75,6 +74,8 @@ class Key:
     scope: Scope
     created_at: float
     revoked_at: float | None = None
+    agent: str | None = field(init=False, repr=False, compare=False)
+    """As whom it calls unless it says so; None = as whomever it says."""
     pays: tuple[Allowance, ...] = field(init=False, repr=False, compare=False)
     """Accounts that pay for its requests."""
     pace: Pace | None = field(init=False, repr=False, compare=False)
@@ -82,6 +83,7 @@ class Key:
 
     def __post_init__(self) -> None:
         usd_per_day = self.scope.usd_per_day
+        object.__setattr__(self, "agent", next(iter(self.scope.agents), None))
         object.__setattr__(self, "pays", () if usd_per_day is None else (Allowance(f"key:{self.id}", usd_per_day),))
         object.__setattr__(self, "pace", self.scope.pace)
 
@@ -150,8 +152,8 @@ class Gate:
         self._turnstile, self._repeats = turnstile or Turnstile(), Repeats(clock)
         self._known: Mapping[str, Key] = {}
         self._proven: dict[str, Key] = {}
-        """Keys by their texts as far as they were sent since the file was looked at; there is but one text for each."""
-        self._read_at = float("-inf")
+        """Keys in force by their texts, as far as they were sent since the file was looked at; there is but one text for each."""
+        self._stale_at = float("-inf")
 
     def check(self, head: Head) -> Key | None:
         """The key of a request; None while there are no keys.
@@ -159,11 +161,13 @@ class Gate:
         Raises:
             Refusal: no key, more than one, or one that is not good.
         """
-        text, keys = head.fact(_sent), self._keys()
-        if not keys:
-            return None
-        key = self._proven.get(text) or self._prove(text)
-        if key.status(self._now()) != "active":
+        text = head.fact(_sent)
+        if self._clock() >= self._stale_at:
+            self._read()
+        key = self._proven.get(text)
+        if key is None:
+            return self._prove(text) if self._known else None
+        if key.scope.expires_at is not None and key.scope.expires_at <= self._now():
             raise _no_good()
         return key
 
@@ -171,12 +175,12 @@ class Gate:
         if not text:
             raise Refusal(401, _NO_KEY, code="missing_api_key")
         key = self._known.get(text[len(PREFIX) : len(PREFIX) + 8])
-        if key is None or not hmac.compare_digest(key.sha256, _hash(text)):
+        if key is None or not hmac.compare_digest(key.sha256, _hash(text)) or key.status(self._now()) != "active":
             raise _no_good()
         self._proven[text] = key
         return key
 
-    def admit(self, key: Key, request: Request, body: bytes = b"") -> AbstractContextManager[None]:
+    def admit(self, key: Key, request: Request, body: bytes = b"") -> AbstractContextManager[None] | None:
         """Book a request on a key as its scope allows it.
 
         Args:
@@ -185,35 +189,33 @@ class Gate:
             body: What it was read from, if its repetition is to be noticed.
 
         Returns:
-            To be held while it is under way; raises Refusal when it comes too early.
+            To be held while it is under way, and raises Refusal when it comes too early; None for a key without a pace.
 
         Raises:
             Refusal: the pool or the agent is not the key's, or it came too often.
         """
         scope, note = key.scope, object.__setattr__  # nobody else has seen the request yet
-        if not scope.allows(request.model):
+        if scope.pools and not scope.allows(request.model):
             raise _not_allowed("use", request.model, scope.pools, "model_not_allowed")
-        if scope.agents and request.agent not in scope.agents:
-            note(request, "agent", _only_agent(scope, request.agent))
+        if key.agent is not None and request.agent not in scope.agents:
+            if request.agent is not None and len(scope.agents) > 1:
+                raise _not_allowed("call as", request.agent, scope.agents, "agent_not_allowed")
+            note(request, "agent", key.agent)
         if scope.same_per_minute is not None and body:
             self._repeats.check(key.id, body, scope.same_per_minute)
         if scope.priority is not None:
             note(request, "priority", max(request.priority, scope.priority, key=PRIORITIES.index))
         note(request, "key", key.id)
-        note(request, "allowances", key.pays)
-        return _FREE if key.pace is None else self._turnstile.passage(key.id, request, key.pace)
+        if key.pays:
+            note(request, "allowances", key.pays)
+        return None if key.pace is None else self._turnstile.passage(key.id, request, key.pace)
 
-    def _keys(self) -> Mapping[str, Key]:
-        if self._clock() - self._read_at >= FRESH_S:
-            self._known, self._read_at = self._read() or self._known, self._clock()  # whoever empties the file opens no door
-            self._proven.clear()
-        return self._known
-
-    def _read(self) -> Mapping[str, Key]:
-        if not self._path.exists():
-            return {}
-        self._store = self._store or KeyStore(self._path)
-        return {key.id: key for key in self._store.all()}
+    def _read(self) -> None:
+        if self._path.exists():
+            self._store = self._store or KeyStore(self._path)
+            self._known = {key.id: key for key in self._store.all()} or self._known  # whoever empties the file opens no door
+        self._proven.clear()
+        self._stale_at = self._clock() + FRESH_S
 
 
 def _sent(head: Head) -> str:
@@ -236,13 +238,6 @@ def _scope(text: str) -> Scope:
         stored["agents"] = [agent]
     stored |= {name: tuple(stored.get(name, ())) for name in ("pools", "agents")}
     return Scope(**stored)
-
-
-def _only_agent(scope: Scope, asked: str | None) -> str:
-    """The agent of a scope that does not have the one that was asked for."""
-    if asked is not None and len(scope.agents) > 1:
-        raise _not_allowed("call as", asked, scope.agents, "agent_not_allowed")
-    return next(iter(scope.agents))
 
 
 def _no_good() -> Refusal:

@@ -13,10 +13,11 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from msgspec import Meta, Struct
 
+from routerkit.as_written import Written
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import LONG_BYTES, Limits
 from routerkit.gateway.wire import HOTTEST, MOST_TOKENS, Hints
-from routerkit.gateway.written import with_body
+from routerkit.gateway.written import model_at
 from routerkit.messages import Json, Request
 
 _ROLES: Final = frozenset({"user", "assistant", "system", "developer"})
@@ -44,7 +45,6 @@ class _Chat(Struct, forbid_unknown_fields=True):
     stream: bool = False
     stream_options: _Options = _ABSENT
 
-    @property
     def is_plain(self) -> bool:
         """Whether it has nothing that types cannot tell."""
         return (
@@ -82,34 +82,15 @@ def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head
         chat = _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if len(chat.messages) > limits.messages or not chat.is_plain:
+    if len(chat.messages) > limits.messages or not chat.is_plain():
         return None
-    return _ASKED[chat.stream, chat.stream_options is not None], _request(chat, data, head.fact(hints_of))
-
-
-def _request(chat: _Chat, data: bytes, hints: Hints) -> Request:
-    limit, limit_field = chat.max_tokens, "max_tokens"
+    asks_usage = chat.stream_options is not None
+    limit, limit_field = chat.max_completion_tokens, "max_completion_tokens"
     if limit is None:
-        limit, limit_field = chat.max_completion_tokens, "max_completion_tokens"
-    request = Request(
-        chat.model,
-        chat.messages,  # type: ignore[arg-type]  # not every text is a key of these, but nobody changes messages
-        temperature=chat.temperature,
-        max_tokens=limit,
-        stop=chat.stop,
-        kind=hints.kind,
-        agent=hints.agent,
-        session=hints.session,
-        tags=hints.tags,
-        timeout_s=hints.timeout_s,
-        priority=hints.priority,
-        hops=hints.hops,
-        cache_control=hints.cache_control,
-    )
-    return with_body(
-        request,
-        data,
-        limit_field=None if limit is None else limit_field,
-        is_stream=chat.stream,
-        asks_usage=chat.stream_options is not None,
-    )
+        limit, limit_field = chat.max_tokens, None if chat.max_tokens is None else "max_tokens"
+    # The fields of a `Request` in their order: what it asks, and then the hints.
+    asked: tuple[Any, ...] = (chat.messages, (), None, None, chat.temperature, limit, chat.stop, {})
+    hints: tuple[Any, ...] = head.fact(hints_of)
+    place = model_at(data)
+    written = None if place is None else Written(data, place, (*asked, ()), limit_field, chat.stream, asks_usage)
+    return _ASKED[chat.stream, asks_usage], Request(chat.model, *asked, *hints, written=written)

@@ -49,7 +49,8 @@ class Room:
         Raises:
             Refusal: there is no room.
         """
-        weight = _weight(limits.body_bytes if announced is None else min(announced, limits.body_bytes))
+        n_bytes = limits.body_bytes if announced is None or announced > limits.body_bytes else announced
+        weight = _REQUEST_BYTES + _COPIES * n_bytes
         if self.under_way >= self.n_requests or (self.under_way and self.used_bytes + weight > self.n_bytes):
             text = f"the gateway has {self.under_way:,} requests under way and no room for another of this size; ask again"
             raise Refusal(503, text, code="gateway_full", retry_after_s=_AGAIN_S)
@@ -59,7 +60,7 @@ class Room:
 
     def weigh(self, weight: int, body_bytes: int) -> int:
         """The body of a request is there, and as long as this, which its head did not tell; returns its weight from now on."""
-        found = _weight(body_bytes)
+        found = _REQUEST_BYTES + _COPIES * body_bytes
         self.used_bytes += found - weight
         return found
 
@@ -67,10 +68,6 @@ class Room:
         """A request has been answered."""
         self.under_way -= 1
         self.used_bytes -= weight
-
-
-def _weight(body_bytes: int) -> int:
-    return _REQUEST_BYTES + _COPIES * body_bytes
 
 
 def fitting_room(n_processes: int = 1) -> Room:

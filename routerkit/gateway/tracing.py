@@ -11,7 +11,7 @@ def follow(headers: Mapping[str, str]) -> None:
 
     Without OpenTelemetry nobody would look at it: it is loaded where `[telemetry]` is configured.
     """
-    if "traceparent" not in headers or "opentelemetry.trace" not in sys.modules:
+    if "opentelemetry.trace" not in sys.modules:
         return
     # Loaded here, because gateways without telemetry do without it.
     from opentelemetry import context

@@ -73,16 +73,21 @@ _HINT_HEADERS: Final = {"x-session-id": "session", **{f"x-routerkit-{name}": nam
 
 
 class Hints(NamedTuple):
-    """What a request says of itself besides what it asks; see `Request`."""
+    """What a request says of itself besides what it asks: the fields of `Request` from `kind` to `hops`, in their order there."""
 
     kind: str | None
     agent: str | None
     session: str | None
     tags: tuple[str, ...]
     timeout_s: float
+    first_token_s: None
+    """This and the next three are not for callers to say."""
+    pin: None
+    allowances: tuple[()]
+    key: None
+    cache_control: str
     priority: Priority
     hops: int
-    cache_control: str
 
 
 def hints_of(head: Head, limits: Limits, metadata: Mapping[str, Json] | None = None) -> Hints:
@@ -100,9 +105,13 @@ def hints_of(head: Head, limits: Limits, metadata: Mapping[str, Json] | None = N
         told.get("session"),
         _tags(told.get("tags")),
         _deadline(told.get("deadline"), limits),
+        None,
+        None,
+        (),
+        None,
+        head.headers.get("cache-control", ""),
         _priority(told.get("priority")),
         _hops(head.headers.get(hops.HEADER)),
-        head.headers.get("cache-control", ""),
     )
 
 
@@ -126,14 +135,7 @@ def request_of(body: Body, head: Head, limits: Limits) -> Request:
         max_tokens=_limit(body),
         stop=_stops(body),
         extra={name: value for name, value in body.items() if name in _PASSED and value is not None},
-        kind=(hints := hints_of(head, limits, metadata)).kind,  # here, so that what is wrong with the rest is told first
-        agent=hints.agent,
-        session=hints.session,
-        tags=hints.tags,
-        timeout_s=hints.timeout_s,
-        priority=hints.priority,
-        hops=hints.hops,
-        cache_control=hints.cache_control,
+        **hints_of(head, limits, metadata)._asdict(),  # last, so that what is wrong with the rest is told first
     )
 
 

@@ -26,34 +26,16 @@ def keep_written(request: Request, body: Body, data: bytes) -> Request:
     limits = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
     if len(limits) > 1 or not _is_sendable(body):
         return request
-    return with_body(
-        request,
-        data,
-        limit_field=limits[0] if limits else None,
-        is_stream=body.get("stream") is True,
-        asks_usage=body.get("stream_options") is not None,
-    )
-
-
-def with_body(request: Request, data: bytes, *, limit_field: str | None, is_stream: bool, asks_usage: bool) -> Request:
-    """The request, with its body kept if there is no doubt where its model's name stands.
-
-    Args:
-        request: Fresh, because it is the one returned.
-        data: A body that may be sent on.
-        limit_field: This and the rest are as in `Written`.
-        is_stream: Whether the answer is to come in pieces.
-        asks_usage: Whether with its usage.
-    """
-    place = _model_at(data, request.model)
+    place = model_at(data)
     if place is not None:
-        written = Written(data, place, request.parts, limit_field, is_stream, asks_usage)
+        limit_field = limits[0] if limits else None
+        written = Written(data, place, request.parts, limit_field, body.get("stream") is True, body.get("stream_options") is not None)
         object.__setattr__(request, "written", written)  # nobody else has seen the request yet
     return request
 
 
-def _model_at(data: bytes, model: str) -> slice | None:
-    """Where the model's name stands; None unless there is exactly one place where it can be.
+def model_at(data: bytes) -> slice | None:
+    """Where the model's name stands in the body of a chat; None unless there is exactly one place where it can be.
 
     Within texts every quote is escaped, so the key's bytes are the key, if they occur once and no key hides behind escaped letters.
     """
@@ -62,9 +44,7 @@ def _model_at(data: bytes, model: str) -> slice | None:
     if at < 0 or data.find(_KEY, after) >= 0 or (b"\\u00" in data and _ESCAPED_LETTER.search(data)):
         return None
     found = _NAME.match(data, after)
-    if found is None or found[1] != b'"%b"' % model.encode():
-        return None
-    return slice(*found.span(1))
+    return None if found is None else slice(*found.span(1))
 
 
 def _is_sendable(body: Body) -> bool:

@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from routerkit.gateway.limits import LONG_BYTES, Limits
 from routerkit.gateway.openai_chat import ChatEvents
 from routerkit.gateway.plain_chat import plain_chat
 from routerkit.gateway.refusal import Refusal
-from routerkit.gateway.wire import hints_of, is_streamed, request_of
+from routerkit.gateway.wire import Hints, hints_of, is_streamed, request_of
 from routerkit.gateway.written import keep_written
 from routerkit.messages import Json, Request
 
@@ -153,6 +154,13 @@ def test_what_is_nested_deeper_than_a_caller_may_is_left_to_the_general_reading(
     data = json.dumps(USUAL).encode()
     assert compare(data)
     assert not compare(data, limits=Limits(depth=2))
+
+
+def test_hints_are_fields_of_a_request_in_their_order():
+    names = [f.name for f in fields(Request)]
+    first = names.index("kind")
+    assert Hints._fields == tuple(names[first : first + len(Hints._fields)])
+    assert ["inputs", "written"] == names[first + len(Hints._fields) :]
 
 
 def test_usual_chats_are_taken():
