@@ -82,7 +82,7 @@ class Call(Surroundings):
 
     def opening(self, step: Open, request: Request | None = None, purpose: Purpose = "answer") -> Request:
         """Note the start of an attempt at the call's own request, or at another one; returns the request to send."""
-        if self.is_stream and request is None:
+        if self.is_stream and request is None and self.deadline > self.first_by:
             step = step.going_on(self.deadline - self.first_by)
         self._begin(step)
         if request is not None:
@@ -145,7 +145,8 @@ class Call(Surroundings):
         if self._purpose == "answer":
             self._answered = len(self.attempts)
         attempt = self._close(self._known_usage())
-        self.went_well(attempt.target, attempt.latency_s)
+        self.health.succeeded(attempt.target, attempt.latency_s, self.decision.features.caller)
+        self.lanes.answered(attempt.target)
         if not self.decision.steps:  # else the call goes on until it is settled
             self.status = "ok"
 

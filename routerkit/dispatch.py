@@ -49,8 +49,6 @@ class Open:
 
     def going_on(self, after_s: float) -> Open:
         """The same, for a stream that must have begun by then and may go on for so long."""
-        if not after_s:
-            return self
         return replace(self, timeout_s=self.timeout_s + after_s, first_token_s=self.first_token_s or self.timeout_s)
 
     def addressed(self, request: Request) -> Request:
@@ -185,7 +183,7 @@ def _try(target: Target, deadline: float, around: Surroundings, hedge: Hedge | N
         return ProviderError("the deadline of the call has passed", code="deadline")
     if around.purse is not None and (refused := around.purse.reserve(target)):
         return refused
-    if not around.health.starting(target.name) and are_others_waiting:
+    if target.name in around.health.ailing and not around.health.starting(target.name) and are_others_waiting:
         if around.purse is not None:
             around.purse.release()
         text = f"target {target.name!r} is recovering and takes few calls yet; others are free"

@@ -6,7 +6,7 @@ import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -97,6 +97,8 @@ class HealthBoard:
         self._clock, self._rng = clock, rng
         self._lock = threading.Lock()
         self._cells: dict[str, _Cell] = {}
+        self.ailing: Container[str] = self._cells
+        """Names of targets that failed and have not been well for long since; about any other there is nothing to ask."""
         self._latency_s: dict[str, float] = {}
         self._served: dict[str, tuple[float, Caller | None]] = {}
         """Last success of each target: when, and whose call it was."""

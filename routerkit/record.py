@@ -141,16 +141,18 @@ def total_usage(attempts: Sequence[Attempt]) -> Usage:
 
 def reason_of(decision: Decision, attempts: Sequence[Attempt]) -> str:
     """Why the last target tried was the one, in one line."""
-    reason = _choice(decision.policy, decision.pool, decision.picked, decision.features.kind, decision.rule)
-    if len(attempts) == 1 and not (attempts[0].mishap or decision.notes):
-        return reason  # as most are
-    failed = [f"{a.target!r} {a.mishap}" for a in attempts if a.purpose == "answer" and a.mishap]
-    return "; ".join([reason, *failed, *decision.notes])
+    picking, notes = _choice(decision.policy, decision.pool, decision.picked, decision.features.kind, decision.rule, decision.notes)
+    if len(attempts) == 1 and not attempts[0].mishap:
+        return picking + notes
+    failed = [f"; {a.target!r} {a.mishap}" for a in attempts if a.purpose == "answer" and a.mishap]
+    return "".join([picking, *failed, notes])
 
 
 @lru_cache(maxsize=1024)
-def _choice(policy: str, pool: str, picked: str | None, kind: str | None, rule: str | None) -> str:
-    return f"{policy} of {pool!r} picked {picked!r} for kind {kind or 'unknown'}" + (f", rule {rule!r}" if rule else "")
+def _choice(policy: str, pool: str, picked: str | None, kind: str | None, rule: str | None, notes: tuple[str, ...]) -> tuple[str, str]:
+    """What was picked, and what there is to know about that; the same for many calls."""
+    picking = f"{policy} of {pool!r} picked {picked!r} for kind {kind or 'unknown'}" + (f", rule {rule!r}" if rule else "")
+    return picking, "".join([f"; {note}" for note in notes])
 
 
 def total_usd(attempts: Sequence[Attempt]) -> float | None:

@@ -39,7 +39,7 @@ class Running(Call):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(exc, Exception):
+        if kind is not None and isinstance(exc, Exception):
             self.crashed(exc)
         try:
             self.finish(self)
