@@ -63,11 +63,13 @@ class Extras:
 
     def ended(self, record: Record, state: Bounds) -> None:
         """A call has ended."""
-        if record.decision.pool not in state.hedged:
-            self._repeats[record.decision.pool].ended([*map(_cost, record.attempts)])
-            return
-        needed_first = sorted(record.attempts, key=lambda attempt: attempt.error_code == "outrun")
-        self._repeats[record.decision.pool].ended([*map(_cost, needed_first)])
+        pool, attempts = record.decision.pool, record.attempts
+        if pool in state.hedged:
+            attempts = tuple(sorted(attempts, key=lambda attempt: attempt.error_code == "outrun"))  # the one that was needed comes first
+            self._note_paces(record)
+        self._repeats[pool].ended(*map(_cost, attempts))
+
+    def _note_paces(self, record: Record) -> None:
         for attempt in record.attempts:
             seconds = attempt.first_token_s if record.is_stream else attempt.latency_s
             if attempt.error is None and seconds is not None:

@@ -82,13 +82,15 @@ async def apursue(course: Course, call: Call, ask: AAsk, sleep: Callable[[float]
 
 def pieces(reply: Reply, call: Call) -> Iterator[Chunk]:
     """A whole answer as a stream of few chunks, with the call's signature at its end."""
+    assert call.answered is not None
+    model = call.answered.model
     if reply.reasoning:
-        yield Chunk(reasoning=reply.reasoning, model=reply.model)
+        yield Chunk(reasoning=reply.reasoning, model=model)
     if reply.text or reply.refusal:
-        yield Chunk(reply.text, refusal=reply.refusal, model=reply.model)
+        yield Chunk(reply.text, refusal=reply.refusal, model=model)
     for i, wanted in enumerate(reply.tool_calls):
-        yield Chunk(tool_calls=(ToolCallDelta(i, wanted.id, wanted.name, wanted.arguments),), model=reply.model)
-    yield Chunk(finish_reason=reply.finish_reason, usage=reply.usage, model=reply.model, extra=reply.extra)
+        yield Chunk(tool_calls=(ToolCallDelta(i, wanted.id, wanted.name, wanted.arguments),), model=model)
+    yield Chunk(finish_reason=reply.finish_reason, usage=reply.usage, model=model, extra=reply.extra)
     yield signature(call)
 
 

@@ -6,7 +6,7 @@ Without it every caller's two repetitions triple the load on a provider that is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 EXTRA_SHARE: Final = 0.1
@@ -72,13 +72,15 @@ class RetryBudget:
             return True
         return False
 
-    def ended(self, costs_usd: Sequence[float | None]) -> None:
-        """A call has ended whose attempts cost so many dollars; what is unknown counts as nothing."""
+    def ended(self, usd: float | None = None, *extra_usd: float | None) -> None:
+        """A call has ended whose first attempt cost so many dollars, and those after it so many; what is unknown counts as nothing."""
         weight = self._weight()
         self._requests += weight
-        self._usd += weight * sum(filter(None, costs_usd))
-        if len(costs_usd) > 1:
-            self._extra_usd += weight * sum(filter(None, costs_usd[1:]))
+        if extra_usd:
+            more_usd = sum(filter(None, extra_usd))
+            self._extra_usd += weight * more_usd
+            usd = (usd or 0.0) + more_usd
+        self._usd += weight * (usd or 0.0)
 
     def _weight(self) -> float:
         """What something counts that happens now."""

@@ -149,7 +149,7 @@ class Router:
             if call.state.classifier is not None:
                 ask(call, self._decide)
             if call.decision.steps:
-                return self._verified(call)
+                return signed(self._verified(call), call)
             reply = drive(self._steps(call), call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
             call.replied(reply)
             return signed(reply, call)
@@ -160,7 +160,7 @@ class Router:
             if call.state.classifier is not None:
                 await aask(call, self._decide)
             if call.decision.steps:
-                return await self._averified(call)
+                return signed(await self._averified(call), call)
             reply = await adrive(self._steps(call), call, lambda t, r, _: call.state.provider(t).acomplete(r), self._asleep)
             call.replied(reply)
             return signed(reply, call)
@@ -279,11 +279,11 @@ class Router:
 
     def _verified(self, call: Running) -> Reply:
         course = verified_course(call, self._decide, self._retry)
-        return signed(pursue(course, call, lambda t, r: call.state.provider(t).complete(r), self._sleep), call)
+        return pursue(course, call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
 
     async def _averified(self, call: Running) -> Reply:
         course = verified_course(call, self._decide, self._retry)
-        return signed(await apursue(course, call, lambda t, r: call.state.provider(t).acomplete(r), self._asleep), call)
+        return await apursue(course, call, lambda t, r: call.state.provider(t).acomplete(r), self._asleep)
 
     def _finish(self, call: Call) -> None:
         record, state = call.record(), self._reign.state

@@ -15,12 +15,11 @@ _signed: Final = copier(
 
 
 def signed(reply: Reply, call: Call) -> Reply:
-    """The answer as the caller sees it: with target, record id, cost, attempts and reason."""
-    last = call.answered
+    """The answer that ends a call, as the caller sees it: with target, record id, cost, attempts and reason."""
+    record, last = call.record(), call.answered
     assert last is not None
-    decision, attempts = call.decision, call.attempts
-    reason = reason_of(decision, attempts)
-    return _signed(reply, last.model, last.target, decision.id, call.cost_usd(), len(attempts), reason, last.accepted)
+    reason = reason_of(record.decision, record.attempts)
+    return _signed(reply, last.model, last.target, record.id, record.cost_usd, len(record.attempts), reason, last.accepted)
 
 
 def signature(call: Call) -> Chunk:

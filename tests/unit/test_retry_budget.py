@@ -12,7 +12,7 @@ from routerkit.testing import FakeClock
 
 def spent(budget: RetryBudget, n: int, *costs_usd: float | None) -> None:
     for _ in range(n):
-        budget.ended(costs_usd or (0.01,))
+        budget.ended(*costs_usd or (0.01,))
 
 
 def n_allowed(budget: RetryBudget, tries: int = 100) -> int:
