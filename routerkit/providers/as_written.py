@@ -100,16 +100,18 @@ class PassingDecoder(StreamDecoder):
 
     def _plain(self, data: bytes) -> Chunk | None:
         """What plain events say, perhaps with the end mark behind them; None where there is more to what arrived."""
-        n, body = self._sse.n_whole(data), data.removesuffix(_END_MARK)
-        is_marked = len(body) < len(data)
-        plain = plain_events(body[6:-2].replace(b"\n\ndata: ", b"\n"), n - is_marked) if n and not self._finish else None
-        if plain is None:
+        events = self._sse.whole(data)
+        if not events or self._finish:
+            return None
+        if is_marked := events[-1] == b"[DONE]":
+            events, data = events[:-1], data[: -len(_END_MARK)]
+        if (plain := plain_events(events)) is None:
             return None
         self._note_plain(plain)
         used = self._ended(is_marked=True) if is_marked else None
         if plain.ends_in_usage and not self._asks_usage:
-            body = body[: body.rindex(b"\n\ndata: ") + 2]
-        written = WrittenAnswer(body, plain.text) if self._passes else None
+            data = _framed(events[:-1])
+        written = WrittenAnswer(data, plain.text) if self._passes else None
         return Chunk(plain.text, (), plain.finish or None, used, plain.model, written=written)
 
     def _any(self, data: bytes) -> Chunk | None:
@@ -124,7 +126,7 @@ class PassingDecoder(StreamDecoder):
     def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
         if not events or self.is_done:
             return
-        if not self._finish and (plain := plain_events(b"\n".join(events), len(events))) and not plain.ends_in_usage:
+        if not self._finish and events[-1] != b"[DONE]" and (plain := plain_events(events)) and not plain.ends_in_usage:
             self._note_plain(plain)
             self._events += events
             self._texts.append(plain.text)

@@ -5,6 +5,7 @@ Any other (tool calls, reasoning, log probabilities, words of other servers) is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Final, Literal, NamedTuple
@@ -74,7 +75,7 @@ class _AnyEvent(Struct):
 
 _NOT_PLAIN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode: Final = msgspec.json.Decoder(_Event).decode
-_decode_lines: Final = msgspec.json.Decoder(_AnyEvent).decode_lines
+_decode_any: Final = msgspec.json.Decoder(_AnyEvent).decode
 _choices, _usage = attrgetter("choices"), attrgetter("usage")
 _content, _finish_reason = attrgetter("delta.content"), attrgetter("finish_reason")
 
@@ -102,26 +103,17 @@ class PlainEvents(NamedTuple):
     """Whether the last of them tells the usage and nothing else."""
 
 
-def plain_events(lines: bytes, n: int) -> PlainEvents | None:
-    """What events say, if each is plain.
-
-    Args:
-        lines: The data of each on a line of its own.
-        n: How many there are.
-
-    Returns:
-        None when one of them says more, goes on after the end, or is wrong.
-    """
-    # One object for each line and no other: no JSON goes on with a bracket at the beginning of a line after one at the end of the last.
-    if not n == lines.count(b"}\n{") + 1 == lines.count(b"\n") + 1 or lines[:1] != b"{" or lines[-1:] != b"}":
-        return None
+def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
+    """What events say, each the data of one; None when one of them says more, goes on after the end, or is wrong."""
     try:
-        read = _decode_lines(lines)
+        read = [*map(_decode_any, events)]
     except _NOT_PLAIN:
+        return None
+    if not read:
         return None
     choices, last = [*chain.from_iterable(map(_choices, read))], read[-1]
     ends_in_usage = not last.choices and last.usage is not None
-    if len(read) != n or not choices or len(choices) + ends_in_usage != n or not fastjson.is_text(lines):
+    if not choices or len(choices) + ends_in_usage != len(read) or not fastjson.is_text(b"\n".join(events)):
         return None
     reasons = [*map(_finish_reason, choices)]
     finish = reasons[-1]

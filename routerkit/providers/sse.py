@@ -36,12 +36,11 @@ class SseDecoder:
         Raises:
             ProviderError: `malformed` if one event grows too large.
         """
-        if self.n_whole(data):
-            return data[6:-2].split(b"\n\ndata: ")
+        if events := self.whole(data):
+            return events
         if b"\r" in data or self._is_after_cr:
             data = self._unified(data)
         self._n_pending += len(data)
-        events: list[bytes] = []
         if b"\n" in data:
             lines = b"".join([*self._tail, data]).split(b"\n")
             self._tail = [lines.pop()]
@@ -54,18 +53,15 @@ class SseDecoder:
             raise ProviderError(f"an event of the stream is larger than {self._max_bytes:,} bytes", code="malformed", maybe_billed=True)
         return events
 
-    def n_whole(self, data: bytes) -> int:
-        """How many events these bytes are, if they are whole ones of one line each and nothing else, as nearly always; 0 for any other.
-
-        What is between the frames `data: ` and the blank lines is their data then, and they need not be fed.
-        """
+    def whole(self, data: bytes) -> list[bytes]:
+        """Data of the events that these bytes are, if whole ones of one line each and nothing else, as nearly always; else none."""
         if not (data.endswith(b"\n\n") and data.startswith(b"data: ") and self.is_at_rest):
-            return 0
-        n = data.count(b"\n\ndata: ") + 1
-        if data.count(b"\n") != 2 * n or b"\r" in data or len(data) > self._max_bytes:
-            return 0
+            return []
+        events = data[6:-2].split(b"\n\ndata: ")
+        if data.count(b"\n") != 2 * len(events) or b"\r" in data or len(data) > self._max_bytes:
+            return []
         self._is_first_line = False
-        return n
+        return events
 
     @property
     def is_at_rest(self) -> bool:

@@ -126,14 +126,14 @@ CUT = [PLAIN[:-1] + b',"x":[{},', b"{}]}"]
 
 @pytest.mark.parametrize("events", [CUT, [*CUT, PLAIN + b" " + PLAIN], [PLAIN + PLAIN], [PLAIN, b""], [ENDED, PLAIN], [b"[DONE]"], []])
 def test_what_is_no_list_of_plain_events_is_left_to_the_general_reading(events):
-    assert plain_events(b"\n".join(events), len(events)) is None
+    assert plain_events(events) is None
 
 
 def test_usual_events_are_read_together():
     head = b'{"id":"1","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":'
     said = [b'{"role":"assistant","content":"","refusal":null}', b'{"content":"a"}', b'{"content":"b"}', b"{}"]
     ends = [b',"finish_reason":null}]}'] * 3 + [b',"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}']
-    found = plain_events(b"\n".join([head + delta + end for delta, end in zip(said, ends, strict=True)]), 4)
+    found = plain_events([head + delta + end for delta, end in zip(said, ends, strict=True)])
     assert found is not None
     assert ("ab", "stop", "m", 4) == (found.text, found.finish, found.model, found.usage and found.usage.output_tokens)
 
@@ -141,7 +141,7 @@ def test_usual_events_are_read_together():
 def test_usage_that_comes_alone_behind_a_whole_answer_passes_only_for_who_asked():
     usage = b'{"id":"1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
     events = [ENDED, usage]
-    found = plain_events(b"\n".join(events), 2)
+    found = plain_events(events)
     assert found is not None
     assert found.ends_in_usage
     data = b"".join(b"data: %b\n\n" % said for said in [*events, b"[DONE]"])
