@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from routerkit.quick import quick
 
@@ -28,16 +29,13 @@ class Written:
     """Whether the caller wants the usage of a stream, too."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class WrittenAnswer:
+class WrittenAnswer(NamedTuple):
     """An answer, or a piece of one, as its provider wrote it. It stands only for a value with these very texts and tool calls."""
 
     body: bytes
     text: str
     tool_calls: tuple[object, ...] = ()
 
-
-def body_of(written: WrittenAnswer | None, text: str, tool_calls: tuple[object, ...]) -> bytes | None:
-    """The body that an answer was read from, if the answer still says the same."""
-    return written.body if written is not None and written.text is text and written.tool_calls is tool_calls else None
+    def body_for(self, text: str, tool_calls: tuple[object, ...]) -> bytes | None:
+        """What was written, if an answer still says it."""
+        return self.body if self.text is text and self.tool_calls is tool_calls else None

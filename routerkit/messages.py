@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter, is_, methodcaller
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from routerkit.as_written import Written, WrittenAnswer, body_of
+from routerkit.as_written import Written, WrittenAnswer
 from routerkit.fair_queue import USUAL, Priority
 from routerkit.quick import copier, quick
 
@@ -208,7 +208,7 @@ class Reply:
 
     def as_written(self) -> bytes | None:
         """The body this was read from, if it still says the same."""
-        return body_of(self.written, self.text, self.tool_calls)
+        return None if self.written is None else self.written.body_for(self.text, self.tool_calls)
 
 
 @quick
@@ -242,7 +242,7 @@ class Chunk:
 
     def as_written(self) -> bytes | None:
         """The events this was read from, if they still say the same."""
-        return body_of(self.written, self.text, self.tool_calls)
+        return None if self.written is None else self.written.body_for(self.text, self.tool_calls)
 
     def has_content(self) -> bool:
         """Whether it holds anything of the answer."""

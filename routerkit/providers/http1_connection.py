@@ -139,17 +139,14 @@ class Connection(asyncio.Protocol):
             self._waiter.set_exception(self._failure)
         return self._waiter
 
-    def at_hand(self) -> bytes | None:
-        """Bytes of the body that have arrived, empty at its end; None while there are none, see `progress`."""
-        exchange = self.exchange
-        if not (exchange.waiting or exchange.is_complete):
-            return None
-        data = exchange.take()
-        if self._is_paused:  # there is room for more
+    def taken(self) -> bytes:
+        """What has arrived of the body; then there is room for more."""
+        data = self.exchange.take()
+        if self._is_paused:
             self._is_paused = False
             self._watch.heard()
             self._transport.resume_reading()
-        return data if data or exchange.is_complete else None
+        return data
 
     async def body(self) -> bytes:
         """Rest of the body; of a failure, what comes of it soon."""
@@ -164,11 +161,10 @@ class Connection(asyncio.Protocol):
         return b"".join(pieces)
 
     async def _read(self, pieces: list[bytes]) -> None:
-        while (data := self.at_hand()) != b"":
-            if data is None:
-                await self.progress()
-            else:
-                pieces.append(data)
+        pieces.append(self.taken())
+        while not self.exchange.is_complete:
+            await self.progress()
+            pieces.append(self.taken())
 
     def ending(self) -> None:
         """Expect no more than an end mark."""

@@ -128,16 +128,16 @@ class OpenAICompatible:
         try:
             if connection.exchange.is_failure:
                 raise self._error(connection.exchange, await connection.body())
-            decoder = self._decoder(request)
+            decoder, exchange = self._decoder(request), connection.exchange
             while not decoder.is_done:
                 try:
-                    if (data := connection.at_hand()) is None:
+                    if not (exchange.waiting or exchange.is_complete):
                         await connection.progress()
-                        continue
+                    data = connection.taken()
                 except ProviderError as failure:
                     chunks = decoder.broken(failure)
                 else:
-                    chunks = decoder.feed(data)
+                    chunks = decoder.feed(data) if data or exchange.is_complete else []
                 if decoder.is_ending or not watch.has_begun:
                     _note_stage(watch, decoder, chunks, connection)
                 for chunk in chunks:
