@@ -2,15 +2,16 @@
 
 A frozen dataclass sets each field with a call of `object.__setattr__`, 70 ns apiece. A routed call makes a dozen values of a dozen fields,
 which was a fifth of what the engine cost. `quick` has them made while the object still belongs to a twin class that is not frozen.
-`copier` does the same for what is copied with every request.
+`copier` does the same for what is copied with every request, and `maker` saves calling a class, which takes as long as all the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _TWINS: Final[dict[type, type]] = {}
 """Quick class → the class its values belong to while they are made."""
@@ -27,15 +28,17 @@ def quick(cls: type[T]) -> type[T]:
     if cls.__bases__ != (object,) or hasattr(cls, "__post_init__"):
         raise TypeError(f"{cls.__name__} is derived or has a __post_init__; leave it a plain dataclass")
     known = fields(cast("Any", cls))  # a dataclass, which the type of a decorated class cannot say
-    twin = _TWINS[cls] = type(f"_Open{cls.__name__}", (), {"__slots__": tuple(f.name for f in known)})
-    names: dict[str, Any] = {"_set": object.__setattr__, "_Twin": twin, "_Frozen": cls, "_DEFAULT": _DEFAULT}
-    for f in known:
-        names |= {f"_default_{f.name}": f.default, f"_make_{f.name}": f.default_factory}
-    exec(_source(known), names)  # noqa: S102  built from field names alone, as dataclasses itself does
-    made = names["__init__"]
+    _TWINS[cls] = type(f"_Open{cls.__name__}", (), {"__slots__": tuple(f.name for f in known)})
+    made = _defined(cls, known, "self, ", "_set(self, '__class__', _Twin)", "")
+    made.__name__ = "__init__"
     made.__qualname__, made.__module__, made.__annotations__ = f"{cls.__qualname__}.__init__", cls.__module__, cls.__init__.__annotations__
     cls.__init__ = made  # type: ignore[method-assign]  # the very purpose
     return cls
+
+
+def maker(cls: Callable[P, T]) -> Callable[P, T]:
+    """A function that makes values of a quick class as the class does, from the same arguments, in half the time."""
+    return cast("Callable[P, T]", _defined(cast("type", cls), fields(cast("Any", cls)), "", "self = _Twin()", "return self"))
 
 
 def copier(cls: type[T], *changed: str, **fixed: object) -> Callable[..., T]:
@@ -54,10 +57,15 @@ def copier(cls: type[T], *changed: str, **fixed: object) -> Callable[..., T]:
     return cast("Callable[..., T]", names["copied"])
 
 
-def _source(known: tuple[Field[Any], ...]) -> str:
-    given = [_parameter(f) for f in known if f.init]
-    lines = ["_set(self, '__class__', _Twin)", *map(_assignment, known), "self.__class__ = _Frozen"]
-    return f"def __init__(self, {', '.join(given)}):\n " + "\n ".join(lines)
+def _defined(cls: type, known: tuple[Field[Any], ...], before: str, start: str, end: str) -> Any:
+    """A function that takes these fields, after what comes `before`, and gives them to `self` while that is of the twin class."""
+    names: dict[str, Any] = {"_set": object.__setattr__, "_Twin": _TWINS[cls], "_Frozen": cls, "_DEFAULT": _DEFAULT}
+    for f in known:
+        names |= {f"_default_{f.name}": f.default, f"_make_{f.name}": f.default_factory}
+    head = f"def made({before}{', '.join([_parameter(f) for f in known if f.init])}):"
+    source = "\n ".join([head, start, *map(_assignment, known), "self.__class__ = _Frozen", end])
+    exec(source, names)  # noqa: S102  built from field names alone, as dataclasses itself does
+    return names["made"]
 
 
 def _parameter(f: Field[Any]) -> str:

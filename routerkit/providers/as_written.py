@@ -16,7 +16,9 @@ from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_stri
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
+from routerkit.quick import maker
 
+_chunk: Final = maker(Chunk)
 _END_MARK: Final = b"data: [DONE]\n\n"
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
@@ -93,7 +95,7 @@ class PassingDecoder(StreamDecoder):
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
         if self._is_flowing and (text := plain_text(data)) is not None:
             self._n_chars += len(text)
-            return [Chunk(text, written=WrittenAnswer(data, text))]
+            return [_chunk(text, written=WrittenAnswer(data, text))]
         made = self._plain(data) or self._any(data)
         self._is_flowing = bool(self._passes) and self._has_text and not self._finish and self._sse.is_at_rest
         return [] if made is None else [made]
@@ -112,7 +114,7 @@ class PassingDecoder(StreamDecoder):
         if plain.ends_in_usage and not self._asks_usage:
             data = _framed(events[:-1])
         written = WrittenAnswer(data, plain.text) if self._passes else None
-        return Chunk(plain.text, (), plain.finish or None, used, plain.model, written=written)
+        return _chunk(plain.text, (), plain.finish or None, used, plain.model, written=written)
 
     def _any(self, data: bytes) -> Chunk | None:
         events = self._sse.feed(data) if data else self._sse.flush()

@@ -15,6 +15,7 @@ from routerkit import fastjson
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Reply, Request, Usage
 from routerkit.providers.openai_usage import MAX_TOKENS
+from routerkit.quick import maker
 
 _Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
 _Some = Annotated[int, Meta(ge=1, lt=MAX_TOKENS)]
@@ -74,6 +75,7 @@ class _Answer(Struct):
 
 
 _decode: Final = msgspec.json.Decoder(_Answer).decode
+_reply, _usage = maker(Reply), maker(Usage)
 
 
 def plain_answer(body: bytes, request: Request) -> Reply | None:
@@ -87,16 +89,16 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
     if (finish == "stop" and not text.strip()) or not (body.isascii() or fastjson.is_text(body)):
         return None
     written = WrittenAnswer(body, text) if answer.id and request.written is not None else None
-    return Reply(text, (), finish, usage_of(answer.usage), answer.model or request.model, written=written)
+    return _reply(text, (), finish, usage_of(answer.usage), answer.model or request.model, written=written)
 
 
 def usage_of(used: Counts) -> Usage:
     """The same in our words."""
     prompt, answer = used.prompt_tokens_details, used.completion_tokens_details
     if prompt is None and answer is None:
-        return Usage(used.prompt_tokens, used.completion_tokens)
+        return _usage(used.prompt_tokens, used.completion_tokens)
     prompt, answer = prompt or _NO_PROMPT_DETAILS, answer or _NO_ANSWER_DETAILS
-    return Usage(
+    return _usage(
         used.prompt_tokens,
         used.completion_tokens,
         prompt.cached_tokens or 0,

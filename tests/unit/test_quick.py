@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from routerkit.messages import Request, Usage
-from routerkit.quick import quick
+from routerkit.quick import maker, quick
 
 
 @quick
@@ -29,6 +29,16 @@ def test_fields_and_defaults_are_those_of_the_dataclass() -> None:
     assert Value(1).made is not Value(1).made
     assert [] == Value(1).inner
     assert "Value(needed=1, given='y', made=[], inner=[])" == repr(Value(1, "y"))
+
+
+def test_maker_makes_what_the_class_makes() -> None:
+    make = maker(Value)
+    for made, wanted in ((make(1), Value(1)), (make(2, made=[3]), Value(2, made=[3])), (make(3, "y"), Value(3, "y"))):
+        assert wanted == made
+        assert type(made) is Value
+    assert make(1).made is not make(1).made
+    with pytest.raises(TypeError, match="argument"):
+        make()  # type: ignore[call-arg]  # the point
 
 
 def test_stays_frozen_and_has_no_dict() -> None:
