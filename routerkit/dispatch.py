@@ -90,8 +90,27 @@ class Retry:
         return rng.uniform(0.0, min(self.cap_s, self.base_s * 2.0**n))
 
 
-def attempts(targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings) -> Steps:
+def first_step(targets: Sequence[Target], *, deadline: float, around: Surroundings) -> Open | ProviderError | None:
+    """What `attempts` does first, found without a generator, which few calls need: how the first target is asked or why it must not be.
+
+    None = the call has to wait for its turn, or may be hedged.
+    """
+    if around.late_after is not None or not targets or not around.is_free(targets[0]):
+        return None
+    return _opening(targets[0], deadline, around, None, are_others_waiting=len(targets) > 1)
+
+
+def attempts(
+    targets: Sequence[Target], *, deadline: float, retry: Retry, around: Surroundings, first: Open | ProviderError | None = None
+) -> Steps:
     """Try each target once in order, passing over the ones rate limited by now, then repeat those that may recover while time is left.
+
+    Args:
+        targets: In the order they are tried.
+        deadline: When there must be an answer, on the clock of `around`.
+        retry: How often targets are asked again.
+        around: What surrounds the call.
+        first: What `first_step` said of these, if it was asked; it is said again.
 
     Returns:
         None after a success, else the failure to report. No sleep ever follows the last attempt.
@@ -106,7 +125,7 @@ def attempts(targets: Sequence[Target], *, deadline: float, retry: Retry, around
         if failed and around.repeats is not None:
             around.repeats.failed_over()
         hedge = around.late_after and _hedge(target, targets[i + 1 :], around.late_after)
-        error = yield from _try(target, deadline, around, hedge, are_others_waiting=i + 1 < len(targets))
+        error = yield from _try(target, deadline, around, hedge, are_others_waiting=i + 1 < len(targets), step=None if i else first)
         if error is None:
             return None
         failed += [*_failed_too(hedge), (target, error)]
@@ -173,11 +192,33 @@ def _cause(error: ProviderError) -> ProviderError:
     return error
 
 
-def _try(target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool) -> Steps:
-    if not around.is_free(target):
-        held_up = yield from _await_turn(target, deadline, around, are_others_waiting=are_others_waiting)
-        if held_up is not None:
-            return held_up
+def _try(
+    target: Target,
+    deadline: float,
+    around: Surroundings,
+    hedge: Hedge | None,
+    *,
+    are_others_waiting: bool,
+    step: Open | ProviderError | None = None,
+) -> Steps:
+    if step is None:
+        if not around.is_free(target):
+            held_up = yield from _await_turn(target, deadline, around, are_others_waiting=are_others_waiting)
+            if held_up is not None:
+                return held_up
+        step = _opening(target, deadline, around, hedge, are_others_waiting=are_others_waiting)
+    if not isinstance(step, Open):
+        return step
+    error = yield step
+    if error is not None:
+        around.went_wrong(target.name, error)
+    return error
+
+
+def _opening(
+    target: Target, deadline: float, around: Surroundings, hedge: Hedge | None, *, are_others_waiting: bool
+) -> Open | ProviderError:
+    """How to ask a target that is free; or why it must not be asked after all."""
     left_s = deadline - around.clock()
     if left_s <= 0:
         return ProviderError("the deadline of the call has passed", code="deadline")
@@ -188,10 +229,7 @@ def _try(target: Target, deadline: float, around: Surroundings, hedge: Hedge | N
             around.purse.release()
         text = f"target {target.name!r} is recovering and takes few calls yet; others are free"
         return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
-    error = yield Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)
-    if error is not None:
-        around.went_wrong(target.name, error)
-    return error
+    return Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)
 
 
 def _await_turn(target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool) -> Steps:

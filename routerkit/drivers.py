@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from routerkit.call import Call
 from routerkit.catalog import Target
-from routerkit.dispatch import Open, Steps
+from routerkit.dispatch import Open, Retry, Sleep, Step, Steps, attempts, first_step
 from routerkit.errors import ProviderError, as_provider_error
 from routerkit.messages import Chunk, Request
 
@@ -30,63 +30,80 @@ class AOpened(NamedTuple):
     rest: AsyncIterator[Chunk]
 
 
-def drive(steps: Steps, call: Call, send: Send[T], sleep: Callable[[float], None]) -> T:
+def drive(targets: Sequence[Target], retry: Retry, call: Call, send: Send[T], sleep: Callable[[float], None]) -> T:
     """Carry out steps until one attempt succeeds; returns its result.
 
     Raises:
         AllAttemptsFailedError: none did.
     """
-    error: ProviderError | None = None
+    first = first_step(targets, deadline=call.first_by, around=call)
+    step: Step | ProviderError | None = first
+    steps: Steps | None = None
     try:
         while True:
-            try:
-                step = steps.send(error)
-            except StopIteration as stop:
-                error = _failure(stop)
-                raise call.gave_up(error) from error
             error = None
-            if not isinstance(step, Open):
+            if isinstance(step, Open):
+                try:
+                    return send(step.target, call.opening(step))
+                except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
+                    error = as_provider_error(exc)
+                    call.failed(error)
+            elif isinstance(step, Sleep):
                 sleep(step.seconds)
-                continue
-            try:
-                return send(step.target, call.opening(step))
-            except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
-                error = as_provider_error(exc)
-                call.failed(error)
+            steps = steps or _others(targets, retry, call, first)
+            step = _next(steps, error, call)
     finally:
-        steps.close()  # a caller that goes away must not keep its place in a queue
+        if steps is not None:
+            steps.close()  # a caller that goes away must not keep its place in a queue
 
 
 async def adrive(
-    steps: Steps,
+    targets: Sequence[Target],
+    retry: Retry,
     call: Call,
     send: Callable[[Target, Request, Call], Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]],
 ) -> T:
     """Async twin of `drive`."""
-    error: ProviderError | None = None
+    first = first_step(targets, deadline=call.first_by, around=call)
+    step: Step | ProviderError | None = first
+    steps: Steps | None = None
     try:
         while True:
-            try:
-                step = steps.send(error)
-            except StopIteration as stop:
-                error = _failure(stop)
-                raise call.gave_up(error) from error
             error = None
-            if not isinstance(step, Open):
-                await sleep(step.seconds)
-                continue
-            try:
-                if step.hedge is None:
-                    return await send(step.target, call.opening(step), call)
-                from routerkit.racing import race  # imports asyncio, see `async_sleep`
+            if isinstance(step, Open):
+                try:
+                    if step.hedge is None:
+                        return await send(step.target, call.opening(step), call)
+                    from routerkit.racing import race  # imports asyncio, see `async_sleep`
 
-                return await race(step, step.hedge, call, send)
-            except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
-                error = as_provider_error(exc)
-                call.failed(error)
+                    return await race(step, step.hedge, call, send)
+                except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
+                    error = as_provider_error(exc)
+                    call.failed(error)
+            elif isinstance(step, Sleep):
+                await sleep(step.seconds)
+            steps = steps or _others(targets, retry, call, first)
+            step = _next(steps, error, call)
     finally:
-        steps.close()  # a caller that goes away must not keep its place in a queue
+        if steps is not None:
+            steps.close()  # a caller that goes away must not keep its place in a queue
+
+
+def _others(targets: Sequence[Target], retry: Retry, call: Call, first: Open | ProviderError | None) -> Steps:
+    """The steps after the first one."""
+    steps = attempts(targets, deadline=call.first_by, retry=retry, around=call, first=first)
+    if isinstance(first, Open):
+        next(steps)
+    return steps
+
+
+def _next(steps: Steps, error: ProviderError | None, call: Call) -> Step:
+    try:
+        return steps.send(error)
+    except StopIteration as stop:
+        failure = stop.value if isinstance(stop.value, ProviderError) else ProviderError("nothing was left to try", code="all_failed")
+        raise call.gave_up(failure) from failure
 
 
 def prime(chunks: Iterator[Chunk], call: Call) -> Opened:
@@ -134,7 +151,3 @@ async def async_sleep(seconds: float) -> None:
     from asyncio import sleep  # asyncio is a third of our import time, and sync callers never need it
 
     await sleep(seconds)
-
-
-def _failure(stop: StopIteration) -> ProviderError:
-    return stop.value if isinstance(stop.value, ProviderError) else ProviderError("nothing was left to try", code="all_failed")

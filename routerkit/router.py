@@ -16,7 +16,7 @@ from routerkit.case import Snapshot
 from routerkit.catalog import Target
 from routerkit.classifier import sort
 from routerkit.decision import Decision
-from routerkit.dispatch import Retry, Steps, attempts
+from routerkit.dispatch import Retry
 from routerkit.drivers import aclose, adrive, aprime, async_sleep, close, drive, prime
 from routerkit.experience import NO_EXPERIENCE, Experience
 from routerkit.explore_budget import ExploreBudget
@@ -150,7 +150,7 @@ class Router:
                 ask(call, self._decide)
             if call.decision.steps:
                 return signed(self._verified(call), call)
-            reply = drive(self._steps(call), call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
+            reply = drive(call.targets, self._retry, call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
             call.replied(reply)
             return signed(reply, call)
 
@@ -161,7 +161,7 @@ class Router:
                 await aask(call, self._decide)
             if call.decision.steps:
                 return signed(await self._averified(call), call)
-            reply = await adrive(self._steps(call), call, lambda t, r, _: call.state.provider(t).acomplete(r), self._asleep)
+            reply = await adrive(call.targets, self._retry, call, lambda t, r, _: call.state.provider(t).acomplete(r), self._asleep)
             call.replied(reply)
             return signed(reply, call)
 
@@ -179,7 +179,7 @@ class Router:
             if call.decision.steps:
                 yield from pieces(self._verified(call), call)
                 return
-            opened = drive(self._steps(call), call, lambda t, r: prime(call.state.provider(t).stream(r), call), self._sleep)
+            opened = drive(call.targets, self._retry, call, lambda t, r: prime(call.state.provider(t).stream(r), call), self._sleep)
             try:
                 yield from opened.head
                 for chunk in opened.rest:
@@ -202,7 +202,9 @@ class Router:
                 for chunk in pieces(await self._averified(call), call):
                     yield chunk
                 return
-            opened = await adrive(self._steps(call), call, lambda t, r, c: aprime(call.state.provider(t).astream(r), c), self._asleep)
+            opened = await adrive(
+                call.targets, self._retry, call, lambda t, r, c: aprime(call.state.provider(t).astream(r), c), self._asleep
+            )
             try:
                 for chunk in opened.head:
                     yield chunk
@@ -273,9 +275,6 @@ class Router:
         call.purse = self._budgets.purse(request, decision, state)
         call.repeats, call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
         return call
-
-    def _steps(self, call: Running) -> Steps:
-        return attempts(call.targets, deadline=call.first_by, retry=self._retry, around=call)
 
     def _verified(self, call: Running) -> Reply:
         course = verified_course(call, self._decide, self._retry)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit import Retry
-from routerkit.dispatch import Open, Sleep, Step, attempts
+from routerkit.dispatch import Open, Sleep, Step, attempts, first_step
 from routerkit.health import HealthBoard
 from routerkit.lanes import Lanes
 from routerkit.surroundings import Surroundings
@@ -184,3 +184,33 @@ def test_callers_time_that_ran_out_within_a_target_ends_the_call():
     """An inner router says so; another target could not do better."""
     steps, _, result = play([fault("deadline")], n=3)
     assert (["t0"], "deadline") == (opened(steps), result.code)
+
+
+def calls_one_after_the_other(scripts, *, takes_first: bool):
+    """What several calls on one router do; the first step of each is asked for beforehand, or by the generator alone."""
+    clock, rng = FakeClock(), random.Random(5)
+    around = Surroundings(clock, rng, HealthBoard(clock, rng), Lanes(clock))
+    targets, seen = [make_target(f"t{i}") for i in range(3)], []
+    for outcomes in scripts:
+        deadline, pending = clock() + 30.0, [*outcomes, None]
+        first = first_step(targets, deadline=deadline, around=around) if takes_first else None
+        run, outcome = attempts(targets, deadline=deadline, retry=Retry(), around=around, first=first), None
+        try:
+            while True:
+                step = run.send(outcome)
+                outcome = None if isinstance(step, Sleep) else pending.pop(0)
+                clock.now_s += step.seconds if isinstance(step, Sleep) else 0.5
+                seen.append((step, outcome))
+                if isinstance(step, Open) and outcome is None:
+                    around.health.succeeded(step.target.name, 0.5)
+        except StopIteration as stop:
+            seen.append(str(stop.value))
+    return seen
+
+
+@given(scripts=st.lists(st.lists(st.sampled_from(CODES), max_size=4), max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_first_step_taken_beforehand_changes_nothing(scripts):
+    outcomes = [[fault(code) for code in codes] for codes in scripts]
+    general = calls_one_after_the_other(outcomes, takes_first=False)
+    assert general == calls_one_after_the_other(outcomes, takes_first=True)
