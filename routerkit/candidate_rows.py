@@ -39,6 +39,11 @@ class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[in
         table = list(zip(*terms, costs, case.latencies_s(), sums, strict=False))  # the weights have no end
         return list(chain.from_iterable(map(table.__getitem__, ranking)))
 
+    def expected_usd(self, target: str | None) -> float | None:
+        """Expected cost of a target; None when it or its price is unknown."""
+        case, names = self[0], self[0].panel.names
+        return case.costs_usd[names.index(target)] if target in names else None
+
     def is_plain(self) -> bool:
         """Whether the rows follow from the panel, the terms, the ranking and the numbers alone."""
         case, _, drops, _, _, spread = self

@@ -6,9 +6,12 @@ What msgspec does not take (half of a surrogate pair, keys that are no text, num
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -62,6 +65,32 @@ def is_text(data: bytes) -> bool:
     return True
 
 
+class Form:
+    """JSON text that is the same for many values but for what stands in its holes."""
+
+    def __init__(self, value: object) -> None:
+        """Write a value once; it has `hole(i)` wherever the i-th of what `fill` is given shall stand."""
+        text, *rest = _HOLE.split(dumps(value).replace(b"%", b"%%"))
+        places, texts = rest[::2], rest[1::2]
+        self._text = b"%b".join([text, *texts])
+        self._order = itemgetter(*map(int, places))
+
+    def fill(self, pieces: Sequence[bytes]) -> bytes:
+        """The text with these pieces of JSON in its holes."""
+        text: bytes = self._text % self._order(pieces)
+        return text
+
+
+def hole(i: int) -> str:
+    """What stands for a piece of JSON in the value that a `Form` is made of."""
+    return f"{_MARK}{i}{_MARK}"
+
+
+def dump_each(numbers: Sequence[float | None]) -> list[bytes]:
+    """As `dumps`, each by itself."""
+    return dumps(numbers)[1:-1].split(b",")
+
+
 def _plain(value: object) -> Json:
     if isinstance(value, Mapping):
         return dict(value)
@@ -86,6 +115,9 @@ def _finite(value: object) -> object:
     return value
 
 
+_MARK: Final = f"_{os.urandom(8).hex()}_"
+"""Nobody else can have written it."""
+_HOLE: Final = re.compile(rf'"{_MARK}(\d+){_MARK}"'.encode())
 _ENCODE: Final = msgspec.json.Encoder(enc_hook=_plain).encode
 _ENCODE_SORTED: Final = msgspec.json.Encoder(enc_hook=_plain_or_text, order="deterministic").encode
 _DECODE: Final = msgspec.json.Decoder().decode

@@ -61,6 +61,7 @@ class SegmentWriter(Generic[T]):
         stream: str,
         *,
         to_row: Callable[[T], Mapping[str, object]] | None = None,
+        to_json: Callable[[T], bytes] = fastjson.dumps,
         durability: Durability = "flush",
         pace: Pace = Pace(),
         clock: Callable[[], float] = time.monotonic,
@@ -71,11 +72,13 @@ class SegmentWriter(Generic[T]):
             folder: Folder of the store; created when missing.
             stream: Name of the stream, as in its StreamSchema.
             to_row: Makes the row of what was appended, in the thread that writes; None when rows are appended themselves.
+            to_json: Writes the row of what was appended, where no `to_row` is given.
             durability: What a written row survives.
             pace: Timing and capacity.
             clock: Monotonic seconds, for the age of segments.
         """
-        self._folder, self._stream, self._to_row = folder, stream, to_row
+        self._folder, self._stream = folder, stream
+        self._to_json = to_json if to_row is None else lambda item: fastjson.dumps(to_row(item))
         self._is_fsynced = durability == "fsync"
         self._pace, self._clock = pace, clock
         self._segment: OpenSegment | None = None
@@ -228,7 +231,7 @@ class SegmentWriter(Generic[T]):
 
     def _line(self, item: T) -> bytes | None:
         try:
-            line = fastjson.dumps(self._to_row(item) if self._to_row else item) + b"\n"
+            line = self._to_json(item) + b"\n"
         except Exception as exc:  # noqa: BLE001  rows are built from what callers passed in; none of it may end the thread
             self._drop(1, "bad", f"a row cannot be written as JSON: {type(exc).__name__}: {exc}")
             return None

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routerkit import fastjson
+from routerkit.fastjson import Form, dump_each, hole
 from routerkit.messages import Usage
 from routerkit.record import Attempt
 
@@ -70,3 +71,12 @@ def test_what_only_the_standard_library_reads_is_read(text, value):
 def test_what_is_no_json_is_a_value_error(text):
     with pytest.raises(ValueError):
         fastjson.loads(text)
+
+
+def test_form_says_what_stands_in_its_holes_and_nothing_else_changes():
+    form = Form({"a": hole(1), "100%": [hole(0), hole(1), "%b"]})
+    assert b'{"a":null,"100%":["x",null,"%b"]}' == form.fill([b'"x"', b"null"])
+
+
+def test_numbers_are_written_each_by_itself():
+    assert [b"1", b"null", b"0.5", b"null", b"true"] == dump_each([1, None, 0.5, float("nan"), True])
