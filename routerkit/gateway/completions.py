@@ -64,11 +64,12 @@ def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
 class CompletionEvents:
     """Writes chunks as events; the finish reason waits for the end, as in chats."""
 
+    _finish, _usage, _last = "stop", Usage(), Chunk()
+
     def __init__(self, body: Mapping[str, Json], _: Request) -> None:
         options = body.get("stream_options")
         self._with_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._head: dict[str, Any] = {}
-        self._finish, self._usage, self._last = "stop", Usage(), Chunk()
 
     def of(self, chunk: Chunk) -> bytes:
         """Event of a chunk."""

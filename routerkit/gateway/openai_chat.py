@@ -42,13 +42,14 @@ def completion(reply: Reply, _: Mapping[str, Json]) -> dict[str, Any]:
 class ChatEvents:
     """Writes chunks as events. The finish reason waits for the end, so that no client takes a cut answer for a whole one."""
 
+    _finish, _usage, _last = "stop", Usage(), Chunk()
+    _is_passed = False
+    """Whether the provider's own events are what the caller gets."""
+
     def __init__(self, body: Mapping[str, Json], _: Request) -> None:
         options = body.get("stream_options")
         self._with_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
         self._head: dict[str, Any] = {}
-        self._is_passed = False
-        """Whether the provider's own events are what the caller gets."""
-        self._finish, self._usage, self._last = "stop", Usage(), Chunk()
 
     def of(self, chunk: Chunk) -> bytes:
         """Event of a chunk, or the events it was read from."""

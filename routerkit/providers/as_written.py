@@ -13,7 +13,6 @@ from typing import Final
 from routerkit.as_written import Written, WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
-from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 from routerkit.quick import maker
@@ -79,17 +78,14 @@ class PassingDecoder(StreamDecoder):
     somebody asked for it.
     """
 
+    _texts: list[str]
+    _events: list[bytes]
     _parsed_event: Mapping[str, Json]
+    """What the event that is being read holds, and what those before it that arrived with it say."""
     _passes: bool | None = None
     """Whether the first event has the id that clients insist on; if not, all are written anew."""
     _is_flowing = False
     """Whether an answer that passes has said something and goes on, with the beginning of an event."""
-
-    def __init__(self, request: Request, upstream: Upstream) -> None:
-        super().__init__(request, upstream)
-        self._asks_usage = request.written is not None and request.written.asks_usage
-        self._texts: list[str] = []
-        self._events: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
@@ -111,7 +107,7 @@ class PassingDecoder(StreamDecoder):
             return None
         self._note_plain(plain)
         used = self._ended(is_marked=True) if is_marked else None
-        if plain.ends_in_usage and not self._asks_usage:
+        if plain.ends_in_usage and not self._asks_usage():
             data = _framed(events[:-1])
         written = WrittenAnswer(data, plain.text) if self._passes else None
         return _chunk(plain.text, (), plain.finish or None, used, plain.model, written=written)
@@ -155,8 +151,12 @@ class PassingDecoder(StreamDecoder):
         n_before = len(chunks)
         super()._event(event, chunks, is_last=is_last)
         self._texts += [piece.text for piece in chunks[n_before:]]
-        if self._parsed_event.get("choices") or (self._asks_usage and is_counted(self._parsed_event)):
+        if self._parsed_event.get("choices") or (self._asks_usage() and is_counted(self._parsed_event)):
             self._events.append(corrected(event, self._parsed_event, chunks[n_before:]))
+
+    def _asks_usage(self) -> bool:
+        written = self._request.written
+        return written is not None and written.asks_usage
 
     def _parsed(self, event: bytes, *, is_last: bool) -> Mapping[str, Json]:
         parsed = self._parsed_event = super()._parsed(event, is_last=is_last)

@@ -115,15 +115,14 @@ def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
     ends_in_usage = not last.choices and last.usage is not None
     if not choices or len(choices) + ends_in_usage != len(read) or not fastjson.is_text(b"\n".join(events)):
         return None
-    reasons = [*map(_finish_reason, choices)]
-    finish = reasons[-1]
-    if reasons.count(None) + (finish is not None) != len(reasons):
+    *earlier, finish = map(_finish_reason, choices)
+    if any(earlier):
         return None
     counts = [*filter(None, map(_usage, read))]
     return PlainEvents(
         "".join(filter(None, map(_content, choices))),
         finish or "",
-        last.model or read[0].model or "",
+        read[0].model or "",
         usage_of(counts[-1]) if counts else None,
         ends_in_usage,
     )

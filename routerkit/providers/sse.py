@@ -18,17 +18,16 @@ class SseDecoder:
     Works on bytes, so characters may be split anywhere; lines may end in LF, CR or CRLF.
     """
 
-    __slots__ = ("_data", "_is_after_cr", "_is_first_line", "_max_bytes", "_n_pending", "_tail", "foreign")
+    foreign = b""
+    """First line that no event stream contains; then the body is something else (HTML, JSON)."""
+    _n_pending = 0
+    _is_after_cr = False
+    _is_first_line = True
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_bytes = max_event_bytes
         self._tail: list[bytes] = []
         self._data: list[bytes] = []
-        self._n_pending = 0
-        self._is_after_cr = False
-        self._is_first_line = True
-        self.foreign = b""
-        """First line that no event stream contains; then the body is something else (HTML, JSON)."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Data of the events completed by these bytes.
