@@ -120,7 +120,7 @@ def _features(request: Request) -> Features:
         size.tokens,
         size.tokens_bound,
         request.max_tokens,
-        _needs(request, size.media),
+        _needs(request, size.media) if size.media or request.tools or request.response_format or request.inputs else _NO_NEEDS,
         kind,
         source,
         len(messages),
@@ -150,8 +150,6 @@ def _wrong(name: str, value: object, wanted: str) -> ProviderError:
 
 
 def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
-    if not (media or request.tools or request.response_format or request.inputs):
-        return _NO_NEEDS
     needs = set(media)
     if request.inputs:
         needs.add("embeddings")

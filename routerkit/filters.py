@@ -13,6 +13,8 @@ from routerkit.rules import Rule
 
 Check: TypeAlias = Callable[[int], str | None]
 """Reason to drop the target at this place in the pool, or None to keep it."""
+NamedCheck: TypeAlias = tuple[str, Check]
+"""With the name of its filter."""
 
 _DEFAULT_OUTPUT_TOKENS: Final = 256
 """Room left for an answer in the context window when the caller sets no limit."""
@@ -21,30 +23,32 @@ _DEFAULT_OUTPUT_TOKENS: Final = 256
 class Dropped(NamedTuple):
     """What is left out of a decision."""
 
-    drops: dict[int, Drop]
+    drops: Mapping[int, Drop]
     """Places in the pool with the first reason against each; health speaks last."""
     notes: tuple[str, ...] = ()
     """What the caller should know of it."""
 
 
-def dropped(case: Case, rules: Sequence[Rule]) -> Dropped:
+NOTHING_DROPPED: Final = Dropped({})
+
+
+def dropped(case: Case, checks: Sequence[NamedCheck]) -> Dropped:
     """What filters and health leave out."""
-    drops: dict[int, Drop] = {}
-    for name, check in _checks(case, rules):
-        for i in range(len(case.panel.names)):
+    names, ailments, drops = case.panel.names, case.snapshot.ailments, dict[int, Drop]()
+    for name, check in checks:
+        for i in range(len(names)):
             if i not in drops and (why := check(i)):
                 drops[i] = Drop(name, why)
-    ailments = case.snapshot.ailments
-    return _without_unfit(case.panel.names, ailments, drops) if ailments else Dropped(drops)
+    return _without_unfit(names, ailments, drops) if ailments else Dropped(drops)
 
 
-def _checks(case: Case, rules: Sequence[Rule]) -> list[tuple[str, Check]]:
-    """Filters that have something to say about the request, in the order in which they speak.
+def checks_of(case: Case, rules: Sequence[Rule]) -> list[NamedCheck]:
+    """Filters that have something to say about the request, in the order in which they speak; none for most requests.
 
-    Health comes last, elsewhere: the panic rule readmits only targets that nothing but their state speaks against.
+    Health comes last, in `dropped`: the panic rule readmits only targets that nothing but their state speaks against.
     """
     outlook, features, left = case.outlook, case.features, case.snapshot.budget_left
-    found: list[tuple[str, Check]] = []
+    found: list[NamedCheck] = []
     if rules and any(rule.only for rule in rules):
         found.append(("rule", rule_only(case, rules)))
     if features.needs:

@@ -17,7 +17,7 @@ from routerkit.experience import Experience
 from routerkit.experiment import Arm
 from routerkit.exploring import NO_EXPLORATION, WEIGHS_QUALITY, Exploration, exploration
 from routerkit.features import Features
-from routerkit.filters import dropped
+from routerkit.filters import NOTHING_DROPPED, checks_of, dropped
 from routerkit.pickers import pick
 from routerkit.planning import Plan
 from routerkit.predictor import SILENT, Correction
@@ -77,33 +77,35 @@ class Policy:
         applied, notes = _applied(rules, features, pool) if rules else _NO_RULES
         outlook = _outlook(self, pool, features, snapshot)
         case = open_case(outlook, features, snapshot)
-        drops, panic = dropped(case, applied)
+        checks, live = checks_of(case, applied), outlook.live(case)
+        drops, panic = dropped(case, checks) if checks or snapshot.ailments else NOTHING_DROPPED
         notes = panic + notes + snapshot.scorecard.notes(ticket.at)
         is_plain = not (outlook.is_special or applied or features.pin or snapshot.correction is not SILENT)
-        weighed = _weighed_plainly(case) if is_plain else self._weighed(case, drops, applied)
-        places, names, sums = outlook.panel.alphabetical, outlook.panel.names, weighed.sums
+        weighed = None if is_plain else self._weighed(case, live, drops, applied)
+        columns, sums = (weighed.columns, weighed.sums) if weighed else (outlook.columns + live, totals(live, outlook.sums))
+        places, names = outlook.panel.alphabetical, outlook.panel.names
         ranking = sorted([i for i in places if i not in drops] if drops else places, key=sums.__getitem__, reverse=True)
-        rows = Rows((case, weighed.columns, drops, sums, ranking, ()))
         facts = {
+            **outlook.known,
             "id": ticket.id,
             "at": ticket.at,
             "features": features,
-            "rows": rows,
+            "rows": (rows := Rows((case, columns, drops, sums, ranking, ()))),
             "ranked": tuple([names[i] for i in ranking]),
             "config_revision": ticket.config_revision,
             "notes": notes + outlook.doubts[ranking[0]] if ranking else notes,
             "arm": ticket.arm,
         }
-        return made_of(outlook.known, facts if is_plain else facts | self._further(rows, weighed, applied, notes, ticket))
+        return made_of(facts | self._further(rows, weighed, applied, notes, ticket) if weighed else facts)
 
-    def _weighed(self, case: Case, drops: Mapping[int, Drop], applied: Sequence[Rule]) -> _Weighed:
-        """All targets with their scores, whatever has a say in them."""
+    def _weighed(self, case: Case, live: Columns, drops: Mapping[int, Drop], applied: Sequence[Rule]) -> _Weighed:
+        """All targets with their scores, where more than the policy has a say in them."""
         outlook = case.outlook
         pinned = pin_column(case) if case.features.pin else ()
         ruled = rule_column(case, applied) if applied else ()
         plan = plan_case(case, drops, ruled) if self.kind == "cascade" else None
         planned = step_column(case, plan) if plan else ()
-        columns = pinned + ruled + outlook.drifted + planned + outlook.fixed + outlook.live(case)
+        columns = pinned + ruled + outlook.drifted + planned + outlook.fixed + live
         return _Weighed(columns, totals(columns), is_pinned=bool(pinned), plan=plan)
 
     def _further(self, rows: Rows, weighed: _Weighed, applied: Sequence[Rule], notes: tuple[str, ...], ticket: Ticket) -> dict[str, object]:
@@ -167,12 +169,6 @@ class _Drawn(NamedTuple):
     """None = the first of the ranking was taken."""
     passed_over: str = ""
     """Name of the best, if an exploring draw put another target first."""
-
-
-def _weighed_plainly(case: Case) -> _Weighed:
-    """All targets with their scores, where nothing but the policy has a say."""
-    outlook, live = case.outlook, case.outlook.live(case)
-    return _Weighed(outlook.columns + live, totals(live, outlook.sums))
 
 
 def _outlook(policy: Policy, pool: Pool, features: Features, snapshot: Snapshot) -> Outlook:

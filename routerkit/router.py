@@ -239,7 +239,8 @@ class Router:
         arm = state.arm(way.pool, request, at) if way.is_tried else None
         policy = way.policy if arm is None else state.policy(way.pool, arm)
         reading = sort(request, facts, state.routes, state.classifier, heard) if way.is_sorted and not request.inputs else None
-        facts, routed = (reading.features, reading.rules) if reading else (facts, ())
+        routed = reading.rules if reading else ()
+        facts = reading.features if reading else facts
         snapshot = Snapshot(
             state.scorecard,
             self._health.snapshot(),
@@ -251,7 +252,7 @@ class Router:
             self._listener.hear(state.predictor, request.messages, facts.kind) if state.predictor else state.unheard,
         )
         ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
-        capped = self._extras.rules(request, way.pool, state, way.target)
+        capped = self._extras.rules(request, way.pool, state, way.target) if state.ceilings else ()
         decision = policy.decide(facts, way.pool, snapshot, rules=(*state.rules, *routed, *way.rules, *capped), ticket=ticket)
         if request.inputs:
             embedding.check(way.targets, decision)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from routerkit import addressing
 from routerkit.catalog import Pool, Target
@@ -26,7 +25,8 @@ from routerkit.scorecard import Scorecard
 from routerkit.verifier import Verifier
 
 
-class Way(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Way:
     """What a request's `model` leads to; the same as long as the configuration is."""
 
     pool: Pool

@@ -39,7 +39,7 @@ Scorer: TypeAlias = Callable[[Panel, PolicySettings], Terms]
 
 def cheapest(_panel: Panel, _settings: PolicySettings) -> Terms:
     """Least expected cost; unknown prices last."""
-    return Terms(live=lambda case: (_cost(case, 1.0),))
+    return Terms(live=lambda case: tuple([column._replace(weight=1.0) for column in _cheaper_first(case)]))
 
 
 def fastest(_panel: Panel, _settings: PolicySettings) -> Terms:
@@ -50,7 +50,7 @@ def fastest(_panel: Panel, _settings: PolicySettings) -> Terms:
 
     def live(case: Case) -> Columns:
         speeds = [1.0 if s is None else _HALF_S / (_HALF_S + s) for s in case.latencies_s()]
-        return (Column("latency", 1.0, speeds), _cost(case, _TIE))
+        return (Column("latency", 1.0, speeds), *_cheaper_first(case))
 
     return Terms(live=live)
 
@@ -150,11 +150,7 @@ def totals(columns: Columns, sums: Sequence[float] | None = None) -> Sequence[fl
 
 def _cheaper_first(case: Case) -> Columns:
     """The term that decides between equals."""
-    return (_cost(case, _TIE),)
-
-
-def _cost(case: Case, weight: float) -> Column:
-    return Column("cost", weight, [_HALF_USD / (_HALF_USD + usd) for usd in case.costs_usd])
+    return (Column("cost", _TIE, [_HALF_USD / (_HALF_USD + usd) for usd in case.costs_usd]),)
 
 
 def _quality(panel: Panel, weight: float) -> Column:

@@ -136,10 +136,8 @@ def read_signals(messages: Sequence[Message]) -> Signals:
     roles = [*map(role_of, messages)]
     asked = last_asked(roles)
     text = text_of(messages[asked].get("content")) if asked >= 0 else ""
-    sample = text if len(text) <= _HEAD_CHARS + _TAIL_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
-    seen = _look_at(sample, instruction(text))
-    n_lines = _n_code_lines(text, is_bare=seen.is_bare)
-    return _signals(seen, n_lines, roles[asked + 1 :].count("tool"), _n_earlier_failures(messages, roles))
+    seen = _seen_whole(text) if len(text) <= _HEAD_CHARS else _seen_in(text)
+    return _signals(seen, roles[asked + 1 :].count("tool"), _n_earlier_failures(messages, roles))
 
 
 class _Seen(NamedTuple):
@@ -154,6 +152,17 @@ class _Seen(NamedTuple):
     has_diff: bool
     has_traceback: bool
     has_tests: bool
+    n_code_lines: int = 0
+
+
+def _seen_in(text: str) -> _Seen:
+    sample = text if len(text) <= _HEAD_CHARS + _TAIL_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
+    seen = _look_at(sample, instruction(text))
+    return seen._replace(n_code_lines=_n_code_lines(text, is_bare=seen.is_bare))
+
+
+_seen_whole = lru_cache(maxsize=256)(_seen_in)
+"""The same of short texts, which are kept whole: an agent sends one again with every turn of its tool loop."""
 
 
 @lru_cache(maxsize=256)
@@ -174,14 +183,14 @@ def _look_at(sample: str, said: str) -> _Seen:
 
 
 @lru_cache(maxsize=256)
-def _signals(seen: _Seen, n_code_lines: int, tool_depth: int, n_earlier_failures: int) -> Signals:
+def _signals(seen: _Seen, tool_depth: int, n_earlier_failures: int) -> Signals:
     language, target_language, *_ = *seen.languages, None, None
     return Signals(
         language,
         target_language,
         seen.jump,
         seen.n_files,
-        n_code_lines,
+        seen.n_code_lines,
         seen.has_diff,
         seen.has_traceback,
         seen.has_tests,
