@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from routerkit.errors import ProviderError
 from routerkit.kinds import guess_kind
-from routerkit.messages import TASK_KINDS, Json, Message, Request, last_asked, role_of, text_of
+from routerkit.messages import TASK_KINDS, Json, Message, Request
 from routerkit.quick import quick
 from routerkit.signals import NOTHING_SEEN, Sight, Signals
 from routerkit.sizes import CHARS_PER_TOKEN, measure
@@ -100,37 +100,32 @@ def features(request: Request) -> Features:
         ProviderError: `invalid_request`, when the messages are not in OpenAI's chat format at all.
     """
     try:
-        return _features(request)
+        _check(request)
+        size, sight, kind = measure(request), Sight(request.messages), request.kind
+        if kind in TASK_KINDS and not request.inputs:
+            source = "hint"
+        else:
+            kind = None if request.inputs else guess_kind(sight.asked())
+            source = "guess" if kind else "unknown"
+        return Features(
+            size.chars,
+            size.tokens,
+            size.tokens_bound,
+            request.max_tokens,
+            _needs(request, size.media) if size.media or request.tools or request.response_format or request.inputs else _NO_NEEDS,
+            kind,
+            source,
+            len(request.messages),
+            is_open := sight.roles[-1:] == ["tool"],
+            request.tags,
+            request.agent,
+            request.session,
+            request.pin if is_open else None,
+            sight,
+        )
     except (AttributeError, TypeError, ValueError) as exc:
         form = '({"role": "user", "content": "..."},)'
         raise ProviderError(f"request is not in OpenAI's chat format ({exc}); give messages like {form}", code="invalid_request") from exc
-
-
-def _features(request: Request) -> Features:
-    _check(request)
-    size, messages, kind = measure(request), request.messages, request.kind
-    is_tool_loop_open = bool(messages) and messages[-1].get("role") == "tool"
-    if kind in TASK_KINDS and not request.inputs:
-        source = "hint"
-    else:
-        kind = None if request.inputs else guess_kind(last_user_text(messages))
-        source = "guess" if kind else "unknown"
-    return Features(
-        size.chars,
-        size.tokens,
-        size.tokens_bound,
-        request.max_tokens,
-        _needs(request, size.media) if size.media or request.tools or request.response_format or request.inputs else _NO_NEEDS,
-        kind,
-        source,
-        len(messages),
-        is_tool_loop_open,
-        request.tags,
-        request.agent,
-        request.session,
-        request.pin if is_tool_loop_open else None,
-        Sight(messages),
-    )
 
 
 def _check(request: Request) -> None:
@@ -163,5 +158,4 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
 
 def last_user_text(messages: Sequence[Message]) -> str:
     """Text of the newest user message, where the instruction stands; empty when there is none."""
-    place = last_asked([*map(role_of, messages)])
-    return text_of(messages[place].get("content")) if place >= 0 else ""
+    return Sight(messages).asked()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter, is_, methodcaller
+from operator import attrgetter, is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from routerkit.as_written import Written, WrittenAnswer
@@ -254,15 +254,6 @@ class Chunk:
         Blank text is not enough: what begins with a line break may still turn out to say nothing.
         """
         return bool((self.text and not self.text.isspace()) or self.tool_calls or self.reasoning or self.refusal)
-
-
-role_of: Final = methodcaller("get", "role")
-"""Role of a message, or None."""
-
-
-def last_asked(roles: Sequence[Json]) -> int:
-    """Place of the newest user message, where the instruction stands, among messages of these roles; -1 when there is none."""
-    return len(roles) - 1 - roles[::-1].index("user") if "user" in roles else -1
 
 
 def text_of(content: Json) -> str:

@@ -30,6 +30,7 @@ _TEXT_FIELDS: Final = frozenset({("role", "content"), ("content", "role")})
 _TEXTS: Final = frozenset({str})
 _PLACED: Final = frozenset({*_SYSTEM_ROLES, "tool"})
 """Roles that are not taken everywhere."""
+_NOT_FIRST: Final = _PLACED - {"system"}
 _role, _values = itemgetter("role"), methodcaller("values")
 _PORTABLE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Taken by OpenAI (at most 40), Anthropic (these characters) and Bedrock (at most 64)."""
@@ -105,8 +106,7 @@ def _are_texts(messages: Sequence[Message]) -> bool:
     """Whether `_is_plain` says yes to each message of a chat of nothing but texts, as most are; without a step of Python for each."""
     if not (_TEXT_FIELDS.issuperset(map(tuple, messages)) and _TEXTS.issuperset(map(type, chain.from_iterable(map(_values, messages))))):
         return False
-    roles = [*map(_role, messages)]
-    return _PLACED.isdisjoint(roles[1:]) and (not roles or roles[0] == "system" or roles[0] not in _PLACED)
+    return _PLACED.isdisjoint(map(_role, messages[1:])) and _NOT_FIRST.isdisjoint(map(_role, messages[:1]))
 
 
 def _is_plain(message: Message, place: int, habits: _Habits) -> bool:

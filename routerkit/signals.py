@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import methodcaller
 from typing import Any, Final, NamedTuple, Self
 
 from routerkit.kinds import instruction
@@ -23,7 +24,7 @@ from routerkit.languages import (
     named_languages,
     paths_in,
 )
-from routerkit.messages import Json, Message, last_asked, role_of, text_of
+from routerkit.messages import Json, Message, text_of
 from routerkit.quick import quick
 
 DIFFICULTIES: Final = ("low", "medium", "high")
@@ -44,6 +45,7 @@ _TEST: Final = look(
     r"\bdef test_|@Test\b|\bunittest\b|\bpytest\b|\bdescribe\(|^[ \t]*assert ",
 )
 _FAILURE: Final = look("FAILED|Traceback|Error|Exception|error:| failed|exit code 1|exit status 1")
+_role: Final = methodcaller("get", "role")
 _TAG: Final = re.compile(r"```([\w+#-]+)")
 
 
@@ -118,26 +120,33 @@ NOTHING_SEEN: Final = Signals()
 class Sight:
     """Reads a conversation when first asked, and then lets go of it: whoever keeps a decision should not keep the prompt."""
 
-    __slots__ = ("_messages", "_seen")
+    __slots__ = ("_asked_at", "_messages", "_seen", "roles")
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages, self._seen = messages, NOTHING_SEEN
+        self.roles = roles = [*map(_role, messages)]
+        self._asked_at = len(roles) - 1 - roles[::-1].index("user") if "user" in roles else -1
+
+    def asked(self) -> str:
+        """Text of the newest user message, where the instruction stands; empty when there is none, and after the conversation was read."""
+        return text_of(self._messages[self._asked_at].get("content")) if self._asked_at >= 0 and self._messages else ""
 
     def __call__(self) -> Signals:
         """What is seen in it."""
         if messages := self._messages:  # one look, because another thread may ask as well
-            self._seen = read_signals(messages)
+            self._seen = self._read(messages)
             self._messages = ()
         return self._seen
+
+    def _read(self, messages: Sequence[Message]) -> Signals:
+        text, roles = self.asked(), self.roles
+        seen = _seen_whole(text) if len(text) <= _HEAD_CHARS else _seen_in(text)
+        return _signals(seen, roles[self._asked_at + 1 :].count("tool"), _n_earlier_failures(messages, roles))
 
 
 def read_signals(messages: Sequence[Message]) -> Signals:
     """Read off what a conversation shows about code."""
-    roles = [*map(role_of, messages)]
-    asked = last_asked(roles)
-    text = text_of(messages[asked].get("content")) if asked >= 0 else ""
-    seen = _seen_whole(text) if len(text) <= _HEAD_CHARS else _seen_in(text)
-    return _signals(seen, roles[asked + 1 :].count("tool"), _n_earlier_failures(messages, roles))
+    return Sight(messages)()
 
 
 class _Seen(NamedTuple):
