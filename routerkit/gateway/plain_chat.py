@@ -55,7 +55,7 @@ class _Chat(Struct, forbid_unknown_fields=True):
         )
 
 
-_made: Final[Callable[..., Request]] = Request
+_made: Final = cast("Callable[..., Request]", Request)
 """From its fields in their order: the model, what it asks, the hints."""
 _decode: Final = msgspec.json.Decoder(_Chat).decode
 _WITH_USAGE: Final[Mapping[str, Json]] = {"include_usage": True}
@@ -90,7 +90,7 @@ def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head
     limit, limit_field = chat.max_completion_tokens, "max_completion_tokens"
     if limit is None:
         limit, limit_field = chat.max_tokens, None if chat.max_tokens is None else "max_tokens"
-    asked = (chat.messages, (), None, None, chat.temperature, limit, chat.stop, {})
+    asked: tuple[Any, ...] = (chat.messages, (), None, None, chat.temperature, limit, chat.stop, {})
     place = model_at(data)
     written = None if place is None else Written(data, place, (*asked, ()), limit_field, chat.stream, asks_usage)
     return _ASKED[chat.stream, asks_usage], _made(chat.model, *asked, *head.fact(hints_of), written=written)
