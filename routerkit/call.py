@@ -15,10 +15,12 @@ from routerkit.features import CHARS_PER_TOKEN, features
 from routerkit.health import Caller
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import is_fine, normalise
+from routerkit.quick import maker
 from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usage, total_usd
 from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
+_attempt, _record = maker(Attempt), maker(Record)
 _NO_USAGE: Final = Usage()
 """Of an attempt that failed and cost nothing, whatever the price."""
 _NUMBER: Final = (int, float)
@@ -232,7 +234,7 @@ class Call(Surroundings):
         elif self.purse is not None:
             self.purse.release()  # set aside for an attempt that never began
         decision, attempts, last = self.decision, self.attempts, self.answered
-        self._record = Record(
+        self._record = _record(
             decision.id,
             decision.at,
             self.request,
@@ -266,7 +268,7 @@ class Call(Surroundings):
         assert step is not None
         target, opened_at, price = step.target, self.opened_at, step.target.price
         self.lanes.leave(target.name)
-        attempt = Attempt(
+        attempt = _attempt(
             target.name,
             self._model or target.model,
             opened_at - self.started,

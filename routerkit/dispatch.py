@@ -16,7 +16,7 @@ from routerkit.errors import AllAttemptsFailedError, ProviderError
 from routerkit.extras import LateAfter
 from routerkit.hedging import Hedge
 from routerkit.messages import Request
-from routerkit.quick import quick
+from routerkit.quick import maker, quick
 from routerkit.surroundings import Surroundings
 
 _WORTH_REPEATING: Final = frozenset({"rate_limit", "overloaded", "server", "connect", "disconnected", "truncated", "malformed"})
@@ -57,6 +57,9 @@ class Open:
         if self.target.extra:
             object.__setattr__(sent, "extra", {**self.target.extra, **request.extra})  # a fresh copy nobody else has seen yet
         return sent
+
+
+_open: Final = maker(Open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ def _opening(
             around.purse.release()
         text = f"target {target.name!r} is recovering and takes few calls yet; others are free"
         return ProviderError(text, code="rate_limit", retry_after_s=0.0)  # at once, should the others fail
-    return Open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)
+    return _open(target, left_s, left_s * _FIRST_PIECE_SHARE if are_others_waiting else None, hedge)
 
 
 def _await_turn(target: Target, deadline: float, around: Surroundings, *, are_others_waiting: bool) -> Steps:

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from routerkit.errors import ProviderError
 from routerkit.kinds import guess_kind
 from routerkit.messages import TASK_KINDS, Json, Message, Request
-from routerkit.quick import quick
+from routerkit.quick import maker, quick
 from routerkit.signals import NOTHING_SEEN, Sight, Signals
 from routerkit.sizes import CHARS_PER_TOKEN, measure
 
@@ -93,6 +93,9 @@ class Features:
 _FACTS: Final = tuple(f.name for f in fields(Features) if f.name != "see")
 
 
+_made: Final = maker(Features)
+
+
 def features(request: Request) -> Features:
     """Read off what routing needs to know about a request.
 
@@ -107,7 +110,7 @@ def features(request: Request) -> Features:
         else:
             kind = None if request.inputs else guess_kind(sight.asked())
             source = "guess" if kind else "unknown"
-        return Features(
+        return _made(
             size.chars,
             size.tokens,
             size.tokens_bound,

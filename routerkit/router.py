@@ -28,6 +28,7 @@ from routerkit.lanes import Lanes
 from routerkit.messages import Chunk, Reply, Request
 from routerkit.observe import Observer, notify
 from routerkit.pursuit import apursue, pieces, pursue
+from routerkit.quick import maker
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
@@ -43,6 +44,8 @@ from routerkit.tickets import new_ticket
 from routerkit.verified import verified_course
 from routerkit.warmth import WarmBoard
 from routerkit.wording import Listener
+
+_snapshot = maker(Snapshot)
 
 
 class Router:
@@ -241,7 +244,7 @@ class Router:
         reading = sort(request, facts, state.routes, state.classifier, heard) if way.is_sorted and not request.inputs else None
         routed = reading.rules if reading else ()
         facts = reading.features if reading else facts
-        snapshot = Snapshot(
+        snapshot = _snapshot(
             state.scorecard,
             self._health.snapshot(),
             self._health.latencies_s(),

@@ -19,6 +19,7 @@ from routerkit.gateway.limits import LONG_BYTES, Limits
 from routerkit.gateway.wire import HOTTEST, MOST_TOKENS, Hints
 from routerkit.gateway.written import model_at
 from routerkit.messages import Json, Request
+from routerkit.quick import maker
 
 _ROLES: Final = frozenset({"user", "assistant", "system", "developer"})
 _LEVELS: Final = 3
@@ -55,7 +56,8 @@ class _Chat(Struct, forbid_unknown_fields=True):
         )
 
 
-_made: Final = cast("Callable[..., Request]", Request)
+_written: Final = maker(Written)
+_made: Final = cast("Callable[..., Request]", maker(Request))
 """From its fields in their order: the model, what it asks, the hints."""
 _decode: Final = msgspec.json.Decoder(_Chat).decode
 _WITH_USAGE: Final[Mapping[str, Json]] = {"include_usage": True}
@@ -92,5 +94,5 @@ def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head
         limit, limit_field = chat.max_tokens, None if chat.max_tokens is None else "max_tokens"
     asked: tuple[Any, ...] = (chat.messages, (), None, None, chat.temperature, limit, chat.stop, {})
     place = model_at(data)
-    written = None if place is None else Written(data, place, (*asked, ()), limit_field, chat.stream, asks_usage)
+    written = None if place is None else _written(data, place, (*asked, ()), limit_field, chat.stream, asks_usage)
     return _ASKED[chat.stream, asks_usage], _made(chat.model, *asked, *head.fact(hints_of), written=written)
