@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import Final
 
 from routerkit.errors import ProviderError
@@ -14,21 +13,24 @@ from routerkit.router import Router
 
 _FACTS: Final = "x-routerkit-record: %s\r\nx-routerkit-target: %s\r\nx-routerkit-attempts: %d\r\nx-routerkit-cost-usd: %s\r\n"
 
+_COMMENT: Final = ": routerkit record=%s target=%s attempts=%d cost-usd=%s"
+
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:
     """Answer in pieces. Failures before the first content are ordinary errors; later ones an error event and no end mark."""
     pieces = router.astream(request)
-    async with aclosing(pieces):  # type: ignore[type-var]  # an async generator in truth
-        first = await anext(pieces)
-        try:
-            await exchange.write(events.of(first))
-            async for chunk in pieces:
-                if data := events.of(chunk):
-                    await exchange.write(data)
-        except ProviderError as error:
-            await exchange.write(events.broken(refusal(error)), more=False)
-            return
-        await exchange.write(events.end(), more=False)
+    try:
+        async for chunk in pieces:
+            if (data := events.of(chunk)) or not exchange.is_started:
+                await exchange.write(data)
+    except ProviderError as error:
+        if not exchange.is_started:
+            raise
+        await exchange.write(events.broken(refusal(error)), more=False)
+        return
+    finally:
+        await pieces.aclose()  # type: ignore[attr-defined]  # an async generator in truth
+    await exchange.write(events.end(), more=False)
 
 
 def facts(reply: Reply) -> bytes:
@@ -45,11 +47,14 @@ def facts(reply: Reply) -> bytes:
 
 def comment(last: Chunk) -> bytes:
     """The same facts at the end of a stream, as a comment that no parser minds."""
-    verified = "" if last.verified is None else f" verified={str(last.verified).lower()}"
-    cached = "" if last.cached_from is None else f" cached-from={last.cached_from}"
-    cached += "" if last.cached_likeness is None else f" cached-likeness={last.cached_likeness:.3f}"
-    facts = f"record={last.record_id} target={last.target} attempts={last.attempts} cost-usd={usd(last.cost_usd)}{verified}{cached}"
-    return f": routerkit {facts}\n\n".encode()
+    told = _COMMENT % (last.record_id, last.target, last.attempts, usd(last.cost_usd))
+    if last.verified is not None:
+        told += f" verified={str(last.verified).lower()}"
+    if last.cached_from is not None:
+        told += f" cached-from={last.cached_from}"
+    if last.cached_likeness is not None:
+        told += f" cached-likeness={last.cached_likeness:.3f}"
+    return told.encode() + b"\n\n"
 
 
 def usd(cost: float | None) -> str:

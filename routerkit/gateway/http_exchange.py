@@ -91,8 +91,8 @@ class HttpExchange:
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """See `Exchange`."""
         if self.is_chunked:
-            end = b"" if more else b"0\r\n\r\n"
-            data = b"%x\r\n%b\r\n%b" % (len(data), data, end) if data else end
+            data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            data = data if more else data + b"0\r\n\r\n"
         if not self.is_started:
             data = self._begun() + data
         self.is_answered = not more

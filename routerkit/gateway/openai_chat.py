@@ -47,14 +47,15 @@ class ChatEvents:
     """Whether the provider's own events are what the caller gets."""
 
     def __init__(self, body: Mapping[str, Json], _: Request) -> None:
-        options = body.get("stream_options")
-        self._with_usage = isinstance(options, Mapping) and bool(options.get("include_usage"))
+        self._body = body
         self._head: dict[str, Any] = {}
 
     def of(self, chunk: Chunk) -> bytes:
         """Event of a chunk, or the events it was read from."""
-        self._finish = chunk.finish_reason or self._finish
-        self._usage = chunk.usage or self._usage
+        if chunk.finish_reason:
+            self._finish = chunk.finish_reason
+        if chunk.usage:
+            self._usage = chunk.usage
         if chunk.record_id:
             self._last = chunk
         if (written := chunk.as_written()) is not None:
@@ -75,6 +76,11 @@ class ChatEvents:
             return told + comment(self._last) + DONE
         self._head["model"] = self._last.model or self._head["model"]
         return self._choice({}, finish_of(self._finish)) + self._told_usage() + comment(self._last) + DONE
+
+    @property
+    def _with_usage(self) -> bool:
+        options = self._body.get("stream_options")
+        return isinstance(options, Mapping) and bool(options.get("include_usage"))
 
     def _told_usage(self) -> bytes:
         if not self._with_usage:
