@@ -35,7 +35,3 @@ class WrittenAnswer(NamedTuple):
     body: bytes
     text: str
     tool_calls: tuple[object, ...] = ()
-
-    def body_for(self, text: str, tool_calls: tuple[object, ...]) -> bytes | None:
-        """What was written, if an answer still says it."""
-        return self.body if self.text is text and self.tool_calls is tool_calls else None

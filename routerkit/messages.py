@@ -208,7 +208,8 @@ class Reply:
 
     def as_written(self) -> bytes | None:
         """The body this was read from, if it still says the same."""
-        return None if self.written is None else self.written.body_for(self.text, self.tool_calls)
+        written = self.written
+        return written.body if written is not None and written.text is self.text and written.tool_calls is self.tool_calls else None
 
 
 @quick
@@ -242,7 +243,8 @@ class Chunk:
 
     def as_written(self) -> bytes | None:
         """The events this was read from, if they still say the same."""
-        return None if self.written is None else self.written.body_for(self.text, self.tool_calls)
+        written = self.written
+        return written.body if written is not None and written.text is self.text and written.tool_calls is self.tool_calls else None
 
     def has_content(self) -> bool:
         """Whether it holds anything of the answer."""

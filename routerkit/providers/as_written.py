@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from routerkit.as_written import Written, WrittenAnswer
+from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
 from routerkit.providers.openai_stream import StreamDecoder
@@ -25,7 +25,7 @@ _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 def whole_body(request: Request, max_tokens_field: str) -> bytes | None:
     """Body of a whole call; None when it must be written anew."""
     written = request.written
-    if written is None or written.is_stream or not _is_usable(written, request, max_tokens_field):
+    if written is None or written.is_stream or written.limit_field not in {None, max_tokens_field} or not request.is_as_written():
         return None
     body, place = written.body, written.model_at
     return b"%b%b%b" % (body[: place.start], _quoted(request.model), body[place.stop :])
@@ -34,7 +34,7 @@ def whole_body(request: Request, max_tokens_field: str) -> bytes | None:
 def streamed_body(request: Request, max_tokens_field: str) -> bytes | None:
     """Body of a streamed call, which always asks for usage; None when it must be written anew."""
     written = request.written
-    if written is None or not written.is_stream or not _is_usable(written, request, max_tokens_field):
+    if written is None or not written.is_stream or written.limit_field not in {None, max_tokens_field} or not request.is_as_written():
         return None
     body, place = written.body, written.model_at
     before = body[: place.start]
@@ -178,12 +178,6 @@ class PassingDecoder(StreamDecoder):
             extra={name: value for piece in pieces for name, value in piece.extra.items()},
             written=None if body is None else WrittenAnswer(body, text, calls),
         )
-
-
-def _is_usable(written: Written, request: Request, max_tokens_field: str) -> bool:
-    """Whether it says what the request asks for, in the words of the server."""
-    limit_field = written.limit_field
-    return (limit_field is None or limit_field == max_tokens_field) and request.is_as_written()
 
 
 @lru_cache(maxsize=1024)

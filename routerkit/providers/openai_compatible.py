@@ -83,7 +83,8 @@ class OpenAICompatible:
 
     def complete(self, request: Request) -> Reply:
         """Whole answer, blocking."""
-        connection = self._sync.open(self._whole(request), self._watch(request, None))
+        watch = Watch(self._timers, timeout_s=request.timeout_s, first_token_s=request.first_token_s)
+        connection = self._sync.open(self._whole(request), watch)
         try:
             return self._reply(connection.exchange, connection.body(), request)
         finally:
@@ -91,7 +92,8 @@ class OpenAICompatible:
 
     async def acomplete(self, request: Request) -> Reply:
         """Whole answer."""
-        connection = await self._async().open(self._whole(request), self._watch(request, None))
+        watch = Watch(self._timers, timeout_s=request.timeout_s, first_token_s=request.first_token_s)
+        connection = await self._async().open(self._whole(request), watch)
         try:
             exchange = connection.exchange
             body = exchange.take() if exchange.is_complete and exchange.status == 200 else await connection.body()
@@ -101,7 +103,7 @@ class OpenAICompatible:
 
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking; closing the iterator closes the connection."""
-        watch = self._watch(request, self._timers.first_token_s)
+        watch = self._stream_watch(request)
         connection = self._sync.open(self._streamed(request), watch)
         try:
             if connection.exchange.is_failure:
@@ -123,7 +125,7 @@ class OpenAICompatible:
 
     async def astream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer in pieces; closing the iterator, or cancelling its task, closes the connection."""
-        watch = self._watch(request, self._timers.first_token_s)
+        watch = self._stream_watch(request)
         connection = await self._async().open(self._streamed(request), watch)
         try:
             if connection.exchange.is_failure:
@@ -186,8 +188,8 @@ class OpenAICompatible:
                 self._async = self._pools.here
         return self._pools.here()
 
-    def _watch(self, request: Request, first_token_s: float | None) -> Watch:
-        first_s = first_token_s if request.first_token_s is None else request.first_token_s
+    def _stream_watch(self, request: Request) -> Watch:
+        first_s = self._timers.first_token_s if request.first_token_s is None else request.first_token_s
         return Watch(self._timers, timeout_s=request.timeout_s, first_token_s=first_s)
 
     def _whole(self, request: Request) -> bytes:

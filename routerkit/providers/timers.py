@@ -41,14 +41,14 @@ class Watch:
     """Whether anything of the answer itself has arrived."""
     was_sent = False
     """Whether sending had begun, so that the upstream may have processed, and billed, the request."""
-    _tier = "between chunks"
+    _tier = ""
+    """What goes on: `connect`, `end mark`, or else the answer."""
     _tier_at = _first_at = math.inf
 
     def __init__(
         self, timers: Timers, *, timeout_s: float, first_token_s: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._timers = timers
-        self._tier_s = self._between_s = timers.between_chunks_s
+        self._timers, self._between_s = timers, timers.between_chunks_s
         self._first_s = math.inf if first_token_s is None else first_token_s
         self._clock, self._total_s = clock, timeout_s
         self.total_at = clock() + timeout_s
@@ -62,8 +62,8 @@ class Watch:
         """The request is being sent; returns when the time is up, see `due`."""
         self.was_sent = True
         self._first_at = self._clock() + self._first_s
-        if self._tier_at < math.inf:  # it was connecting
-            self._tier, self._tier_s, self._tier_at = "between chunks", self._between_s, math.inf
+        if self._tier:
+            self._tier, self._tier_at = "", math.inf
         return min(self._first_at, self.total_at)
 
     def began(self) -> None:
@@ -85,7 +85,7 @@ class Watch:
         self.total_at = min(self.total_at, self._clock() + FAILURE_S)
 
     def _enter(self, tier: str, limit_s: float) -> None:
-        self._tier, self._tier_s, self._tier_at = tier, limit_s, self._clock() + limit_s
+        self._tier, self._tier_at = tier, self._clock() + limit_s
 
     def due(self) -> float:
         """Reading of the clock at which the time is up."""
@@ -99,7 +99,10 @@ class Watch:
         """What to raise once the time is up: `timeout`, or `connect` when the connection alone took too long."""
         if self.total_at <= min(self._tier_at, self._first_at):
             return ProviderError(f"{where}: total timer of {self._total_s:g} s fired", code="timeout", maybe_billed=self.was_sent)
-        tier, tier_s = ("first token", self._first_s) if self._first_at <= self._tier_at else (self._tier, self._tier_s)
+        if self._first_at <= self._tier_at:
+            tier, tier_s = "first token", self._first_s
+        else:
+            tier, tier_s = self._tier or "between chunks", self._timers.connect_s if self._tier == "connect" else self._between_s
         return ProviderError(
             f"{where}: {tier} timer of {tier_s:g} s fired",
             code="timeout" if self.was_sent else "connect",
