@@ -19,7 +19,7 @@ from routerkit.features import Features
 from routerkit.health import Ailment
 from routerkit.posterior import Estimate, beta_cdf
 from routerkit.predictor import SILENT, Correction
-from routerkit.quick import quick
+from routerkit.quick import maker, quick
 from routerkit.scorecard import Scorecard
 from routerkit.settings import PolicySettings
 from routerkit.table import Work
@@ -159,13 +159,16 @@ class Case:
         return [*map(live.get, panel.names, panel.latencies_s)] if live else panel.latencies_s
 
 
+_made: Final = maker(Case)
+
+
 def open_case(outlook: Outlook, features: Features, snapshot: Snapshot) -> Case:
     """Put together all that a decision needs to know."""
     panel, n_in, limit = outlook.panel, features.input_tokens, features.output_tokens_limit
     prices = panel.prices if limit is None else _limited(panel, limit)
     costs = [n_in * token_usd + answer_usd for token_usd, answer_usd in prices]
     if not snapshot.warm:
-        return Case(outlook, features, snapshot, costs)
+        return _made(outlook, features, snapshot, costs)
     changes = _cache_usd(panel, n_in, snapshot.warm)
     return Case(outlook, features, snapshot, [usd + change for usd, change in zip(costs, changes, strict=True)], changes)
 

@@ -10,7 +10,7 @@ from routerkit.errors import ProviderError
 from routerkit.kinds import guess_kind
 from routerkit.messages import TASK_KINDS, Json, Message, Request
 from routerkit.quick import maker, quick
-from routerkit.signals import NOTHING_SEEN, Sight, Signals
+from routerkit.signals import NOTHING_SEEN, Sight, Signals, turns_of
 from routerkit.sizes import CHARS_PER_TOKEN, measure
 
 __all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
@@ -104,11 +104,11 @@ def features(request: Request) -> Features:
     """
     try:
         _check(request)
-        size, sight, kind = measure(request), Sight(request.messages), request.kind
+        size, turns, kind = measure(request), turns_of(request.messages), request.kind
         if kind in TASK_KINDS and not request.inputs:
             source = "hint"
         else:
-            kind = None if request.inputs else guess_kind(sight.asked())
+            kind = None if request.inputs else guess_kind(turns.asked)
             source = "guess" if kind else "unknown"
         return _made(
             size.chars,
@@ -119,12 +119,12 @@ def features(request: Request) -> Features:
             kind,
             source,
             len(request.messages),
-            is_open := sight.roles[-1:] == ["tool"],
+            is_open := turns.roles[-1:] == ["tool"],
             request.tags,
             request.agent,
             request.session,
             request.pin if is_open else None,
-            sight,
+            Sight(turns),
         )
     except (AttributeError, TypeError, ValueError) as exc:
         form = '({"role": "user", "content": "..."},)'
@@ -161,4 +161,4 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
 
 def last_user_text(messages: Sequence[Message]) -> str:
     """Text of the newest user message, where the instruction stands; empty when there is none."""
-    return Sight(messages).asked()
+    return turns_of(messages).asked

@@ -80,23 +80,29 @@ class Policy:
         checks, live = checks_of(case, applied), outlook.live(case)
         drops, panic = dropped(case, checks) if checks or snapshot.ailments else NOTHING_DROPPED
         notes = panic + notes + snapshot.scorecard.notes(ticket.at)
-        is_plain = not (outlook.is_special or applied or features.pin or snapshot.correction is not SILENT)
-        weighed = None if is_plain else self._weighed(case, live, drops, applied)
-        columns, sums = (weighed.columns, weighed.sums) if weighed else (outlook.columns + live, totals(live, outlook.sums))
+        is_special = outlook.is_special or applied or features.pin or snapshot.correction is not SILENT
+        weighed = self._weighed(case, live, drops, applied) if is_special else None
+        if weighed:
+            columns, sums, *_ = weighed
+        else:
+            columns, sums = outlook.columns + live, totals(live, outlook.sums)
         places, names = outlook.panel.alphabetical, outlook.panel.names
         ranking = sorted([i for i in places if i not in drops] if drops else places, key=sums.__getitem__, reverse=True)
+        rows = Rows((case, columns, drops, sums, ranking, ()))
         facts = {
             **outlook.known,
             "id": ticket.id,
             "at": ticket.at,
             "features": features,
-            "rows": (rows := Rows((case, columns, drops, sums, ranking, ()))),
+            "rows": rows,
             "ranked": tuple([names[i] for i in ranking]),
             "config_revision": ticket.config_revision,
             "notes": notes + outlook.doubts[ranking[0]] if ranking else notes,
             "arm": ticket.arm,
         }
-        return made_of(facts | self._further(rows, weighed, applied, notes, ticket) if weighed else facts)
+        if weighed:
+            facts |= self._further(rows, weighed, applied, notes, ticket)
+        return made_of(facts)
 
     def _weighed(self, case: Case, live: Columns, drops: Mapping[int, Drop], applied: Sequence[Rule]) -> _Weighed:
         """All targets with their scores, where more than the policy has a say in them."""

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 from routerkit import embedding
 from routerkit.budget import Budgets
@@ -45,7 +45,7 @@ from routerkit.verified import verified_course
 from routerkit.warmth import WarmBoard
 from routerkit.wording import Listener
 
-_snapshot = maker(Snapshot)
+_snapshot: Final = maker(Snapshot)
 
 
 class Router:

@@ -117,36 +117,53 @@ class Signals:
 NOTHING_SEEN: Final = Signals()
 
 
+class Turns(NamedTuple):
+    """A conversation, and where in it something was asked."""
+
+    messages: Sequence[Message]
+    roles: list[Json]
+    """Of the messages."""
+    asked_at: int
+    """Place of the newest user message, where the instruction stands; -1 when there is none."""
+    asked: str
+    """Its text."""
+
+
+def turns_of(messages: Sequence[Message]) -> Turns:
+    """Who spoke in a conversation, and what was asked last."""
+    roles = [*map(_role, messages)]
+    if "user" not in roles:
+        return Turns(messages, roles, -1, "")
+    place = len(roles) - 1 - roles[::-1].index("user")
+    return Turns(messages, roles, place, text_of(messages[place].get("content")))
+
+
 class Sight:
     """Reads a conversation when first asked, and then lets go of it: whoever keeps a decision should not keep the prompt."""
 
-    __slots__ = ("_asked_at", "_messages", "_seen", "roles")
+    __slots__ = ("_seen", "_turns")
 
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self._messages, self._seen = messages, NOTHING_SEEN
-        self.roles = roles = [*map(_role, messages)]
-        self._asked_at = len(roles) - 1 - roles[::-1].index("user") if "user" in roles else -1
-
-    def asked(self) -> str:
-        """Text of the newest user message, where the instruction stands; empty when there is none, and after the conversation was read."""
-        return text_of(self._messages[self._asked_at].get("content")) if self._asked_at >= 0 and self._messages else ""
+    def __init__(self, turns: Turns) -> None:
+        self._turns: Turns | None = turns
+        self._seen = NOTHING_SEEN
 
     def __call__(self) -> Signals:
         """What is seen in it."""
-        if messages := self._messages:  # one look, because another thread may ask as well
-            self._seen = self._read(messages)
-            self._messages = ()
+        if turns := self._turns:  # one look, because another thread may ask as well
+            self._seen = _read(turns)
+            self._turns = None
         return self._seen
-
-    def _read(self, messages: Sequence[Message]) -> Signals:
-        text, roles = self.asked(), self.roles
-        seen = _seen_whole(text) if len(text) <= _HEAD_CHARS else _seen_in(text)
-        return _signals(seen, roles[self._asked_at + 1 :].count("tool"), _n_earlier_failures(messages, roles))
 
 
 def read_signals(messages: Sequence[Message]) -> Signals:
     """Read off what a conversation shows about code."""
-    return Sight(messages)()
+    return _read(turns_of(messages))
+
+
+def _read(turns: Turns) -> Signals:
+    messages, roles, asked_at, asked = turns
+    seen = _seen_whole(asked) if len(asked) <= _HEAD_CHARS else _seen_in(asked)
+    return _signals(seen, roles[asked_at + 1 :].count("tool"), _n_earlier_failures(messages, roles))
 
 
 class _Seen(NamedTuple):
