@@ -20,7 +20,7 @@ from routerkit.fastjson import Form, dumps, hole
 from routerkit.record import Record
 
 _MOST_FORMS: Final = 1_024
-_BY: Final = itemgetter(0)
+_TERM: Final = itemgetter(0, 1)
 _OWN: Final = (
     "called_at",
     "decision.at",
@@ -54,7 +54,8 @@ class CallLines:
     """Writes rows, see `call_row`."""
 
     def __init__(self) -> None:
-        self._forms: dict[Hashable, Form] = {}
+        self._forms: dict[Hashable, Form | None] = {}
+        """None = there was one call like that, which may be the only one."""
 
     def line(self, record: Record) -> bytes:
         """As `fastjson.dumps(call_row(record))`."""
@@ -63,17 +64,15 @@ class CallLines:
             return dumps(call_row(record))
         alike = _alike(record, rows)
         try:
-            form = self._forms.get(alike)
+            form = self._forms.get(alike) or self._form(alike, record, rows)
         except TypeError:  # tags that somebody gave as a list
-            return dumps(call_row(record))
-        if form is None:
-            form = self._keep(alike, _form(record, rows))
-        return form.fill(_own(record, rows))
+            form = None
+        return form.fill(_own(record, rows)) if form else dumps(call_row(record))
 
-    def _keep(self, alike: Hashable, form: Form) -> Form:
+    def _form(self, alike: Hashable, record: Record, rows: Rows) -> Form | None:
         if len(self._forms) >= _MOST_FORMS:
             self._forms.clear()
-        self._forms[alike] = form
+        form = self._forms[alike] = _form(record, rows) if alike in self._forms else None
         return form
 
 
@@ -96,9 +95,9 @@ def _alike(record: Record, rows: Rows) -> Hashable:
     """What a form depends on."""
     request, decision, features = record.request, record.decision, record.decision.features
     case, columns, _, _, ranking, _ = rows
-    return (
+    of_call = (
         case.panel,
-        tuple(map(_BY, columns)),
+        tuple(map(_TERM, columns)),
         tuple(ranking),
         record.status,
         record.target,
@@ -111,6 +110,9 @@ def _alike(record: Record, rows: Rows) -> Hashable:
         request.agent,
         request.key,
         request.tags,
+    )
+    return (  # of parts, because Python makes a tuple of more than thirty out of a list
+        of_call,
         features.needs,
         features.kind,
         features.kind_source,
@@ -177,5 +179,5 @@ def _form(record: Record, rows: Rows) -> Form:
                 part = part[parent]
             part[name] = hole(i)
     case, columns, _, _, ranking, _ = rows
-    row["decision"]["candidates"] = kept_rows(case.panel, [column.by for column in columns], ranking, map(hole, count(len(_OWN))))
+    row["decision"]["candidates"] = kept_rows(case.panel, columns, ranking, map(hole, count(len(_OWN))))
     return Form(row)

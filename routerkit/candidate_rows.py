@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain
+from operator import itemgetter
+from typing import Final
 
 from routerkit.case import UNKNOWN_USD, Case, Columns, Panel, known_usd
 from routerkit.decision import Candidate, CandidateRow, Drop, format_usd
 from routerkit.messages import Json
+
+_VALUES: Final = itemgetter(2)
 
 
 class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[int], Sequence[float]]):
@@ -22,7 +26,7 @@ class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[in
     def __call__(self) -> list[CandidateRow]:
         """Every target once, as by `Candidate.to_dict`: the kept ones in rank order, then the dropped ones by name."""
         case, columns, drops, _, ranking, spread = self
-        rows = kept_rows(case.panel, [column.by for column in columns], ranking, self.numbers())
+        rows = kept_rows(case.panel, columns, ranking, self.numbers())
         for row, rate in zip(rows, spread, strict=False):
             row["explored_rate"] = rate
         if case.cache_usd or case.snapshot.ailments:
@@ -34,38 +38,37 @@ class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[in
     def numbers(self) -> list[float | None]:
         """Those of one request, as `kept_rows` takes them."""
         case, columns, _, sums, ranking, _ = self
-        terms = [part for _, weight, values in columns for part in (values, repeat(weight))]
         costs = map(known_usd, case.costs_usd) if UNKNOWN_USD in case.costs_usd else case.costs_usd
-        table = list(zip(*terms, costs, case.latencies_s(), sums, strict=False))  # the weights have no end
+        table = list(zip(*map(_VALUES, columns), costs, case.latencies_s(), sums, strict=True))
         return list(chain.from_iterable(map(table.__getitem__, ranking)))
 
     def expected_usd(self, target: str | None) -> float | None:
         """Expected cost of a target; None when it or its price is unknown."""
         case, names = self[0], self[0].panel.names
-        return case.costs_usd[names.index(target)] if target in names else None
+        return known_usd(case.costs_usd[names.index(target)]) if target in names else None
 
     def is_plain(self) -> bool:
-        """Whether the rows follow from the panel, the terms, the ranking and the numbers alone."""
+        """Whether the rows follow from the panel, the terms and their weights, the ranking and the numbers alone."""
         case, _, drops, _, _, spread = self
         return not (drops or spread or case.cache_usd or case.snapshot.ailments)
 
 
-def kept_rows(panel: Panel, terms: Sequence[str], ranking: Sequence[int], numbers: Iterable[Json]) -> list[dict[str, Json]]:
+def kept_rows(panel: Panel, columns: Columns, ranking: Sequence[int], numbers: Iterable[Json]) -> list[dict[str, Json]]:
     """Rows of targets that were not dropped.
 
     Args:
         panel: What every decision on it says of its targets.
-        terms: Names of the score columns.
+        columns: Of the scores; only their names and weights are looked at.
         ranking: Places of the targets in the pool, best first.
-        numbers: Target by target, in that order: value and weight of each term, cost, latency and total.
+        numbers: Target by target, in that order: the score of each column, cost, latency and total.
     """
     known, number = _known(panel), iter(numbers)
-    return [_row(known[i], terms, number) for i in ranking]
+    return [_row(known[i], columns, number) for i in ranking]
 
 
-def _row(known: dict[str, Json], terms: Sequence[str], number: Iterator[Json]) -> dict[str, Json]:
+def _row(known: dict[str, Json], columns: Columns, number: Iterator[Json]) -> dict[str, Json]:
     row = known.copy()
-    row["scores"] = tuple([{"by": by, "value": next(number), "weight": next(number)} for by in terms])
+    row["scores"] = tuple([{"by": by, "value": next(number), "weight": weight} for by, weight, _ in columns])
     row["cost_usd"], row["latency_s"], row["total"] = next(number), next(number), next(number)
     return row
 
