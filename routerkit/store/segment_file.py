@@ -129,8 +129,8 @@ class OpenSegment:
             OSError: the disk refused; what was written of it is taken back, and the segment should be closed.
         """
         try:
-            n_written = os.write(self._fd, lines)
-            while n_written < len(lines):
+            n_bytes, n_written = len(lines), os.write(self._fd, lines)
+            while n_written < n_bytes:
                 n_written += os.write(self._fd, memoryview(lines)[n_written:])
             if self._is_fsynced:
                 os.fsync(self._fd)
@@ -139,7 +139,7 @@ class OpenSegment:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._size)
             raise
-        self._size += len(lines)
+        self._size += n_bytes
         self.n_rows += n_rows
 
     def close(self) -> None:

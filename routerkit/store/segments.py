@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
@@ -80,7 +80,7 @@ class SegmentWriter(Generic[T]):
         self._folder, self._stream = folder, stream
         self._to_json = to_json if to_row is None else lambda item: fastjson.dumps(to_row(item))
         self._is_fsynced = durability == "fsync"
-        self._pace, self._clock = pace, clock
+        self._pace, self._clock, self._is_at_once = pace, clock, pace.is_at_once
         self._segment: OpenSegment | None = None
         self._begin()
         watch(self)
@@ -97,8 +97,11 @@ class SegmentWriter(Generic[T]):
         if len(self._buffer) >= self._capacity:
             self._drop(1, "full", "its buffer is full: rows come faster than the disk takes them, or the writer is closed")
             return
+        if self._is_at_once and not self._buffer and self._writing.acquire(blocking=False):
+            self._write_alone(row)
+            return
         self._buffer.append(row)
-        if self._pace.is_at_once:
+        if self._is_at_once:
             self._write_at_once()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -174,6 +177,23 @@ class SegmentWriter(Generic[T]):
         if is_first:
             _log.warning("store %s: rows of stream %s are dropped: %s", self._folder, self._stream, why)
 
+    def _write_alone(self, row: T) -> None:
+        """No other row waits, and nobody else is writing: so it is with almost every row."""
+        began_s = self._clock()
+        try:
+            if began_s < self._patient_until:
+                self._buffer.append(row)
+                self._wake.set()
+                return
+            if line := self._line(row):
+                self._write(line, 1)
+        finally:
+            self._writing.release()
+        if self._clock() - began_s > _SLOW_S:
+            self._patient_until = self._clock() + _PATIENCE_S
+        if self._buffer:
+            self._write_at_once()  # what came meanwhile
+
     def _write_at_once(self) -> None:
         began_s = self._clock()
         # Looked at again after each release: a row that came meanwhile found the lock taken, and nobody else would write it soon.
@@ -202,31 +222,31 @@ class SegmentWriter(Generic[T]):
         for _ in range(len(self._buffer)):
             item = self._buffer.popleft()
             if isinstance(item, _Mark):
-                self._write(lines)
+                self._write(b"".join(lines), len(lines))
                 lines = []
                 self._reach(item)
             elif line := self._line(item):
                 lines.append(line)
                 if len(lines) == _BATCH_ROWS:
-                    self._write(lines)
+                    self._write(b"".join(lines), len(lines))
                     lines = []
-        self._write(lines)
+        self._write(b"".join(lines), len(lines))
 
     def _reach(self, mark: _Mark) -> None:
         self._rotate_if(is_due=mark.is_last or self._is_rotation_due())
         self._is_over = self._is_over or mark.is_last
         mark.done.set()
 
-    def _write(self, lines: Sequence[bytes]) -> None:
+    def _write(self, lines: bytes, n_rows: int) -> None:
         if not lines:
             return
         try:
             if self._segment is None:
                 self._segment = OpenSegment(self._folder, self._stream, is_fsynced=self._is_fsynced)
                 self._opened_s = self._clock()
-            self._segment.write(b"".join(lines), len(lines))
+            self._segment.write(lines, n_rows)
         except OSError as exc:
-            self._drop(len(lines), "disk", f"{exc}; free the disk or correct the folder")
+            self._drop(n_rows, "disk", f"{exc}; free the disk or correct the folder")
             self._rotate_if(is_due=True)
 
     def _line(self, item: T) -> bytes | None:
