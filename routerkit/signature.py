@@ -6,12 +6,13 @@ from typing import Final
 
 from routerkit.call import Call
 from routerkit.messages import Chunk, Reply
-from routerkit.quick import copier
+from routerkit.quick import copier, maker
 from routerkit.record import reason_of
 
 _signed: Final = copier(
     Reply, "model", "target", "record_id", "cost_usd", "attempts", "reason", "verified", cached_from=None, cached_likeness=None
 )
+_ending: Final = maker(Chunk)
 
 
 def signed(reply: Reply, call: Call) -> Reply:
@@ -26,7 +27,7 @@ def signature(call: Call) -> Chunk:
     """What ends a stream: the same facts, after the model's last word."""
     last = call.answered
     assert last is not None
-    return Chunk(
+    return _ending(
         model=last.model,
         target=last.target,
         record_id=call.decision.id,

@@ -50,8 +50,9 @@ class Surroundings:
 
     def is_free(self, target: Target) -> bool:
         """Whether the target may be asked at once, as far as its pace and its places go."""
-        is_limited = target.name in self.health.ailing and self.health.limited_until(target.name)
-        return not is_limited and self.lanes.has_room(target.name, target.at_once)
+        if target.name in self.health.ailing and self.health.limited_until(target.name):
+            return False
+        return self.lanes.has_room(target.name, target.at_once)
 
     def went_wrong(self, target: str, error: ProviderError) -> None:
         """An attempt failed. A target that turns one call away while it serves others is full, not ill, and not to be left alone."""
