@@ -149,7 +149,8 @@ class Call(Surroundings):
             self._answered = len(self.attempts)
         attempt = self._close(self._known_usage())
         self.health.succeeded(attempt.target, attempt.latency_s, self.decision.features.caller)
-        self.lanes.answered(attempt.target)
+        if attempt.target in self.lanes.narrow:
+            self.lanes.answered(attempt.target)
         if not self.decision.steps:  # else the call goes on until it is settled
             self.status = "ok"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from operator import attrgetter
 from typing import Final, Protocol, TypeAlias
@@ -40,7 +40,8 @@ class Extras:
     """Those of all pools of one router."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._repeats: dict[str, RetryBudget] = defaultdict(partial(RetryBudget, clock))
+        self.repeats: Mapping[str, RetryBudget] = defaultdict(partial(RetryBudget, clock))
+        """What each pool may repeat."""
         self._paces = Paces()
         self._tallies = Tallies(clock)
 
@@ -48,18 +49,18 @@ class Extras:
         """What bounds say of a request; `named` is the target that it asks for by name."""
         return self._tallies.rules(request, pool, state.ceilings, named) if state.ceilings else ()
 
-    def begin(self, request: Request, decision: Decision, state: Bounds, *, is_stream: bool) -> tuple[RetryBudget, LateAfter | None]:
-        """A call begins.
+    def begin(self, request: Request, decision: Decision, state: Bounds, *, is_stream: bool) -> LateAfter | None:
+        """A call begins; need not be told while nothing is hedged and nothing has a ceiling.
 
         Returns:
-            What it may repeat; when it is late, to its first content if it is a stream, None when it is not to be hedged.
+            When it is late, to its first content if it is a stream; None when it is not to be hedged.
         """
         if state.ceilings:
             self._tallies.decided(request, decision, state.ceilings)
         # The answers of a cascade are checked one after the other; racing them would pay for the dear one every time.
         if decision.pool not in state.hedged or decision.steps or decision.features.input_tokens > MOST_INPUT_TOKENS:
-            return self._repeats[decision.pool], None
-        return self._repeats[decision.pool], partial(self._paces.late_after_s, is_stream=is_stream)
+            return None
+        return partial(self._paces.late_after_s, is_stream=is_stream)
 
     def ended(self, record: Record, state: Bounds) -> None:
         """A call has ended."""
@@ -67,7 +68,7 @@ class Extras:
         if pool in state.hedged:
             attempts = tuple(sorted(attempts, key=lambda attempt: attempt.error_code == "outrun"))  # the one that was needed comes first
             self._note_paces(record)
-        self._repeats[pool].ended(*map(_cost, attempts))
+        self.repeats[pool].ended(*map(_cost, attempts))
 
     def _note_paces(self, record: Record) -> None:
         for attempt in record.attempts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,8 @@ class Lanes:
         self._running: defaultdict[str, list[None]] = defaultdict(list)
         """One entry for each call under way: to append and to pop one needs no lock."""
         self._lanes: dict[str, _Lane] = {}
+        self.narrow: Container[str] = self._lanes
+        """Names of targets that turned calls away; of any other there is nothing to note when one is answered."""
         self._waiting: dict[str, FairQueue] = defaultdict(FairQueue)
 
     def enter(self, target: str) -> None:
@@ -94,10 +96,10 @@ class Lanes:
 
     def answered(self, target: str) -> None:
         """A call was answered: after a round of answers there is one place more."""
-        if target not in self._lanes:
-            return
         with self._lock:
-            lane = self._lanes[target]
+            lane = self._lanes.get(target)
+            if lane is None:
+                return
             lane.n_answers += 1
             rounds = PATIENCE if lane.places + 1 >= lane.refused_at else 1
             if lane.n_answers >= rounds * lane.places:

@@ -276,8 +276,9 @@ class Router:
         decision = self._decide(request, state)
         call = Running(request, decision, self._around, is_stream=is_stream)
         call.reign, call.state, call.finish = reign, state, self._finish
-        call.purse = self._budgets.purse(request, decision, state)
-        call.repeats, call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
+        call.purse, call.repeats = self._budgets.purse(request, decision, state), self._extras.repeats[decision.pool]
+        if state.hedged or state.ceilings:
+            call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
         return call
 
     def _verified(self, call: Running) -> Reply:
