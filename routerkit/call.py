@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from copy import copy
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 from routerkit.decision import Decision
 from routerkit.dispatch import Open
@@ -16,7 +16,7 @@ from routerkit.health import Caller
 from routerkit.messages import Chunk, Reply, Request, Usage
 from routerkit.normalise import is_fine, normalise
 from routerkit.quick import maker
-from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usage, total_usd
+from routerkit.record import Attempt, Finding, Purpose, Record, Status, total_usd, totals
 from routerkit.surroundings import Surroundings
 from routerkit.verifier import Verdict
 
@@ -43,7 +43,7 @@ class Call(Surroundings):
     _stated_usd: float | None = None
     _model = ""
     _normalised: tuple[str, ...] = ()
-    _answered: int | None = None
+    _answered: Attempt | None = None
     _record: Record | None = None
     _purpose: Purpose = "answer"
 
@@ -145,9 +145,9 @@ class Call(Surroundings):
 
     def streamed(self) -> None:
         """The running attempt's stream ended well."""
-        if self._purpose == "answer":
-            self._answered = len(self.attempts)
         attempt = self._close(self._known_usage())
+        if self._purpose == "answer":
+            self._answered = attempt
         self.health.succeeded(attempt.target, attempt.latency_s, self.decision.features.caller)
         if attempt.target in self.lanes.narrow:
             self.lanes.answered(attempt.target)
@@ -156,10 +156,11 @@ class Call(Surroundings):
 
     def checked(self, name: str, verdict: Verdict) -> None:
         """A check looked at the last answer."""
-        assert self._answered is not None
-        attempt = self.attempts[self._answered]
+        attempt = self._answered
+        assert attempt is not None
         finding = Finding(name, verdict.accepted, verdict.evidence, verdict.cost_usd)
-        self.attempts[self._answered] = replace(attempt, findings=(*attempt.findings, finding))
+        self._answered = replace(attempt, findings=(*attempt.findings, finding))
+        self.attempts[:] = [self._answered if a is attempt else a for a in self.attempts]
         if self.purse is not None:
             self.purse.charge(verdict.cost_usd)
 
@@ -181,13 +182,13 @@ class Call(Surroundings):
         if self._open is not None:
             self._abandon(as_provider_error(exc))
 
-    def twin(self) -> Call:
+    def twin(self) -> Self:
         """Notes on a second attempt at the same time, with money of its own; its end goes into the same list of attempts."""
         twin = copy(self)
         twin._open, twin.purse = None, self.purse and self.purse.another()
         return twin
 
-    def take_over(self, twin: Call) -> None:
+    def take_over(self, twin: Self) -> None:
         """Go on with the attempt that the twin has under way."""
         vars(self).clear()
         vars(self).update(vars(twin))
@@ -219,7 +220,7 @@ class Call(Surroundings):
     def answered(self) -> Attempt | None:
         """The attempt that brought the last answer; before there is one, the last that was to bring it; None = no target was asked."""
         if self._answered is not None:
-            return self.attempts[self._answered]
+            return self._answered
         return next((a for a in reversed(self.attempts) if a.purpose == "answer"), None)
 
     @property
@@ -236,6 +237,7 @@ class Call(Surroundings):
         elif self.purse is not None:
             self.purse.release()  # set aside for an attempt that never began
         decision, attempts, last = self.decision, self.attempts, self.answered
+        usage, cost_usd = totals(attempts)
         self._record = _record(
             decision.id,
             decision.at,
@@ -246,8 +248,8 @@ class Call(Surroundings):
             last.target if last else None,
             last.model if last else None,
             self.clock() - self.started,
-            total_usage(attempts),
-            total_usd(attempts),
+            usage,
+            cost_usd,
             self.is_stream,
             self.finish_reason,
             self._chars,

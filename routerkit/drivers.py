@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.dispatch import Open, Retry, Sleep, Step, Steps, attempts, first_step
 from routerkit.errors import ProviderError, as_provider_error
 from routerkit.messages import Chunk, Request
+from routerkit.provider import Provider
+from routerkit.running import Running
 
 T = TypeVar("T")
 
-Send = Callable[[Target, Request], T]
+Send: TypeAlias = Callable[[Provider, Request, Running], T]
+ASend: TypeAlias = Callable[[Provider, Request, Running], Awaitable[T]]
 
 
 class Opened(NamedTuple):
@@ -30,12 +33,14 @@ class AOpened(NamedTuple):
     rest: AsyncIterator[Chunk]
 
 
-def drive(targets: Sequence[Target], retry: Retry, call: Call, send: Send[T], sleep: Callable[[float], None]) -> T:
+def drive(call: Running, retry: Retry, send: Send[T], sleep: Callable[[float], None]) -> T:
     """Carry out steps until one attempt succeeds; returns its result.
 
     Raises:
-        AllAttemptsFailedError: none did.
+        NoCandidateError: there is no target to ask.
+        AllAttemptsFailedError: none answered.
     """
+    targets = call.targets
     first = first_step(targets, deadline=call.first_by, around=call)
     step: Step | ProviderError | None = first
     steps: Steps | None = None
@@ -44,7 +49,7 @@ def drive(targets: Sequence[Target], retry: Retry, call: Call, send: Send[T], sl
             error = None
             if isinstance(step, Open):
                 try:
-                    return send(step.target, call.opening(step))
+                    return send(call.state.provider(step.target), call.opening(step), call)
                 except Exception as exc:  # noqa: BLE001  foreign providers raise what they like, and another target may answer
                     error = as_provider_error(exc)
                     call.failed(error)
@@ -57,14 +62,9 @@ def drive(targets: Sequence[Target], retry: Retry, call: Call, send: Send[T], sl
             steps.close()  # a caller that goes away must not keep its place in a queue
 
 
-async def adrive(
-    targets: Sequence[Target],
-    retry: Retry,
-    call: Call,
-    send: Callable[[Target, Request, Call], Awaitable[T]],
-    sleep: Callable[[float], Awaitable[None]],
-) -> T:
+async def adrive(call: Running, retry: Retry, send: ASend[T], sleep: Callable[[float], Awaitable[None]]) -> T:
     """Async twin of `drive`."""
+    targets = call.targets
     first = first_step(targets, deadline=call.first_by, around=call)
     step: Step | ProviderError | None = first
     steps: Steps | None = None
@@ -74,7 +74,7 @@ async def adrive(
             if isinstance(step, Open):
                 try:
                     if step.hedge is None:
-                        return await send(step.target, call.opening(step), call)
+                        return await send(call.state.provider(step.target), call.opening(step), call)
                     from routerkit.racing import race  # imports asyncio, see `async_sleep`
 
                     return await race(step, step.hedge, call, send)

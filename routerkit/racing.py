@@ -9,26 +9,27 @@ from asyncio import FIRST_COMPLETED, Future, ensure_future, wait
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, TypeVar
 
-from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.dispatch import Open
 from routerkit.errors import ProviderError, as_provider_error
 from routerkit.hedging import Hedge
 from routerkit.messages import Chunk, Reply, Request
+from routerkit.provider import Provider
+from routerkit.running import Running
 
 T = TypeVar("T")
-ASend: TypeAlias = Callable[[Target, Request, Call], Awaitable[T]]
+ASend: TypeAlias = Callable[[Provider, Request, Running], Awaitable[T]]
 _END_S: Final = 0.1
 """How long a loser may take to end; one that does not listen is left behind."""
 
 
-async def race(step: Open, hedge: Hedge, call: Call, send: ASend[T]) -> T:
+async def race(step: Open, hedge: Hedge, call: Running, send: ASend[T]) -> T:
     """The answer of whichever target gives one first.
 
     Raises:
         ProviderError: none did: the failure of the first. That of the second, if it was asked, is noted in the hedge.
     """
-    first = ensure_future(send(step.target, call.opening(step), call))
+    first = ensure_future(send(call.state.provider(step.target), call.opening(step), call))
     try:
         return await _raced(first, step, hedge, call, send)
     except BaseException:  # the caller may have gone in the moment in which the answer came, and nobody else would close it
@@ -37,12 +38,12 @@ async def race(step: Open, hedge: Hedge, call: Call, send: ASend[T]) -> T:
         raise
 
 
-async def _raced(first: Future[T], step: Open, hedge: Hedge, call: Call, send: ASend[T]) -> T:
+async def _raced(first: Future[T], step: Open, hedge: Hedge, call: Running, send: ASend[T]) -> T:
     second, twin = None, call.twin()
     try:
         await wait([first], timeout=hedge.after_s)
         if not first.done() and (opening := _second(hedge, twin)) is not None:
-            second = ensure_future(send(hedge.target, twin.opening(opening), twin))
+            second = ensure_future(send(twin.state.provider(hedge.target), twin.opening(opening), twin))
         await _one_answer([first] if second is None else [first, second])
         if second is None or _has_answer(first):
             return first.result()
@@ -59,7 +60,7 @@ async def _raced(first: Future[T], step: Open, hedge: Hedge, call: Call, send: A
             await _end(second, twin, hedge.target, by=step.target if _has_answer(first) else None)
 
 
-def _second(hedge: Hedge, twin: Call) -> Open | None:
+def _second(hedge: Hedge, twin: Running) -> Open | None:
     """The second attempt, if there is a place, a budget and money for it."""
     target, left_s = hedge.target, twin.first_by - twin.clock()
     is_free = twin.lanes.has_room(target.name, target.at_once) and twin.health.limited_until(target.name) <= twin.clock()
@@ -81,7 +82,7 @@ async def _one_answer(tasks: list[Future[T]]) -> None:
         _, pending = await wait(pending, return_when=FIRST_COMPLETED)
 
 
-async def _end(task: Future[T], call: Call, target: Target, *, by: Target | None) -> None:
+async def _end(task: Future[T], call: Running, target: Target, *, by: Target | None) -> None:
     """Note how the attempt ended that is not the one whose answer counts; end it if it still runs.
 
     Args:
@@ -101,7 +102,7 @@ async def _end(task: Future[T], call: Call, target: Target, *, by: Target | None
     call.outrun(None if by is None else by.name)
 
 
-async def _drop(answer: object, call: Call) -> None:
+async def _drop(answer: object, call: Running) -> None:
     """An answer nobody needs any more: note what it used, or close its stream."""
     if isinstance(answer, Reply):
         call.saw(Chunk(answer.text, usage=answer.usage, model=answer.model))

@@ -132,11 +132,11 @@ class Report:
         object.__setattr__(self, "success", bool(self.success))  # 1 and numpy's truth are meant as such
 
 
-def total_usage(attempts: Sequence[Attempt]) -> Usage:
-    """What all attempts used together."""
-    if len(attempts) == 1 and attempts[0].usage is not None:
-        return attempts[0].usage
-    return sum([attempt.usage for attempt in attempts if attempt.usage is not None], Usage())
+def totals(attempts: Sequence[Attempt]) -> tuple[Usage, float | None]:
+    """What all attempts used together, and what they and their checks cost, as far as `total_usd` can tell."""
+    if len(attempts) == 1 and (only := attempts[0]).usage is not None and not only.findings:
+        return only.usage, only.cost_usd
+    return sum([attempt.usage for attempt in attempts if attempt.usage is not None], Usage()), total_usd(attempts)
 
 
 def reason_of(decision: Decision, attempts: Sequence[Attempt]) -> str:

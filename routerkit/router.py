@@ -153,7 +153,7 @@ class Router:
                 ask(call, self._decide)
             if call.decision.steps:
                 return signed(self._verified(call), call)
-            reply = drive(call.targets, self._retry, call, lambda t, r: call.state.provider(t).complete(r), self._sleep)
+            reply = drive(call, self._retry, lambda provider, sent, _: provider.complete(sent), self._sleep)
             call.replied(reply)
             return signed(reply, call)
 
@@ -164,7 +164,7 @@ class Router:
                 await aask(call, self._decide)
             if call.decision.steps:
                 return signed(await self._averified(call), call)
-            reply = await adrive(call.targets, self._retry, call, lambda t, r, _: call.state.provider(t).acomplete(r), self._asleep)
+            reply = await adrive(call, self._retry, lambda provider, sent, _: provider.acomplete(sent), self._asleep)
             call.replied(reply)
             return signed(reply, call)
 
@@ -182,7 +182,7 @@ class Router:
             if call.decision.steps:
                 yield from pieces(self._verified(call), call)
                 return
-            opened = drive(call.targets, self._retry, call, lambda t, r: prime(call.state.provider(t).stream(r), call), self._sleep)
+            opened = drive(call, self._retry, lambda provider, sent, of: prime(provider.stream(sent), of), self._sleep)
             try:
                 yield from opened.head
                 for chunk in opened.rest:
@@ -205,9 +205,7 @@ class Router:
                 for chunk in pieces(await self._averified(call), call):
                     yield chunk
                 return
-            opened = await adrive(
-                call.targets, self._retry, call, lambda t, r, c: aprime(call.state.provider(t).astream(r), c), self._asleep
-            )
+            opened = await adrive(call, self._retry, lambda provider, sent, of: aprime(provider.astream(sent), of), self._asleep)
             try:
                 for chunk in opened.head:
                     yield chunk
