@@ -113,8 +113,8 @@ class Gateway:
                 return
             key = self._caller(exchange.head)
             weight = self._room.enter(exchange.announced, self._limits)
-            data = exchange.at_hand(self._limits)
-            if data is None:
+            data = exchange.whole
+            if data is None or len(data) > self._limits.body_bytes:
                 data = await exchange.body(self._limits)
                 weight = self._room.weigh(weight, len(data))
             await work(exchange, key, data)

@@ -19,16 +19,13 @@ Send = Callable[[Event], Awaitable[None]]
 class AsgiExchange:
     """An `Exchange` as ASGI hands it over."""
 
-    __slots__ = ("_receive", "_send", "announced", "head", "is_started")
+    __slots__ = ("_receive", "_send", "announced", "head", "is_started", "whole")
 
     def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self.head, self.announced = with_length(scope["method"], scope["path"], scope["headers"])
         self.is_started = False
-
-    def at_hand(self, limits: Limits) -> bytes | None:
-        """See `Exchange`."""
-        return None
+        self.whole: bytes | None = None
 
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""

@@ -34,12 +34,10 @@ class Exchange(Protocol):
     head: Head
     announced: int | None
     """Bytes its body is said to have; None where nobody knows before they are there."""
+    whole: bytes | None
+    """The body, if it came with the head and nothing but its size can be said against it."""
     is_started: bool
     """Whether anything of the answer was written."""
-
-    def at_hand(self, limits: Limits) -> bytes | None:
-        """The body, if it is there and nothing is to be said against it; else `body` waits for it or says what. To be asked only once."""
-        ...
 
     async def body(self, limits: Limits) -> bytes:
         """The whole body.

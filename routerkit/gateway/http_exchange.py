@@ -38,15 +38,10 @@ class HttpExchange:
             announced: See `Exchange`.
             body: The whole of it, if it is there and not coded.
         """
-        self._connection, self.head, self.announced, self._whole = connection, head, announced, body
+        self._connection, self.head, self.announced, self.whole = connection, head, announced, body
         self._parts: list[bytes] = []
         if body is not None:
             self.is_whole, self.n_bytes = True, len(body)
-
-    def at_hand(self, limits: Limits) -> bytes | None:
-        """See `Exchange`."""
-        whole, self._whole = self._whole, None  # or it would stay until it has been answered
-        return whole if self.n_bytes <= limits.body_bytes else None
 
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""
@@ -56,7 +51,7 @@ class HttpExchange:
             await self._rest(limits)
         check_size(self.n_bytes, limits)
         parts, self._parts = self._parts, []  # or they would stay beside the whole
-        return self._whole or b"".join(parts)
+        return self.whole or b"".join(parts)
 
     async def _rest(self, limits: Limits) -> None:
         self._connection.ask_for_body(self)

@@ -146,9 +146,11 @@ def is_streamed(body: Body) -> bool:
         Refusal: `stream` is neither true nor false.
     """
     wanted = body.get("stream")
-    if wanted is not None and not isinstance(wanted, bool):
+    if wanted is None:
+        return False
+    if not isinstance(wanted, bool):
         raise bad(f"stream is {wanted!r}; it must be true or false", param="stream")
-    return bool(wanted)
+    return wanted
 
 
 def _check_fields(body: Body) -> None:

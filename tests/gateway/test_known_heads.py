@@ -66,8 +66,8 @@ async def _seen(pieces: list[bytes], *, is_forgetful: bool) -> tuple[object, ...
     async def serve(exchange: HttpExchange) -> None:
         head = exchange.head
         try:
-            body: object = exchange.at_hand(LIMITS)
-            if body is None:
+            body: object = exchange.whole
+            if exchange.whole is None or len(exchange.whole) > LIMITS.body_bytes:
                 body = await exchange.body(LIMITS)
         except Refusal as refused:
             body = refused.body()
