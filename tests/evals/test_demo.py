@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -120,9 +121,10 @@ def test_interrupted_demo_ends_and_publishes_nothing(
     (tmp_path / "interrupted.py").write_text(INTERRUPTED)
     (tmp_path / "routerkit.toml").write_text(CONFIG.replace('kind = "simulated"', 'kind = "interrupted:Interrupted"'))
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["routerkit", "demo", "--folder", str(tmp_path), "--limit", "3"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert 130 == caught.value.code
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell inherits "ignore"
+    try:
+        assert 130 == _code(monkeypatch, "--folder", str(tmp_path), "--limit", "3")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "scorecard.json").exists()

@@ -116,7 +116,7 @@ class World:
         assert sum(text is not None for text in texts) <= sum(record.status == "ok" for record in records)
         assert len({record.id for record in records}) == len(records) <= len(texts)
         for router in self.routers:
-            assert (0, []) == (router._reign._n_calls, [n for n in router.lanes._running.values() if n])
+            assert (0, []) == (len(router._reign._calls), [n for n in router.lanes._running.values() if n])
         leases = self.router._budgets.leases
         assert not any(loan.reserved for loan in leases._loans.values())
         leases.tick()
