@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -124,22 +123,3 @@ def test_thompson_is_refused_where_quality_decides_nothing():
     """A policy that does not look at quality has no belief to sample from."""
     with pytest.raises(ConfigError, match=r"policies\.cheapest\.explore_by.*needs a policy that weighs quality"):
         parse(GOOD + '\n[policies.cheapest]\nexplore_by = "thompson"\n')
-
-
-def test_fifty_targets_are_explored_in_time():
-    """A decision over fifty targets costs at most five times one that does not explore."""
-    names = [f"t{i}" for i in range(50)]
-    card = Scorecard(tuple(Cell(n, "refactor", n=40, passed=20.0 + i % 20) for i, n in enumerate(names)))
-    pool = Pool("pool", tuple(Target(n, n, n, price=Price(1 + i % 7, 5)) for i, n in enumerate(names)))
-
-    def cpu_s(chosen: Policy) -> float:
-        runs = []
-        for _ in range(5):
-            start = time.process_time()
-            for seed in range(20):
-                chosen.decide(REFACTOR, pool, Snapshot(card), ticket=Ticket("id", TICKET.at, seed))
-            runs.append(time.process_time() - start)
-        return min(runs)
-
-    plain, exploring = (cpu_s(policy("cheapest_adequate", explore_share=share)) for share in (0.0, 0.05))
-    assert exploring < 5 * plain
