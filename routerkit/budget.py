@@ -68,15 +68,14 @@ class Budgets:
         """Money for one call; None when no budget applies, and nobody would know of the call if this process died."""
         claims = _claims(request, decision.pool, limits)
         if self._records_lost:
-            return Purse(self.leases, claims, decision.features, self._now, Subject(request, decision))
+            return Purse(self.leases, claims, decision.features, self._now, Subject((request, decision)))
         return Purse(self.leases, claims, decision.features, self._now) if claims else None
 
 
-class Subject(NamedTuple):
+class Subject(tuple[Request, Decision]):
     """What a call is about, for its row should its process die."""
 
-    request: Request
-    decision: Decision
+    __slots__ = ()
 
     def note(self, target: str, model: str, features: Features, at: datetime) -> Note:
         """`Facts` of an attempt that begins now; of a check, target and model are empty."""
@@ -104,7 +103,11 @@ class Purse:
     def __init__(
         self, leases: Leases, claims: Sequence[Claim], features: Features, now: Callable[[], datetime], subject: Subject | None = None
     ) -> None:
-        self._leases, self._claims, self._features, self._now, self._subject = leases, claims, features, now, subject
+        self._leases = leases
+        self._claims = claims
+        self._features = features
+        self._now = now
+        self._subject = subject
         self._hold: Hold | None = None
         self._holds: list[Hold] = []
         """Of all attempts of the call, also of those that are over."""
@@ -153,7 +156,7 @@ class Purse:
     def settle(self, cost_usd: float | None) -> None:
         """The attempt is over and cost so much; None = unknown, which counts as the worst. Without an attempt nothing happens."""
         hold, self._hold = self._hold, None
-        if hold is not None and cost_usd is not None:
+        if hold and cost_usd is not None:
             self._leases.cost(hold, self._claims, cost_usd)
 
     def charge(self, cost_usd: float | None) -> None:

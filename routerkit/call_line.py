@@ -79,11 +79,11 @@ class CallLines:
 def _is_plain(record: Record) -> bool:
     """Whether there is nothing to say that few calls have to say."""
     decision, attempts, at = record.decision, record.attempts, record.at
+    if len(attempts) != 1 or attempts[0].error is not None or attempts[0].findings:
+        return False
     return (
-        len(attempts) == 1
-        and attempts[0].error is None
-        and record.cached_from is None
-        and not (attempts[0].findings or decision.matches or decision.arm)
+        record.cached_from is None
+        and not (decision.matches or decision.arm)
         and at is decision.at
         and at.tzinfo is UTC
         and record.id == decision.id

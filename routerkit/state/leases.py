@@ -90,12 +90,14 @@ class Leases:
         with self._lock:
             if micros is not None:
                 self._amend(hold, micros)
-            spent = hold.micros
+            micros, owed = hold.micros, self._owed
             for loan, age in hold.parts:
                 if age == loan.age:
-                    loan.reserved -= spent
-                    loan.spent += spent
-                    self._note(loan, hold.number)
+                    loan.reserved -= micros
+                    loan.spent = spent = loan.spent + micros
+                    if owed:
+                        booking = loan.booking
+                        owed.note(loan.account, spent + booking, booking=booking, number=loan.n_booked, last=hold.number)
             if hold.owed:
                 hold.owed.end(hold.place)
 
@@ -114,15 +116,12 @@ class Leases:
         if payers is None:
             with self._lock:
                 payers = self._loans.payers(claims, day)
-        stale_at, tightest = self._clock() - FRESH_S, None
+        stale_at, lefts = self._clock() - FRESH_S, []
         for loan, _ in payers.parts:
             if loan.seen_at <= stale_at:
                 self._look(loan)
-            found = loan.left, loan.account.name
-            if tightest is None or found < tightest:
-                tightest = found
-        assert tightest is not None
-        return tightest
+            lefts.append((loan.limit - loan.others - loan.reserved - loan.spent, loan.account.name))
+        return min(lefts)
 
     def tick(self) -> None:
         """Book what was spent, return what is not needed, renew what is, and let the leases of the dead lapse. For once a second."""
@@ -165,17 +164,16 @@ class Leases:
         return Hold(parts, micros, number, owed, owed.begin(number, payers.accounts, micros, note) if owed else -1)
 
     def _amend(self, hold: Hold, micros: int) -> None:
+        more, hold.micros = micros - hold.micros, micros
         for loan, age in hold.parts:
             if age == loan.age:
-                loan.reserved += micros - hold.micros
-        hold.micros = micros
+                loan.reserved += more
         if hold.owed:
             hold.owed.amend(hold.place, micros)
 
-    def _note(self, loan: Loan, last: int = 0) -> None:
+    def _note(self, loan: Loan) -> None:
         if self._owed:
-            booking = loan.booking
-            self._owed.note(loan.account, loan.spent + booking, booking=booking, number=loan.n_booked, last=last)
+            self._owed.note(loan.account, loan.spent + loan.booking, booking=loan.booking, number=loan.n_booked)
 
     def _renew(self, loan: Loan) -> Shortage | None:
         """Ask before spending from a lease that others may have ended."""

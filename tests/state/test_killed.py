@@ -127,7 +127,7 @@ def call(leases: Leases, number: int) -> tuple[str, Purse]:
     request = replace(make_request("x" * 35), agent="planner", max_tokens=100)
     decision = make_router({"a": ScriptedProvider([])}).decide(request)
     decision = replace(decision, id=f"record{number}", at=NOW)
-    return decision.id, Purse(leases, CLAIMS, decision.features, lambda: NOW, Subject(request, decision))
+    return decision.id, Purse(leases, CLAIMS, decision.features, lambda: NOW, Subject((request, decision)))
 
 
 def test_books_are_those_of_the_rows_wherever_a_process_is_killed(killed):
@@ -233,7 +233,7 @@ def test_call_that_no_budget_pays_for_gets_its_row_at_unknown_cost(opened_again,
     leases = Leases(opened_again(ledger=ledger), now=Hands())
     request = make_request("x" * 35)
     decision = replace(make_router({"a": ScriptedProvider([])}).decide(request), id="record1", at=NOW)
-    purse = Purse(leases, (), decision.features, lambda: NOW, Subject(request, decision))
+    purse = Purse(leases, (), decision.features, lambda: NOW, Subject((request, decision)))
     assert purse.reserve(DEAR) is None
     purse.settle(0.002)
     assert purse.reserve(make_target("last", usd=usd)) is None
