@@ -18,6 +18,7 @@ from routerkit.call_row import call_row, first_token_s, prompt_sha256
 from routerkit.candidate_rows import Rows, kept_rows
 from routerkit.fastjson import Form, dumps, hole
 from routerkit.record import Record
+from routerkit.signals import Signals
 
 _MOST_FORMS: Final = 1_024
 _TERM: Final = itemgetter(0, 1)
@@ -56,6 +57,8 @@ class CallLines:
     def __init__(self) -> None:
         self._forms: dict[Hashable, Form | None] = {}
         """None = there was one call like that, which may be the only one."""
+        self._seen: dict[int, tuple[Signals, bytes]] = {}
+        """By identity, because most requests show the same, and equal signals are mostly one object."""
 
     def line(self, record: Record) -> bytes:
         """As `fastjson.dumps(call_row(record))`."""
@@ -67,7 +70,15 @@ class CallLines:
             form = self._forms.get(alike) or self._form(alike, record, rows)
         except TypeError:  # tags that somebody gave as a list
             form = None
-        return form.fill(_own(record, rows)) if form else dumps(call_row(record))
+        return form.fill(_own(record, rows, self._shown(record.decision.features.signals))) if form else dumps(call_row(record))
+
+    def _shown(self, signals: Signals) -> bytes:
+        known = self._seen.get(id(signals))
+        if known is None:
+            if len(self._seen) >= _MOST_FORMS:
+                self._seen.clear()
+            known = self._seen[id(signals)] = signals, dumps(signals.to_dict())
+        return known[1]
 
     def _form(self, alike: Hashable, record: Record, rows: Rows) -> Form | None:
         if len(self._forms) >= _MOST_FORMS:
@@ -134,7 +145,7 @@ def _alike(record: Record, rows: Rows) -> Hashable:
     )
 
 
-def _own(record: Record, rows: Rows) -> list[bytes]:
+def _own(record: Record, rows: Rows, signals: bytes) -> list[bytes]:
     """What is a call's own, as JSON, in the order of `_OWN`."""
     decision, features, usage, at = record.decision, record.decision.features, record.usage, record.at.isoformat()
     numbers = [
@@ -164,7 +175,7 @@ def _own(record: Record, rows: Rows) -> list[bytes]:
         dumps(features.session),
         dumps(prompt_sha256(record.request)),
         dumps(record.attempts),
-        dumps(features.signals.to_dict()),
+        signals,
         *fastjson.dump_each(numbers),
     ]
 
