@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from routerkit.budget import Budgets, Purse, Subject
 from routerkit.errors import StateError
 from routerkit.router_state import RouterState
 from routerkit.state.estate import opened, read_estate
-from routerkit.state.interface import Account, Lost, StateStore
+from routerkit.state.interface import Account, Facts, Lost, StateStore
 from routerkit.state.leases import Claim, Leases
 from routerkit.state.notes import Notes
 from routerkit.state.owed import OwedFile
@@ -251,6 +251,24 @@ def test_calls_without_a_budget_are_noted_where_somebody_would_record_them(tmp_p
     request = make_request()
     purse = Budgets(lambda: NOW, store).purse(request, make_router({"a": ScriptedProvider([])}).decide(request), limits)
     assert is_noted == (purse is not None)
+
+
+def test_note_of_a_call_says_all_that_its_row_will(tmp_path, ledger):
+    """A budget pays, and the store records what was lost."""
+    budgets = Budgets(lambda: NOW, in_file(tmp_path, ledger=ledger))
+    request = replace(make_request("refactor this"), agent="planner", key="k1", session="s1", max_tokens=100)
+    decision = replace(make_router({"a": ScriptedProvider([])}).decide(request), id="record1", at=NOW - timedelta(seconds=5))
+    purse = budgets.purse(request, decision, RouterState({}, {}, {}, budgets={"planner": 10.0}))
+    assert purse.reserve(CHEAP) is None
+    purse.settle(0.002)
+    purse.charge(0.001)
+    budgets.leases._owed.leave()
+    lost: list[Lost] = []
+    in_file(tmp_path, bury=lost.append).lapse(UNIX)
+    tokens = str(decision.features.input_tokens)
+    facts = Facts(UNIX - 5, UNIX, "record1", "cheap", "cheap-model", tokens, "pool", "planner", "k1", "refactor", "fallback", "s1")
+    of_check = facts._replace(target="", model="")
+    assert [(facts, 2_000), (of_check, 1_000)] == [tuple(tried) for tried in lost[0].tried]
 
 
 def test_call_that_no_budget_pays_for_goes_on_where_nothing_can_be_noted(tmp_path):
