@@ -10,8 +10,9 @@ from routerkit.errors import ProviderError
 from routerkit.kinds import guess_kind
 from routerkit.messages import TASK_KINDS, Json, Message, Request
 from routerkit.quick import maker, quick
-from routerkit.signals import NOTHING_SEEN, Sight, Signals, turns_of
+from routerkit.signals import NOTHING_SEEN, Sight, Signals
 from routerkit.sizes import CHARS_PER_TOKEN, measure
+from routerkit.turns import turns_of
 
 __all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
 
@@ -104,11 +105,12 @@ def features(request: Request) -> Features:
     """
     try:
         _check(request)
-        size, turns, kind = measure(request), turns_of(request.messages), request.kind
+        turns, kind = turns_of(request.messages), request.kind
+        size, asked_at = measure(request, turns), turns.asked_at()
         if kind in TASK_KINDS and not request.inputs:
             source = "hint"
         else:
-            kind = None if request.inputs else guess_kind(turns.asked)
+            kind = None if request.inputs else guess_kind(turns.text_at(asked_at))
             source = "guess" if kind else "unknown"
         return _made(
             size.chars,
@@ -124,7 +126,7 @@ def features(request: Request) -> Features:
             request.agent,
             request.session,
             request.pin if is_open else None,
-            Sight(turns),
+            Sight(turns, asked_at),
         )
     except (AttributeError, TypeError, ValueError) as exc:
         form = '({"role": "user", "content": "..."},)'
@@ -161,4 +163,5 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
 
 def last_user_text(messages: Sequence[Message]) -> str:
     """Text of the newest user message, where the instruction stands; empty when there is none."""
-    return turns_of(messages).asked
+    turns = turns_of(messages)
+    return turns.text_at(turns.asked_at())

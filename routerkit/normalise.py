@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, count, repeat
-from operator import itemgetter, methodcaller
 from typing import Final, NamedTuple
 
 from routerkit.catalog import Target
 from routerkit.messages import Json, Message, Request, text_of
+from routerkit.turns import turns_of
 
 ORIGIN: Final = "origin"
 """Field of an assistant message that names the target that wrote it. It is never sent; without it `Request.pin` is taken."""
@@ -26,12 +26,10 @@ _PLAIN_REASONING: Final = frozenset({"reasoning", "reasoning_content"})
 _COMMON_CALL_FIELDS: Final = frozenset({"id", "type", "function"})
 _ANSWER_PARTS: Final = frozenset({"text", "refusal"})
 _SYSTEM_ROLES: Final = ("system", "developer")
-_TEXT_FIELDS: Final = frozenset({("role", "content"), ("content", "role")})
 _TEXTS: Final = frozenset({str})
 _PLACED: Final = frozenset({*_SYSTEM_ROLES, "tool"})
 """Roles that are not taken everywhere."""
 _NOT_FIRST: Final = _PLACED - {"system"}
-_role, _values = itemgetter("role"), methodcaller("values")
 _PORTABLE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Taken by OpenAI (at most 40), Anthropic (these characters) and Bedrock (at most 64)."""
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
@@ -104,9 +102,10 @@ def _habits(model: str) -> _Habits:
 
 def _are_texts(messages: Sequence[Message]) -> bool:
     """Whether `_is_plain` says yes to each message of a chat of nothing but texts, as most are; without a step of Python for each."""
-    if not (_TEXT_FIELDS.issuperset(map(tuple, messages)) and _TEXTS.issuperset(map(type, chain.from_iterable(map(_values, messages))))):
+    _, roles, contents, are_plain = turns_of(messages)
+    if not (are_plain and _TEXTS.issuperset(map(type, chain(roles, contents)))):
         return False
-    return _PLACED.isdisjoint(map(_role, messages[1:])) and _NOT_FIRST.isdisjoint(map(_role, messages[:1]))
+    return _PLACED.isdisjoint(roles[1:]) and _NOT_FIRST.isdisjoint(roles[:1])
 
 
 def _is_plain(message: Message, place: int, habits: _Habits) -> bool:

@@ -141,14 +141,14 @@ class Policy:
 
     def _drawn(self, case: Case, weighed: _Weighed, ranking: Sequence[int], ticket: Ticket) -> _Drawn:
         """One of the ranked targets, by the dice where the policy throws them."""
-        sums, explored = weighed.sums, NO_EXPLORATION
-        ranked = [(-sums[i], case.panel.names[i]) for i in ranking]
+        names, sums, explored = case.panel.names, weighed.sums, NO_EXPLORATION
         if self.settings.explore_share and not weighed.is_pinned:
             is_planned = weighed.plan is not None and bool(weighed.plan.steps)
             explored = exploration(case, self.kind, ranking, sums, is_planned=is_planned)
         picker = "weighted" if self.kind == "weighted" else "best"
         if weighed.is_pinned or not (picker == "weighted" or explored.share):
-            return _Drawn(explored, tuple([name for _, name in ranked]))
+            return _Drawn(explored, tuple([names[i] for i in ranking]))
+        ranked = [(-sums[i], names[i]) for i in ranking]
         order, propensity = pick(ranked, picker=picker, explore_share=explored.share, seed=ticket.seed, spread=explored.spread)
         best = ranked[0][1] if ranked else ""
         return _Drawn(explored, order, propensity, ticket.seed, best if picker == "best" and order[:1] != (best,) else "")

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import methodcaller
 from typing import Any, Final, NamedTuple, Self
 
 from routerkit.kinds import instruction
@@ -26,6 +25,7 @@ from routerkit.languages import (
 )
 from routerkit.messages import Json, Message, text_of
 from routerkit.quick import quick
+from routerkit.turns import Turns, turns_of
 
 DIFFICULTIES: Final = ("low", "medium", "high")
 _HEAD_CHARS: Final = 2_500
@@ -45,7 +45,6 @@ _TEST: Final = look(
     r"\bdef test_|@Test\b|\bunittest\b|\bpytest\b|\bdescribe\(|^[ \t]*assert ",
 )
 _FAILURE: Final = look("FAILED|Traceback|Error|Exception|error:| failed|exit code 1|exit status 1")
-_role: Final = methodcaller("get", "role")
 _TAG: Final = re.compile(r"```([\w+#-]+)")
 
 
@@ -117,53 +116,33 @@ class Signals:
 NOTHING_SEEN: Final = Signals()
 
 
-class Turns(NamedTuple):
-    """A conversation, and where in it something was asked."""
-
-    messages: Sequence[Message]
-    roles: list[Json]
-    """Of the messages."""
-    asked_at: int
-    """Place of the newest user message, where the instruction stands; -1 when there is none."""
-    asked: str
-    """Its text."""
-
-
-def turns_of(messages: Sequence[Message]) -> Turns:
-    """Who spoke in a conversation, and what was asked last."""
-    roles = [*map(_role, messages)]
-    if "user" not in roles:
-        return Turns(messages, roles, -1, "")
-    place = len(roles) - 1 - roles[::-1].index("user")
-    return Turns(messages, roles, place, text_of(messages[place].get("content")))
-
-
 class Sight:
     """Reads a conversation when first asked, and then lets go of it: whoever keeps a decision should not keep the prompt."""
 
-    __slots__ = ("_seen", "_turns")
+    __slots__ = ("_asked_at", "_seen", "_turns")
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, asked_at: int) -> None:
         self._turns: Turns | None = turns
-        self._seen = NOTHING_SEEN
+        self._asked_at, self._seen = asked_at, NOTHING_SEEN
 
     def __call__(self) -> Signals:
         """What is seen in it."""
         if turns := self._turns:  # one look, because another thread may ask as well
-            self._seen = _read(turns)
+            self._seen = _read(turns, self._asked_at)
             self._turns = None
         return self._seen
 
 
 def read_signals(messages: Sequence[Message]) -> Signals:
     """Read off what a conversation shows about code."""
-    return _read(turns_of(messages))
+    turns = turns_of(messages)
+    return _read(turns, turns.asked_at())
 
 
-def _read(turns: Turns) -> Signals:
-    messages, roles, asked_at, asked = turns
+def _read(turns: Turns, asked_at: int) -> Signals:
+    asked = turns.text_at(asked_at)
     seen = _seen_whole(asked) if len(asked) <= _HEAD_CHARS else _seen_in(asked)
-    return _signals(seen, roles[asked_at + 1 :].count("tool"), _n_earlier_failures(messages, roles))
+    return _signals(seen, turns.roles[asked_at + 1 :].count("tool"), _n_earlier_failures(turns))
 
 
 class _Seen(NamedTuple):
@@ -237,12 +216,12 @@ def _n_code_lines(text: str, *, is_bare: bool) -> int:
     return text.count("\n") + 1 if is_bare else 0
 
 
-def _n_earlier_failures(messages: Sequence[Message], roles: Sequence[Json]) -> int:
-    roles = roles[-_RESULTS:]
+def _n_earlier_failures(turns: Turns) -> int:
+    roles = turns.roles[-_RESULTS:]
     if roles.count("tool") + roles.count("user") < 2:
         return 0
-    told = [m for m, role in zip(messages[-_RESULTS:], roles, strict=True) if role in ("tool", "user")]
-    ends = [text_of(m.get("content"))[-_RESULT_CHARS:] for m in told]
+    told = [content for content, role in zip(turns.contents[-_RESULTS:], roles, strict=True) if role in ("tool", "user")]
+    ends = [text_of(content)[-_RESULT_CHARS:] for content in told]
     failures = [files for end in reversed(ends) if (files := _failing_files(end)) is not None]
     return sum(not failures[0].isdisjoint(files) for files in failures[1:]) if failures else 0
 

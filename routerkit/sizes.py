@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from operator import methodcaller
 from typing import Final, NamedTuple
 
 from routerkit.messages import Json, Request, text_of
+from routerkit.turns import Turns, turns_of
 
 CHARS_PER_TOKEN: Final = 4.0
 """Mean of English prose and source code for current tokenizers; used for expected cost."""
@@ -32,7 +32,6 @@ _MEDIA_NEEDS: Final = {
 }
 _NO_MEDIA: Final[Mapping[str, int]] = {}
 _TEXTS: Final = frozenset({str})
-_content, _tool_calls = methodcaller("get", "content"), methodcaller("get", "tool_calls")
 
 
 class Size(NamedTuple):
@@ -48,14 +47,15 @@ class Size(NamedTuple):
     """Images, sounds and files by the capability they need."""
 
 
-def measure(request: Request) -> Size:
-    """Size of everything that is sent."""
-    messages, media = request.messages, _NO_MEDIA
-    texts = [*map(_content, messages)]
+def measure(request: Request, turns: Turns | None = None) -> Size:
+    """Size of everything that is sent; `turns` are those of its messages, where they are at hand."""
+    turns = turns or turns_of(request.messages)
+    texts: list[str] = turns.contents  # type: ignore[assignment]  # if they are not, the next line finds out
+    media = _NO_MEDIA
     if not _TEXTS.issuperset(map(type, texts)):
-        texts, media = [text_of(content) for content in texts], _count_media(texts)
-    if any(map(_tool_calls, messages)):
-        texts += [text for message in messages if (calls := message.get("tool_calls")) for text in _call_texts(calls)]
+        texts, media = [text_of(content) for content in turns.contents], _count_media(turns.contents)
+    if not turns.are_plain:
+        texts = [*texts, *[text for m in turns.messages if (calls := m.get("tool_calls")) for text in _call_texts(calls)]]
     chars = sum(map(len, texts))
     bytes_ = chars if all(map(str.isascii, texts)) else sum(map(_utf8_bytes, texts))
     if request.tools:
