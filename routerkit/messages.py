@@ -129,6 +129,7 @@ class ToolCall:
     """JSON text exactly as the model wrote it; may be invalid."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
     """A piece of a tool call; pieces with the same `index` belong together and their arguments concatenate."""

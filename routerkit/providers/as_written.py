@@ -103,14 +103,13 @@ class PassingDecoder(StreamDecoder):
             return None
         if is_marked := events[-1] == b"[DONE]":
             events, data = events[:-1], data[: -len(_END_MARK)]
-        if (plain := plain_events(events)) is None:
+        if (plain := self._together(events)) is None:
             return None
-        self._note_plain(plain)
         used = self._ended(is_marked=True) if is_marked else None
-        if plain.ends_in_usage and not self._asks_usage():
+        if self._hides_usage(plain):
             data = _framed(events[:-1])
-        written = WrittenAnswer(data, plain.text) if self._passes else None
-        return _chunk(plain.text, (), plain.finish or None, used, plain.model, written=written)
+        written = WrittenAnswer(data, plain.text, plain.calls) if self._passes else None
+        return _chunk(plain.text, plain.calls, plain.finish or None, used, plain.model, plain.reasoning, written=written)
 
     def _any(self, data: bytes) -> Chunk | None:
         events = self._sse.feed(data) if data else self._sse.flush()
@@ -124,12 +123,11 @@ class PassingDecoder(StreamDecoder):
     def _read(self, events: Sequence[bytes], chunks: list[Chunk], *, is_last: bool) -> None:
         if not events or self.is_done:
             return
-        if not self._finish and events[-1] != b"[DONE]" and (plain := plain_events(events)) and not plain.ends_in_usage:
-            self._note_plain(plain)
-            self._events += events
+        if not self._finish and events[-1] != b"[DONE]" and (plain := self._together(events)):
+            self._events += events[:-1] if self._hides_usage(plain) else events
             self._texts.append(plain.text)
-            if plain.finish:
-                chunks.append(Chunk(finish_reason=plain.finish, model=plain.model))
+            if plain.finish or plain.calls or plain.reasoning:
+                chunks.append(_chunk("", plain.calls, plain.finish or None, None, plain.model, plain.reasoning))
         elif len(events) == 1:
             super()._read(events, chunks, is_last=is_last)
         else:  # the others are looked for by halves, because they are few; the end mark is where it always is
@@ -137,15 +135,21 @@ class PassingDecoder(StreamDecoder):
             self._read(events[:n], chunks, is_last=is_last)
             self._read(events[n:], chunks, is_last=is_last)
 
-    def _note_plain(self, plain: PlainEvents) -> None:
-        """What `_event` notes."""
+    def _together(self, events: Sequence[bytes]) -> PlainEvents | None:
+        """What plain events say, after noting what `_event` would; None where one of them is none."""
+        plain = plain_events(events)
+        if plain is None or (plain.calls and not (self._calls and all(map(self._calls.goes_on, plain.calls)))):
+            return None
         self._has_events = self._has_choices = True
         self._has_text = self._has_text or bool(plain.text.strip())
         self._n_chars += len(plain.text)
         self._model, self._usage, self._finish = plain.model or self._model, plain.usage or self._usage, plain.finish
         self.is_ending = bool(plain.finish)
+        if plain.reasoning or plain.calls:
+            self._n_chars += len(plain.reasoning) + sum([len(call.arguments) for call in plain.calls])
         if self._passes is None:
             self._passes = True
+        return plain
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         n_before = len(chunks)
@@ -153,6 +157,9 @@ class PassingDecoder(StreamDecoder):
         self._texts += [piece.text for piece in chunks[n_before:]]
         if self._parsed_event.get("choices") or (self._asks_usage() and is_counted(self._parsed_event)):
             self._events.append(corrected(event, self._parsed_event, chunks[n_before:]))
+
+    def _hides_usage(self, plain: PlainEvents) -> bool:
+        return plain.ends_in_usage and not self._asks_usage()
 
     def _asks_usage(self) -> bool:
         written = self._request.written

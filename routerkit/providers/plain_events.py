@@ -1,6 +1,7 @@
 """Events of a stream that say a text, who speaks, why it ends, what it used, and nothing else: all that arrived together read in one step.
 
-Any other (tool calls, reasoning, log probabilities, words of other servers) is left to `openai_format`, which says the same of these.
+Likewise those that go on with reasoning or with a tool call's arguments. Any other (the beginning of a tool call, log probabilities, words
+of other servers) is left to `openai_format`, which says the same of these.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from routerkit import fastjson
-from routerkit.messages import Usage
+from routerkit.messages import ToolCallDelta, Usage
 from routerkit.providers.plain_answer import Counts, usage_of
 
 
@@ -73,9 +74,51 @@ class _AnyEvent(Struct):
     error: None = None
 
 
+class _Arguments(Struct):
+    arguments: str
+    name: Literal[""] | None = None
+
+
+class _CallPiece(Struct):
+    """What a call goes on with; its beginning has an id or a name."""
+
+    index: int
+    function: _Arguments
+    id: Literal[""] | None = None
+
+
+class _DeltaPiece(Struct, forbid_unknown_fields=True):
+    content: Literal[""] | None = None
+    role: str | None = None
+    refusal: Literal[""] | None = None
+    tool_calls: list[_CallPiece] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _ChoicePiece(Struct):
+    delta: _DeltaPiece
+    index: Literal[0] = 0
+    finish_reason: None = None
+    logprobs: None = None
+    stop_reason: int | None = None
+    matched_stop: int | None = None
+
+
+class _Piece(Struct):
+    """One that goes on with reasoning or with arguments."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    choices: tuple[_ChoicePiece]
+    model: str | None = None
+    usage: None = None
+    error: None = None
+
+
 _NOT_PLAIN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode: Final = msgspec.json.Decoder(_Event).decode
 _decode_any: Final = msgspec.json.Decoder(_AnyEvent).decode
+_decode_piece: Final = msgspec.json.Decoder(_Piece).decode
 _choices, _usage = attrgetter("choices"), attrgetter("usage")
 _content, _finish_reason = attrgetter("delta.content"), attrgetter("finish_reason")
 
@@ -101,6 +144,9 @@ class PlainEvents(NamedTuple):
     usage: Usage | None
     ends_in_usage: bool
     """Whether the last of them tells the usage and nothing else."""
+    reasoning: str = ""
+    calls: tuple[ToolCallDelta, ...] = ()
+    """What calls that have begun before go on with."""
 
 
 def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
@@ -108,7 +154,7 @@ def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
     try:
         read = [*map(_decode_any, events)]
     except _NOT_PLAIN:
-        return None
+        return _plain_pieces(events)
     if not read:
         return None
     choices, last = [*chain.from_iterable(map(_choices, read))], read[-1]
@@ -126,3 +172,17 @@ def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
         usage_of(counts[-1]) if counts else None,
         ends_in_usage,
     )
+
+
+def _plain_pieces(events: Sequence[bytes]) -> PlainEvents | None:
+    try:
+        read = [*map(_decode_piece, events)]
+    except _NOT_PLAIN:
+        return None
+    if not fastjson.is_text(b"\n".join(events)):
+        return None
+    deltas = [event.choices[0].delta for event in read]
+    reasoning = "".join([delta.reasoning_content or delta.reasoning or "" for delta in deltas])
+    pieces = [piece for delta in deltas if delta.tool_calls for piece in delta.tool_calls]
+    calls = tuple([ToolCallDelta(piece.index, None, None, piece.function.arguments) for piece in pieces])
+    return PlainEvents("", "", read[0].model or "", None, False, reasoning, calls)  # noqa: FBT003  a field of its own

@@ -21,6 +21,10 @@ class ToolIndex:
         """Pieces of calls, each under the index and, where it begins, the id of its call."""
         return tuple(self._place(delta) for delta in deltas)
 
+    def goes_on(self, delta: ToolCallDelta) -> bool:
+        """Whether a piece is nothing but more of a call that has begun under its index."""
+        return not (delta.id or delta.name) and delta.index in self._ids and delta.index not in self._moved
+
     def _place(self, delta: ToolCallDelta) -> ToolCallDelta:
         index = self._moved.get(delta.index, delta.index)
         known = self._ids.get(index)

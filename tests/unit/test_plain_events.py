@@ -10,7 +10,7 @@ import pytest
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Request
-from routerkit.providers import as_written
+from routerkit.providers import as_written, tool_index
 from routerkit.providers.as_written import PassingDecoder
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.plain_events import plain_events
@@ -30,7 +30,14 @@ DELTAS: list[Any] = [
     {"content": "x", "vendor": 1},
     {"content": 7},
     {"refusal": "no"},
+    {"reasoning": "so"},
+    {"reasoning": "so", "reasoning_content": "hm", "content": ""},
     {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{}"}}]},
+    {"tool_calls": [{"index": 0, "function": {"arguments": '{"NaN": 1'}}]},
+    {"tool_calls": [{"index": 0, "id": "", "type": "function", "function": {"name": None, "arguments": ""}}], "content": None},
+    {"tool_calls": [{"index": 0, "id": "c2", "function": {"name": "g", "arguments": "{"}}, {"index": 1, "function": {"arguments": "}"}}]},
+    {"tool_calls": [{"index": 1, "function": {"arguments": "}"}}, {"index": 0, "function": {"arguments": "}"}}]},
+    {"tool_calls": [{"index": 0, "function": {"arguments": {}}}]},
     None,
 ]
 FINISHES = ["stop", "length", "content_filter", "tool_calls", "eos", "", 7]
@@ -112,6 +119,7 @@ def events_of(written: bytes) -> list[object]:
 def test_streams_say_the_same_when_their_events_are_read_one_by_one(start, monkeypatch):
     requests = asked(stream=True), asked(stream=True, stream_options={"include_usage": True})
     streams = [(stream(seed), requests[seed % 2]) for seed in range(start, start + 500)]
+    monkeypatch.setattr(tool_index, "new_call_id", lambda: "call_new")
     together = [read(pieces, request) for pieces, request in streams]
     monkeypatch.setattr(as_written, "plain_events", lambda *_: None)
     monkeypatch.setattr(as_written, "plain_text", lambda _: None)
