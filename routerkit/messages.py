@@ -119,6 +119,7 @@ class Request:
 _for_attempt: Final = copier(Request, "model", "timeout_s", "first_token_s", allowances=(), key=None, cache_control="")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A function the model wants called."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routerkit.errors import ProviderError
@@ -28,12 +29,16 @@ PLAIN: dict[str, Any] = {
 
 
 def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    body = json.loads(json.dumps(PLAIN))
-    place = body
+    body: dict[str, Any] = json.loads(json.dumps(PLAIN))
+    change(body, path, value)
+    return body
+
+
+def change(body: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
+    place: Any = body
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
-    return body
 
 
 def thorough(data: bytes, request: Request) -> Reply | str:
@@ -62,7 +67,7 @@ FIELDS = [
     ("choices", 0, "index"),
     ("choices", 0, "logprobs"),
     ("choices", 0, "finish_reason"),
-    *[("choices", 0, "message", name) for name in ("role", "content", "refusal", "tool_calls", "reasoning", "annotations")],
+    *[("choices", 0, "message", name) for name in ("role", "content", "refusal", "reasoning", "reasoning_content", "annotations", "audio")],
     ("usage",),
     *[
         ("usage", name)
@@ -70,19 +75,58 @@ FIELDS = [
     ],
     *[("usage", "prompt_tokens_details", name) for name in ("cached_tokens", "audio_tokens", "cache_write_tokens")],
 ]
-VALUES = [
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+CALLS = [
+    *(None, [], [CALL], [CALL, CALL], [CALL, {**CALL, "id": "d"}], [{**CALL, "id": None}], [{"id": "c"}], ["c"], "c"),
+    *([{**CALL, "function": function}] for function in ({"name": "", "arguments": "{}"}, {"name": "f", "arguments": {}}, {"name": "f"})),
+]
+USUAL = ["stop", "length", "tool_calls"]
+"""Finish reasons."""
+VALUES: list[Any] = [
     *(None, True, 0, 1, -1, 2.5, 10**15, 10**30, "", " \n", "ok", "stop", "length", "eos", "error", "tool_calls", [], {}, [{}]),
-    [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+    [CALL],
     {"reasoning_tokens": 1, "audio_tokens": 2},
     {"cached_tokens": True},
 ]
 
 
-@given(path=st.sampled_from(FIELDS), value=st.sampled_from(VALUES))
-def test_quick_reading_never_differs_from_the_thorough_one(path: tuple[Any, ...], value: Any) -> None:
-    data = json.dumps(changed(path, value)).encode()
-    quick = plain_answer(data, REQUEST)
-    assert quick is None or quick == thorough(data, REQUEST)
+@given(
+    changes=st.lists(st.tuples(st.sampled_from(FIELDS), st.sampled_from(VALUES)), max_size=2),
+    finish=st.sampled_from(USUAL),
+    calls=st.sampled_from(CALLS),
+    content=st.sampled_from(["ok", "", None]),
+)
+@settings(max_examples=1_000, deadline=None)
+def test_quick_reading_never_differs_from_the_thorough_one(
+    changes: list[tuple[tuple[Any, ...], Any]], finish: str, calls: Any, content: str | None
+) -> None:
+    body = changed(("choices", 0, "finish_reason"), finish)
+    body["choices"][0]["message"] |= {"tool_calls": calls, "content": content}
+    for path, value in changes:
+        with suppress(TypeError, LookupError):  # a part of the path is gone already
+            change(body, path, value)
+    data = json.dumps(body).encode()
+    quick, slow = plain_answer(data, REQUEST), thorough(data, REQUEST)
+    assert quick is None or quick == slow
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "ok", "refusal": None, "annotations": []},
+        {"content": None, "refusal": None, "annotations": [], "tool_calls": [CALL]},
+        {"content": "ok", "tool_calls": [], "reasoning_content": "hm", "annotations": None, "audio": None, "function_call": None},
+    ],
+    ids=["OpenAI", "tool call", "vLLM"],
+)
+def test_usual_answers_are_read_quickly_and_passed_as_written(message: dict[str, Any]) -> None:
+    body = changed(("choices", 0, "message"), {"role": "assistant", **message})
+    body["choices"][0]["finish_reason"] = "tool_calls" if message.get("tool_calls") else "stop"
+    data = json.dumps(body).encode()
+    quick = plain_answer(data, asked())
+    assert quick is not None
+    assert quick == thorough(data, asked())
+    assert data == quick.as_written()
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, json.dumps(PLAIN)[:-1].encode()])
