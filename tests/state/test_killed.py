@@ -18,7 +18,7 @@ from routerkit.errors import StateError
 from routerkit.router_state import RouterState
 from routerkit.state.estate import opened, read_estate
 from routerkit.state.interface import Account, Facts, Lost, StateStore
-from routerkit.state.leases import Claim, Leases
+from routerkit.state.leases import LEASE_S, Claim, Hold, Leases, Shortage
 from routerkit.state.notes import Notes
 from routerkit.state.owed import OwedFile
 from routerkit.state.redis import RedisStore
@@ -167,6 +167,41 @@ def test_attempt_that_never_began_leaves_no_row(killed):
     before = autopsy.n_lost
     autopsy()
     assert before == autopsy.n_lost
+
+
+def test_notes_go_once_nothing_is_owed_any_more(tmp_path):
+    """What is still set aside at the end counts if the process dies."""
+    leases = Leases(in_file(tmp_path, ledger=tmp_path / "led"), now=Hands())
+    _, purse = call(leases, 1)
+    purse.reserve(CHEAP)
+    leases.close()
+    assert 1 == len(list((tmp_path / "state.sqlite-owed").iterdir()))
+    purse.close()
+    leases.close()
+    assert [] == list((tmp_path / "state.sqlite-owed").iterdir())
+    assert leases._owed is None
+
+
+def test_lease_that_cannot_be_renewed_pays_nothing(tmp_path):
+    """Others may have ended it, and counted what it owed."""
+
+    class Away(SqliteStore):
+        is_away = False
+
+        def book(self, *args, **options):
+            if self.is_away:
+                raise StateError("locked")
+            return super().book(*args, **options)
+
+    hands = Hands()
+    store = in_file(tmp_path, Away, hands, ledger=tmp_path / "led")
+    leases = Leases(store, now=hands)
+    assert isinstance(leases.reserve(CLAIMS[:1], 100, TODAY), Hold)
+    hands.now += LEASE_S
+    store.is_away = True
+    assert Shortage(PLANNER.name, CLAIMS[0].limit - 100, "its lease could not be renewed") == leases.reserve(CLAIMS[:1], 1, TODAY)
+    store.is_away = False
+    assert isinstance(leases.reserve(CLAIMS[:1], 1, TODAY), Hold)
 
 
 def test_process_that_lives_is_not_inherited(tmp_path):

@@ -47,6 +47,12 @@ def test_writing_the_cache_may_be_the_dearest_input():
     assert pytest.approx(11 * 2.5 / 1e6) == worst_usd(replace(make_target("a"), price=Price(2.0, 10.0, cache_write=2.5)), facts)
 
 
+@pytest.mark.parametrize(("asked", "expected_tokens"), [(None, LONGEST_ANSWER_TOKENS), (0, 0), (200_000, 200_000)])
+def test_most_that_a_price_can_make_of_a_request(asked, expected_tokens):
+    facts = features(replace(make_request("x" * 35), max_tokens=asked))
+    assert pytest.approx((11 * 2.0 + expected_tokens * 10.0) / 1e6, rel=1e-9) == most_usd(Price(2.0, 10.0), facts)
+
+
 @pytest.mark.parametrize("asked", [None, 100])
 def test_no_target_may_cost_more_than_the_dearest_price_says(asked):
     """Else a budget could let a target through that it cannot pay."""

@@ -167,6 +167,22 @@ def test_process_that_stood_still_finds_its_lease_spent_and_counts_nothing_twice
     assert (1_000 + AHEAD + 50, 0) == store.line
 
 
+def test_lease_that_lapsed_twice_counts_nothing_of_before(store: Store, process: Process) -> None:
+    holds = []
+    for n in (1, 2, 3):
+        holds.append(process.reserve(100))
+        store.lapse(process.now + n * (LEASE_S + 1))
+        process.leases.tick()
+    spent = store.line[0]
+    for hold in holds:
+        assert isinstance(hold, Hold)
+        process.leases.settle(hold, 100)
+    process.leases.tick()
+    process.now += FRESH_S
+    assert LIMIT - spent == process.left
+    assert (spent, 0) == store.line
+
+
 class TestAway:
     def test_process_goes_on_with_its_share_and_no_further(self, store: Store, process: Process) -> None:
         """Two processes halve what was left, so that both together cannot overspend."""
@@ -212,9 +228,9 @@ class TestAway:
         process.spend(300)
         store.is_away = True
         process.spend(2_000)
-        process.leases.tick()
-        process.leases.tick()
-        assert LIMIT - 2_300 == process.left
+        for _ in range(2):
+            process.leases.tick()
+            assert LIMIT - 2_300 == process.left
         store.is_away = False
         process.leases.tick()
         process.leases.tick()
@@ -242,6 +258,10 @@ def test_forked_child_owes_nothing(store: Store, process: Process) -> None:
     process.leases.close()
     assert (0, 700 + AHEAD) == store.line
     assert isinstance(process.reserve(10), Hold)
+    process.leases.reserve([PLANNER], 10, "2027-01-17")
+    process.leases.reserve([Claim("agent:other", LIMIT)], 0, "2027-01-15")
+    process.leases.reserve([PLANNER], 10, "2027-01-18")
+    assert Account("agent:other", "2027-01-15") not in process.leases._loans
 
 
 def test_accounts_of_days_gone_by_are_forgotten_once_all_is_booked(process: Process) -> None:

@@ -38,7 +38,10 @@ def test_last_note_counts(path: Path) -> None:
 def test_account_never_noted_or_forgotten_is_unknown(path: Path) -> None:
     file = OwedFile(path)
     file.note(ONE, 5)
-    file.forget(ONE)
+    file.note(OTHER, 6)
+    file.forget(OTHER)
+    file.forget(OTHER)
+    assert (5, None) == found(path)
     file.forget(ONE)
     assert (None, None) == found(path)
 
