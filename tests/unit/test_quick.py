@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from routerkit.messages import Request, Usage
-from routerkit.quick import maker, quick
+from routerkit.quick import copier, maker, quick
 
 
 @quick
@@ -60,6 +60,16 @@ def test_copies_pickles_and_replaces_like_any_other() -> None:
     assert request == copy.copy(request) == pickle.loads(pickle.dumps(request))
     assert 0.7 == replace(request, temperature=0.7).temperature
     assert [f.name for f in fields(Usage)] == list(Usage.__slots__)
+
+
+def test_copier_copies_as_replace_does() -> None:
+    copied = copier(Request, "model", "timeout_s", key=None, hops=7)
+    request = Request("m", ({"role": "user", "content": "Hi."},), temperature=0.5, key="k")
+    copy_ = copied(request, "n", 3.0)
+    assert replace(request, model="n", timeout_s=3.0, key=None, hops=7) == copy_
+    assert type(copy_) is Request
+    with pytest.raises(FrozenInstanceError):
+        copy_.model = "o"  # type: ignore[misc]  # the point
 
 
 def test_class_that_does_more_is_refused() -> None:
