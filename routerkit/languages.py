@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 _FILES: Final[Mapping[str, str]] = {
@@ -53,6 +53,7 @@ _OTHER_ENDINGS: Final = {"md", "rst", "txt", "toml", "json", "yaml", "yml", "xml
 _NAMED: Final = re.compile(r"(?<![\w./-])(" + "|".join(sorted(map(re.escape, _NAMES), key=len, reverse=True)) + r")(?![\w-])(?!\.\w)")
 _NAMING_WORDS: Final = frozenset(re.split("[^a-z]", name)[0].encode() for name in (*_NAMES, "go"))
 """How the names begin: a cheap test that saves most searches."""
+_SHORT_NAMES: Final = frozenset({b"go", b"c"})
 _GO: Final = re.compile(r"\b(?:in|to|into|from) (go|c)\b(?! (?:through|over|back|on|to)\b)")
 _LETTERS: Final = bytes(c if chr(c) in string.ascii_lowercase else ord(" ") for c in range(256))
 """Every byte but lower-case letters becomes a space."""
@@ -167,11 +168,20 @@ def language_of_path(path: str) -> str | None:
 
 def named_languages(lowered: str) -> list[str]:
     """Languages that a lower-case text names, in order, each once."""
-    if _NAMING_WORDS.isdisjoint(lower_words(lowered)):
-        return []
-    found = [(m.start(1), _NAMES[m[1]]) for m in _NAMED.finditer(lowered)]
-    found += [(m.start(1), m[1]) for m in _GO.finditer(lowered)]
+    words = _NAMING_WORDS.intersection(lower_words(lowered))
+    found = [(place, _NAMES[name]) for word in words for place, name in _named(lowered, word.decode())]
+    if not words.isdisjoint(_SHORT_NAMES):
+        found += [(m.start(1), m[1]) for m in _GO.finditer(lowered)]
     return list(dict.fromkeys([name for _, name in sorted(found)]))
+
+
+def _named(lowered: str, first: str) -> Iterator[tuple[int, str]]:
+    """Names that begin with this word, and where. Tried only where it stands: trying everywhere takes ten times as long."""
+    place = lowered.find(first)
+    while place >= 0:
+        if name := _NAMED.match(lowered, place):
+            yield place, name[1]
+        place = lowered.find(first, place + 1)
 
 
 def lower_words(lowered: str) -> list[bytes]:
