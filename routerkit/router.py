@@ -33,6 +33,7 @@ from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
 from routerkit.router_state import RouterState
+from routerkit.rules import Rule
 from routerkit.running import Running, break_off
 from routerkit.scorecard import now_utc
 from routerkit.semantic import Heard
@@ -240,8 +241,9 @@ class Router:
         arm = state.arm(way.pool, request, at) if way.is_tried else None
         policy = way.policy if arm is None else state.policy(way.pool, arm)
         reading = sort(request, facts, state.routes, state.classifier, heard) if way.is_sorted and not request.inputs else None
-        routed = reading.rules if reading else ()
-        facts = reading.features if reading else facts
+        routed: tuple[Rule, ...] = ()
+        if reading:
+            facts, routed = reading.features, reading.rules
         snapshot = _snapshot(
             state.scorecard,
             self._health.snapshot(),
@@ -254,7 +256,8 @@ class Router:
         )
         ticket = new_ticket(at, self._rng.getrandbits(32), state.revision, arm)
         capped = self._extras.rules(request, way.pool, state, way.target) if state.ceilings else ()
-        decision = policy.decide(facts, way.pool, snapshot, rules=(*state.rules, *routed, *way.rules, *capped), ticket=ticket)
+        rules = (*state.rules, *routed, *way.asked, *capped) if routed or capped else way.rules
+        decision = policy.decide(facts, way.pool, snapshot, rules=rules, ticket=ticket)
         if request.inputs:
             embedding.check(way.targets, decision)
         return reading.sign(decision) if reading else decision

@@ -34,8 +34,10 @@ class Way:
     """The one that was asked for; None = any."""
     targets: tuple[Target, ...]
     """Those that may answer."""
-    rules: tuple[Rule, ...]
+    asked: tuple[Rule, ...]
     """What the name itself asks for."""
+    rules: tuple[Rule, ...]
+    """Those of the configuration, and what the name itself asks for."""
     policy: Policy
     """That of the pool; of a request that is part of an experiment, its variant's stands in for it."""
     is_tried: bool
@@ -112,7 +114,8 @@ class RouterState:
     def _find(self, model: str) -> Way:
         found = addressing.find(model, self.pools)
         is_tried = found.target is None and found.pool.name in self.experiments
-        way = Way(found.pool, found.target, found.targets, found.rules, self.policy(found.pool), is_tried, bool(self.routes))
+        rules = (*self.rules, *found.rules)
+        way = Way(found.pool, found.target, found.targets, found.rules, rules, self.policy(found.pool), is_tried, bool(self.routes))
         self._ways[model] = way
         return way
 
