@@ -78,14 +78,13 @@ class Connection(asyncio.Protocol):
         except ProviderError as exc:
             self._fail(exc)
             return
-        if not exchange.is_complete and (exchange.waiting or exchange.n_taken):  # in the middle of the body
-            if self._watch.heard():
-                self._set_timer()
-            if len(exchange.waiting) >= _MAX_WAITING:
-                self._is_paused = True
-                self._transport.pause_reading()
+        if not exchange.is_complete and (exchange.waiting or exchange.n_taken) and self._watch.heard():  # in the middle of the body
+            self._set_timer()
         if (waiter := self._waiter) is not None and not waiter.done():
             waiter.set_result(None)
+        elif len(exchange.waiting) >= _MAX_WAITING and not exchange.is_complete:  # whoever reads them is busy
+            self._is_paused = True
+            self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the exchange, properly or not."""
