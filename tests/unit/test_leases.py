@@ -177,10 +177,10 @@ def test_lease_that_lapsed_twice_counts_nothing_of_before(store: Store, process:
     for hold in holds:
         assert isinstance(hold, Hold)
         process.leases.settle(hold, 100)
+    process.spend(50)
     process.leases.tick()
-    process.now += FRESH_S
-    assert LIMIT - spent == process.left
-    assert (spent, 0) == store.line
+    assert LIMIT - spent - 50 == process.left
+    assert spent + 50 == store.line[0]
 
 
 class TestAway:
