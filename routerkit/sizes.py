@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from routerkit.messages import Json, Request, text_of
+from routerkit.messages import Json, KnownTools, Request, text_of
 from routerkit.turns import Turns, turns_of
 
 CHARS_PER_TOKEN: Final = 4.0
@@ -59,7 +59,7 @@ def measure(request: Request, turns: Turns | None = None) -> Size:
     chars = sum(map(len, texts))
     bytes_ = chars if all(map(str.isascii, texts)) else sum(map(_utf8_bytes, texts))
     if request.tools:
-        tools = len(str(request.tools))
+        tools = request.tools.chars if isinstance(request.tools, KnownTools) else len(str(request.tools))
         chars, bytes_ = chars + tools, bytes_ + tools
     more = sum(media.values()) * _TOKENS_PER_MEDIA + 1 if media else 1
     return Size(chars, int(chars / CHARS_PER_TOKEN) + more, int(bytes_ / MIN_BYTES_PER_TOKEN) + more, media)

@@ -30,6 +30,7 @@ from routerkit.gateway.plain_chat import plain_chat
 from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.room import Room, fitting_room
+from routerkit.gateway.tool_chat import tool_chat
 from routerkit.gateway.tracing import follow
 from routerkit.gateway.wire import hints_of, is_streamed, request_of
 from routerkit.gateway.written import keep_written
@@ -180,11 +181,12 @@ class Gateway:
 
     def _read(self, spoken: Format, head: Head, data: bytes) -> tuple[Mapping[str, Json], Request]:
         """What a body asks for, in its own format and as a request."""
-        if spoken is CHAT and (plain := plain_chat(data, head, self._limits, self._hints_of)):
-            return plain
-        asked = parsed(data, self._limits)
+        limits, hints = self._limits, self._hints_of
+        if spoken is CHAT and (found := plain_chat(data, head, limits, hints) or tool_chat(data, head, limits, hints)):
+            return found
+        asked = parsed(data, limits)
         body = spoken.chat_body(asked)
-        request = request_of(body, head, self._limits)
+        request = request_of(body, head, limits)
         return asked, keep_written(request, body, data) if spoken is CHAT else request
 
     def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> Awaitable[None]:

@@ -30,15 +30,18 @@ _Turn = dict[Literal["role", "content"], str]
 _Heat = Annotated[int, Meta(ge=0, le=HOTTEST)] | Annotated[float, Meta(ge=0, le=HOTTEST)]
 _Limit = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 _role: Final = itemgetter("role")
+Asked = tuple[Mapping[str, Json], Request]
+"""What of a body its answer depends on, and the request it stands for."""
 
 
 class _Options(Struct, forbid_unknown_fields=True):
     include_usage: bool
 
 
-class _Chat(Struct, forbid_unknown_fields=True):
+class Usual(Struct, kw_only=True):
+    """What a chat may say besides its messages. Fields that say nothing are None, which they may not say."""
+
     model: Annotated[str, Meta(min_length=1)]
-    messages: Annotated[tuple[_Turn, ...], Meta(min_length=1)]
     temperature: _Heat = _ABSENT
     max_tokens: _Limit = _ABSENT
     max_completion_tokens: _Limit = _ABSENT
@@ -46,14 +49,15 @@ class _Chat(Struct, forbid_unknown_fields=True):
     stream: bool = False
     stream_options: _Options = _ABSENT
 
-    def is_plain(self) -> bool:
-        """Whether it has nothing that types cannot tell."""
-        return (
-            (self.max_tokens is None or self.max_completion_tokens is None)
-            and (self.stream_options is None or (self.stream and self.stream_options.include_usage))
-            and {2}.issuperset(map(len, self.messages))
-            and _ROLES.issuperset(map(_role, self.messages))
+    def is_usual(self) -> bool:
+        """Whether these go together."""
+        return (self.max_tokens is None or self.max_completion_tokens is None) and (
+            self.stream_options is None or (self.stream and self.stream_options.include_usage)
         )
+
+
+class _Chat(Usual, forbid_unknown_fields=True, kw_only=True):
+    messages: Annotated[tuple[_Turn, ...], Meta(min_length=1)]
 
 
 _written: Final = maker(Written)
@@ -68,7 +72,7 @@ _ASKED: Final[Mapping[tuple[bool, bool], Mapping[str, Json]]] = {
 }
 
 
-def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head], Hints]) -> tuple[Mapping[str, Json], Request] | None:
+def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head], Hints]) -> Asked | None:
     """What of a body its answer depends on, and the request it stands for; None when there is more to it, or something is wrong.
 
     Args:
@@ -86,13 +90,31 @@ def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head
         chat = _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if len(chat.messages) > limits.messages or not chat.is_plain():
+    messages = chat.messages
+    if len(messages) > limits.messages or not (
+        chat.is_usual() and {2}.issuperset(map(len, messages)) and _ROLES.issuperset(map(_role, messages))
+    ):
         return None
+    return asked_of(chat, data, model_at(data), head.fact(hints_of), (messages, (), None), {})
+
+
+def asked_of(
+    chat: Usual, data: bytes, place: slice | None, hints: Hints, said: tuple[object, object, object], extra: Mapping[str, Json]
+) -> Asked:
+    """What was asked, of what was found to be fine.
+
+    Args:
+        chat: What it says besides.
+        data: The body.
+        place: Where the model stands in it.
+        hints: Those of the head.
+        said: The messages, tools and tool choice.
+        extra: Fields that pass as they are.
+    """
     asks_usage = chat.stream_options is not None
     limit, limit_field = chat.max_completion_tokens, "max_completion_tokens"
     if limit is None:
         limit, limit_field = chat.max_tokens, None if chat.max_tokens is None else "max_tokens"
-    asked: tuple[Any, ...] = (chat.messages, (), None, None, chat.temperature, limit, chat.stop, {})
-    place = model_at(data)
+    asked: tuple[Any, ...] = (*said, None, chat.temperature, limit, chat.stop, extra)
     written = None if place is None else _written(data, place, (*asked, ()), limit_field, chat.stream, asks_usage)
-    return _ASKED[chat.stream, asks_usage], _made(chat.model, *asked, *head.fact(hints_of), written=written)
+    return _ASKED[chat.stream, asks_usage], _made(chat.model, *asked, *hints, written=written)

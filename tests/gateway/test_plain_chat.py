@@ -75,10 +75,15 @@ VALUES: dict[str, list[Any]] = {
 USUAL = {"model": "pool", "messages": [USER]}
 
 
+def read(data: bytes, head: Head, limits: Limits) -> tuple[Mapping[str, Json], Request]:
+    """A body as it is generally read."""
+    asked = parsed(data, limits)
+    return asked, keep_written(request_of(checked(asked), head, limits), asked, data)
+
+
 def generally(data: bytes, head: Head, limits: Limits) -> tuple[object, ...]:
     """What the general reading makes of a body."""
-    asked = parsed(data, limits)
-    return seen(asked, keep_written(request_of(checked(asked), head, limits), asked, data))
+    return seen(*read(data, head, limits))
 
 
 def quickly(data: bytes, head: Head, limits: Limits) -> tuple[object, ...] | None:
@@ -95,9 +100,9 @@ def seen(asked: Mapping[str, Json], request: Request) -> tuple[object, ...]:
 def compare(data: bytes, head: Head = HEADS[0], limits: Limits = LIMITS) -> bool:
     """Whether the quick reading took it; then both must have said the same."""
     found = []
-    for read in (quickly, generally):
+    for way in (quickly, generally):
         try:
-            found.append(read(data, head, limits))
+            found.append(way(data, head, limits))
         except Refusal as refused:
             found.append((refused.status, refused.body()))
     assert found[0] in (None, found[1]), data
