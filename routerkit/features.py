@@ -18,6 +18,8 @@ __all__ = ["CHARS_PER_TOKEN", "Features", "features", "last_user_text"]
 
 _NO_NEEDS: Final[frozenset[str]] = frozenset()
 _NUMBER: Final = int | float
+_DICTS: Final = frozenset({dict})
+"""What most tools are; seen in a fifth of the time that it takes to see that they are Mappings."""
 
 
 @quick
@@ -137,7 +139,7 @@ def _check(request: Request) -> None:
     """Refuse what else nobody would notice (no rule is about the letters of a tag), or only a target, which would be blamed for it."""
     if request.tags and (isinstance(request.tags, str) or not all(isinstance(tag, str) for tag in request.tags)):
         raise _wrong("tags", request.tags, "a tuple of texts")
-    if request.tools and not all(isinstance(tool, Mapping) for tool in request.tools):
+    if request.tools and not (_DICTS.issuperset(map(type, request.tools)) or all(isinstance(tool, Mapping) for tool in request.tools)):
         raise _wrong("tools", request.tools, "definitions in OpenAI's chat format")
     if request.max_tokens is not None and not isinstance(request.max_tokens, _NUMBER):
         raise _wrong("max_tokens", request.max_tokens, "a number of tokens")

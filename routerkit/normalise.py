@@ -59,7 +59,7 @@ class _Habits:
 
 def is_fine(request: Request, model: str) -> bool:
     """Cheap test that a target of this model takes a request as it is, which is so for most."""
-    if request.tools and any("cache_control" in tool for tool in request.tools):
+    if request.tools and "cache_control" in chain.from_iterable(request.tools):
         return False
     habits = _habits(model)
     if habits.is_claude and not _THINKING_PARAMETERS.isdisjoint(request.extra):
