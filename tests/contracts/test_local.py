@@ -59,9 +59,12 @@ def starts(model: Path) -> list[dict[str, Any]]:
 class TestLocal(ProviderContract):
     """Over a stand-in for llama.cpp, in a real child process."""
 
-    @pytest.fixture
-    def provider(self, model: Path) -> Iterator[Local]:
-        provider = Local(str(model))
+    @pytest.fixture(scope="class")
+    def provider(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+        """One for all, whose server starts with the first call."""
+        folder = tmp_path_factory.mktemp("contract")
+        (folder / "tuned.gguf").write_bytes(CHAT)
+        provider = Local(str(folder / "tuned.gguf"))
         yield provider
         provider.close()
 
