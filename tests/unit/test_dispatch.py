@@ -214,3 +214,9 @@ def test_first_step_taken_beforehand_changes_nothing(scripts):
     outcomes = [[fault(code) for code in codes] for codes in scripts]
     general = calls_one_after_the_other(outcomes, takes_first=False)
     assert general == calls_one_after_the_other(outcomes, takes_first=True)
+
+
+def test_stream_that_has_begun_may_go_on():
+    """When it must have begun stays as it was: with the attempt's own time, or earlier while others are waiting."""
+    alone, among = Open(make_target("t"), 3.0, None), Open(make_target("t"), 3.0, 1.0)
+    assert [(8.0, 3.0), (8.0, 1.0)] == [(on.timeout_s, on.first_token_s) for on in (alone.going_on(5.0), among.going_on(5.0))]
