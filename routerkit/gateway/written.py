@@ -39,11 +39,12 @@ def model_at(data: bytes) -> slice | None:
 
     Within texts every quote is escaped, so the key's bytes are the key, if they occur once and no key hides behind escaped letters.
     """
-    at = data.find(_KEY)
-    after = at + len(_KEY)
-    if at < 0 or data.find(_KEY, after) >= 0 or (b"\\u00" in data and _ESCAPED_LETTER.search(data)):
+    at = data.find(
+        _KEY
+    )  # it mostly comes first; what mostly is nowhere is looked for from the end, which takes CPython a third of the time
+    if at < 0 or data.rfind(_KEY) != at or (data.rfind(b"\\u00") >= 0 and _ESCAPED_LETTER.search(data)):
         return None
-    found = _NAME.match(data, after)
+    found = _NAME.match(data, at + len(_KEY))
     return None if found is None else slice(*found.span(1))
 
 
