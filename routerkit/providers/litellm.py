@@ -202,7 +202,7 @@ def _library() -> ModuleType:
             litellm.suppress_debug_info = True  # or every failure prints advice to standard output
             litellm.disable_hf_tokenizer_download = True  # or counting tokens asks the Hugging Face hub
             # It prepares a request in a thread; one whose deadline passes meanwhile is rightly never sent.
-            warnings.filterwarnings("ignore", r"coroutine '\w+\.a(completion|embedding)' was never awaited", RuntimeWarning)
+            warnings.filterwarnings("ignore", r"coroutine '\w+\.a\w*(completion|embedding|streaming)\w*' was never awaited", RuntimeWarning)
         return cast("ModuleType", litellm)  # untyped
 
 
