@@ -60,10 +60,11 @@ class Fenced:
     def stream(self, request: Request) -> Iterator[Chunk]:
         """Answer in pieces, blocking."""
         helper: _Helper[Chunk | None] = _Helper()
-        began_at, chunks, is_late = time.monotonic(), self._provider.stream(request), False
+        began_at, chunks, is_late, is_whole = time.monotonic(), self._provider.stream(request), False, False
         end_at = began_at + _first_s(request)
         try:
-            while (chunk := helper.run(lambda: next(chunks, None), end_at - time.monotonic())) is not None:
+            while chunk := self._piece(helper.run(lambda: next(chunks, None), end_at - time.monotonic()), is_whole=is_whole):
+                is_whole = is_whole or chunk.finish_reason is not None
                 if chunk.says_something():
                     end_at = began_at + request.timeout_s + _GRACE_S
                 yield chunk
@@ -80,14 +81,15 @@ class Fenced:
         """Answer in pieces."""
         from asyncio import get_running_loop, timeout_at  # see acomplete
 
-        began_at, chunks = get_running_loop().time(), self._provider.astream(request)
+        began_at, chunks, is_whole = get_running_loop().time(), self._provider.astream(request), False
         end_at = began_at + _first_s(request)
         try:
             while True:
                 async with timeout_at(end_at):
-                    chunk = await anext(chunks, None)
+                    chunk = self._piece(await anext(chunks, None), is_whole=is_whole)
                 if chunk is None:
                     return
+                is_whole = is_whole or chunk.finish_reason is not None
                 if chunk.says_something():
                     end_at = began_at + request.timeout_s + _GRACE_S
                 yield chunk
@@ -102,6 +104,15 @@ class Fenced:
         if not isinstance(reply, Reply):
             raise ProviderError(f"{self._target!r} returned {type(reply).__name__}, not a Reply", code="malformed", maybe_billed=True)
         return reply
+
+    def _piece(self, chunk: Chunk | None, *, is_whole: bool) -> Chunk | None:
+        """A piece of a stream; None at its end, which must not come before a finish reason."""
+        if chunk is None and not is_whole:
+            raise ProviderError(f"the stream of {self._target!r} ended without a finish reason", code="truncated", maybe_billed=True)
+        if chunk is not None and not isinstance(chunk, Chunk):
+            text = f"{self._target!r} sent {type(chunk).__name__} in a stream, not a Chunk"
+            raise ProviderError(text, code="malformed", maybe_billed=True)
+        return chunk
 
     def _late(self, request: Request) -> ProviderError:
         return ProviderError(f"no answer from {self._target!r} within {_first_s(request):.1f} s", code="timeout", maybe_billed=True)

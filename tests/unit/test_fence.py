@@ -121,3 +121,28 @@ async def test_async_answers_pass_through():
 
     assert "a good answer" == (await fenced(Quick([make_reply()]), "a").acomplete(make_request())).text
     assert "a good answer" == "".join([c.text async for c in fenced(Quick([make_reply()]), "a").astream(make_request())])
+
+
+@pytest.mark.parametrize("form", ["stream", "astream"])
+@pytest.mark.parametrize(
+    ("pieces", "code", "said"),
+    [
+        ([], "truncated", "ended without a finish reason"),
+        ([Chunk(text="half")], "truncated", "ended without"),
+        (["x"], "malformed", "sent str"),
+    ],
+)
+def test_stream_of_a_foreign_class_that_is_no_answer_is_never_taken_for_one(form, pieces, code, said):
+    class Careless(ScriptedProvider):
+        keeps_deadline = False
+
+        def stream(self, request: Request) -> Iterator[Chunk]:
+            yield from pieces
+
+        async def astream(self, request: Request) -> AsyncIterator[Chunk]:
+            for piece in pieces:
+                yield piece
+
+    with pytest.raises(ProviderError, match=said) as caught:
+        Call(form)(fenced(Careless([]), "a"), make_request())
+    assert (code, True) == (caught.value.code, caught.value.maybe_billed)
