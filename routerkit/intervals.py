@@ -9,6 +9,10 @@ from typing import Final, NamedTuple
 
 Z95: Final = 1.959963984540054
 """97.5 % point of the standard normal distribution."""
+_FIRST_T95: Final = (math.inf, 12.706204736432095, 4.302652729911275)
+"""97.5 % points of Student's t with 0, 1 and 2 degrees of freedom."""
+_NO_SPREAD: Final = 1e-12
+"""Standard error that is only rounding."""
 
 
 class Interval(NamedTuple):
@@ -72,13 +76,31 @@ def sign_test(n_up: int, n_down: int) -> float:
     return min(1.0, 2 * n_tail / n_ways)
 
 
-def student_t95(n_degrees: int) -> float:
-    """97.5 % quantile of Student's t; infinite for no degree of freedom. Right to 1 % from 3 degrees on, too small below.
+def mean_interval(differences: Sequence[float], clusters: Sequence[Hashable]) -> Interval:
+    """95 % interval of a mean difference, each -1..1, that clusters share; (-1, 1) for a single cluster.
 
-    Source: Abramowitz and Stegun 26.7.5.
+    Student's t with one degree of freedom less than clusters. Where all clusters say the same, that has no width, however few they are;
+    then one imagined cluster that says +1 and one that says -1 are added.
+
+    Source: Bonett and Price, Adjusted Wald confidence interval for a difference of binomial proportions based on paired data, 2012.
     """
-    if n_degrees < 1:
-        return math.inf
+    n, error = len(set(clusters)), clustered_error(differences, clusters)
+    mean = math.fsum(differences) / len(differences)
+    if error < _NO_SPREAD:
+        square = (n * mean * mean + 2.0) / (n + 2)
+        mean *= n / (n + 2)
+        error = math.sqrt((square - mean * mean) / (n + 2))
+    half = student_t95(n - 1) * error
+    return Interval(max(-1.0, mean - half), min(1.0, mean + half))
+
+
+def student_t95(n_degrees: int) -> float:
+    """97.5 % quantile of Student's t, right to 1 %; infinite for no degree of freedom.
+
+    Source: Abramowitz and Stegun 26.7.5; from 3 degrees on. Below, where it is too small, the two exact values.
+    """
+    if n_degrees < len(_FIRST_T95):
+        return _FIRST_T95[max(0, n_degrees)]
     z, v = Z95, float(n_degrees)
     terms = ((z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384)
     return z + sum(term / v**power for power, term in enumerate(terms, 1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from routerkit.intervals import Interval, clustered_error, sign_test, student_t95
+from routerkit.intervals import Interval, mean_interval, sign_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,6 @@ def difference(pairs: pd.DataFrame) -> Difference:
     """Difference between the columns `a` and `b`, shares solved by task, whose luck tasks of one `cluster` may share."""
     values = [float(v) for v in pairs["a"] - pairs["b"]]
     mean, n_clusters = sum(values) / len(values), pairs["cluster"].nunique()
-    half = student_t95(n_clusters - 1) * clustered_error(values, list(pairs["cluster"]))
     better_a, better_b = sum(v > 0 for v in values), sum(v < 0 for v in values)
-    interval = Interval(max(-1.0, mean - half), min(1.0, mean + half))
+    interval = mean_interval(values, list(pairs["cluster"]))
     return Difference(mean, interval, len(values), n_clusters, better_a, better_b, sign_test(better_a, better_b))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
-from routerkit.intervals import Interval, clustered_error, sign_test, student_t95
+from routerkit.intervals import Interval, clustered_error, mean_interval, sign_test
 from routerkit_evals.sample import Sample
 
 
@@ -53,7 +53,7 @@ class Comparison:
     better_b: int
     errors: Errors
     interval: Interval
-    """95 % interval of the difference: clustered, Student's t with one degree of freedom less than clusters."""
+    """95 % interval of the difference: clustered, see `mean_interval`."""
     p_value: float
     """Exact two-sided sign test of `better_a` against `better_b`; McNemar's exact test where each task was answered once."""
     cost_difference_usd: float | None
@@ -93,24 +93,25 @@ def compare(a: str, b: str, samples: Iterable[Sample]) -> Comparison | None:
     first, second = ([_Task.of(answers[t][version]) for version in shared] for t in (a, b))
     differences = [x.share - y.share for x, y in zip(first, second, strict=True)]
     clusters = [task.cluster for task in first]
-    clustered = clustered_error(differences, clusters)
-    n_clusters = len(set(clusters))
-    mean = math.fsum(differences) / len(shared)
-    half = student_t95(n_clusters - 1) * clustered
     better_a, better_b = sum(d > 0.0 for d in differences), sum(d < 0.0 for d in differences)
     return Comparison(
         a,
         b,
         len(shared),
-        n_clusters,
+        len(set(clusters)),
         (sum(t.n for t in first), sum(t.n for t in second)),
         share_a=_mean([t.share for t in first]),
         share_b=_mean([t.share for t in second]),
         joint=_joint(first, second),
         better_a=better_a,
         better_b=better_b,
-        errors=Errors(_answer_error(first, second), _task_error(first, second), clustered_error(differences, shared), clustered),
-        interval=Interval(max(-1.0, mean - half), min(1.0, mean + half)),
+        errors=Errors(
+            _answer_error(first, second),
+            _task_error(first, second),
+            clustered_error(differences, shared),
+            clustered_error(differences, clusters),
+        ),
+        interval=mean_interval(differences, clusters),
         p_value=sign_test(better_a, better_b),
         cost_difference_usd=_less(_cost(first), _cost(second)),
     )

@@ -1,7 +1,8 @@
 """Intervals of ratios, and who may be on the frontier of price and quality, by drawing clusters of tasks anew.
 
 The draws are those of the Bayesian bootstrap (Rubin 1981): each cluster gets a random weight, the same for every target, so that targets
-stay compared on the same tasks. Below about 20 clusters the intervals are too narrow, and what never varied has none to speak of.
+stay compared on the same tasks. Below about 20 clusters the intervals are too narrow. A share that never varied, all right or all wrong,
+gets the Wilson interval over clusters instead: drawing anew says nothing about it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from routerkit.intervals import Interval
+from routerkit.intervals import Interval, wilson
 from routerkit_evals.sample import Sample
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _DRAWS: Final = 2_000
 _SEED: Final = 20260101
+_NO_SPREAD: Final = 1e-12
+"""Difference of shares that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,12 @@ def resampled(samples: Iterable[Sample]) -> dict[str, Resampled]:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = {t: (weights @ table.solved) / (weights @ table.n) for t, table in tables.items()}
         costs = {t: (weights @ table.cost_usd) / (weights @ table.n) for t, table in tables.items()}
-        ratios = {t: np.where(shares[t] > 0.0, costs[t] / shares[t], np.inf) for t in targets}
     frontier = _frontier([shares[t] for t in targets], [costs[t] for t in targets])
-    return {
-        t: Resampled(_interval(shares[t]), None if np.isnan(ratios[t]).any() else _interval(ratios[t]), p)
-        for t, p in zip(targets, frontier, strict=True)
-    }
+    found = {}
+    for target, p in zip(targets, frontier, strict=True):
+        share = _share_interval(shares[target], tables[target])
+        found[target] = Resampled(share, _cost_interval(costs[target], shares[target], share), p)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +98,28 @@ def _frontier(shares: Sequence[Floats], costs: Sequence[Floats]) -> list[float |
         is_beaten = ((p >= p[i]) & (c <= c[i]) & ((p > p[i]) | (c < c[i]))).any(axis=0)
         found.append(float(1.0 - is_beaten.mean()))
     return found
+
+
+def _share_interval(draws: Floats, table: _Table) -> Interval:
+    n = int((table.n > 0.0).sum())
+    return wilson(float(draws[0]) * n, n) if _never_varied(draws) else _interval(draws)
+
+
+def _cost_interval(costs: Floats, shares: Floats, share: Interval) -> Interval | None:
+    """Of dollars per solved task; from `share`, its interval, where drawing anew never changes it."""
+    import numpy as np  # as in resampled
+
+    if np.isnan(costs).any():
+        return None
+    if _never_varied(shares):
+        cost = _interval(costs)
+        return Interval(cost.low / share.high, cost.high / share.low if share.low > _NO_SPREAD else np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _interval(np.where(shares > 0.0, costs / shares, np.inf))
+
+
+def _never_varied(shares: Floats) -> bool:
+    return bool(shares.max() - shares.min() < _NO_SPREAD)
 
 
 def _interval(draws: Floats) -> Interval:

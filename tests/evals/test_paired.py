@@ -12,7 +12,7 @@ import pytest
 
 from routerkit import load_scorecard
 from routerkit.cli import main
-from routerkit.intervals import Interval, clustered_error, sign_test, student_t95
+from routerkit.intervals import Interval, clustered_error, mean_interval, sign_test, student_t95, wilson
 from routerkit_evals import EvalError, Sample, publish, table
 from routerkit_evals.cli_compare import compare_command
 from routerkit_evals.cli_report import print_table
@@ -67,9 +67,26 @@ def test_sign_test_is_exact(up: int, down: int, p: float) -> None:
     assert sign_test(up, down) == sign_test(down, up)
 
 
-@pytest.mark.parametrize(("degrees", "t"), [(5, 2.5706), (10, 2.2281), (30, 2.0423), (1000, 1.9623)])
+@pytest.mark.parametrize(("degrees", "t"), [(1, 12.706), (2, 4.3027), (3, 3.1824), (5, 2.5706), (10, 2.2281), (30, 2.0423), (1000, 1.9623)])
 def test_student_t_matches_its_table(degrees: int, t: float) -> None:
-    assert pytest.approx(t, rel=0.002) == student_t95(degrees)
+    assert pytest.approx(t, rel=0.01) == student_t95(degrees)
+
+
+@pytest.mark.parametrize(("n", "low"), [(2, -1.0), (5, -0.02), (6, 0.149)])
+def test_few_tasks_that_all_say_the_same_prove_little(n: int, low: float) -> None:
+    """Five to none is p = 0.06, six to none p = 0.03."""
+    found = compare("a", "b", [*answers("a", *(1,) * n), *answers("b", *(0,) * n)])
+    assert found is not None
+    assert (pytest.approx(low, abs=0.005), 1.0) == found.interval
+    assert (sign_test(n, 0) < 0.05) == found.is_credible
+
+
+def test_targets_that_never_differed_may_still_differ() -> None:
+    """By less, the more tasks they did not differ on."""
+    few, many = (mean_interval([0.0] * n, range(n)) for n in (5, 100))
+    assert few.low == -few.high < -0.4
+    assert 0.02 < many.high < 0.03
+    assert Interval(-1.0, 1.0) == mean_interval([0.0, 0.0], "aa")
 
 
 def test_values_apart_have_the_usual_error_and_one_cluster_has_none() -> None:
@@ -116,7 +133,18 @@ def test_interval_of_cost_per_solved_covers_the_truth() -> None:
 
 def test_cost_per_solved_is_unknown_with_an_unknown_cost_and_infinite_without_a_success() -> None:
     assert resampled(answers("a", 1, 0, cost_usd=None))["a"].cost_per_solved_usd is None
-    assert Interval(math.inf, math.inf) == resampled(answers("a", 0, 0))["a"].cost_per_solved_usd
+    none = resampled(answers("a", 0, 0))["a"].cost_per_solved_usd
+    assert none is not None
+    assert (pytest.approx(0.01 / wilson(0, 2).high), math.inf) == none
+
+
+@pytest.mark.parametrize("solved", [0, 1])
+def test_share_that_never_varied_has_the_interval_of_its_few_tasks(solved: int) -> None:
+    found = resampled(answers("a", *(solved,) * 5, cost_usd=0.01))["a"]
+    assert wilson(5 * solved, 5) == found.share
+    assert found.cost_per_solved_usd is not None
+    assert pytest.approx(0.01 / found.share.high) == found.cost_per_solved_usd.low
+    assert (0.01 / found.share.low if solved else math.inf) == pytest.approx(found.cost_per_solved_usd.high)
 
 
 def test_frontier_holds_the_cheap_and_the_good_and_not_the_dear_and_bad() -> None:
