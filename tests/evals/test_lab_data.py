@@ -33,6 +33,20 @@ def test_json_lines_end_at_newlines_only(tmp_path: Path) -> None:
     assert "one\u2028line" in repr(read_items([tmp_path / "i.jsonl"])).replace("\\u2028", "\u2028")
 
 
+@pytest.mark.parametrize("text", ["one\u2028line", "a\fpage", "next\x85line", "group\x1dmark", "two\r\nlines", "x" * 200_000])
+def test_csv_keeps_whatever_a_prompt_holds(tmp_path: Path, text: str) -> None:
+    path = write_rows(tmp_path / "i.csv", [{"item_id": "1", "prompt": text}, {"item_id": "2", "prompt": "y"}])
+    assert [text, "y"] == [item.prompt for item in read_items([path])]
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.jsonl"])
+def test_mark_that_spreadsheets_begin_a_file_with_is_no_part_of_it(tmp_path: Path, name: str) -> None:
+    text = '{"item_id": "1", "model": "a", "score": 1}' if "jsonl" in name else "item_id,model,score\n1,a,1\n"
+    body = text.encode("utf-8-sig")
+    (tmp_path / name).write_bytes(gzip.compress(body) if name.endswith("gz") else body)
+    assert ["1"] == [outcome.item_id for outcome in read_outcomes([tmp_path / name])]
+
+
 def test_csv_json_lines_and_parquet_read_the_same(tmp_path: Path) -> None:
     from pyarrow import Table
     from pyarrow.parquet import write_table

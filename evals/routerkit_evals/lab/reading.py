@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import math
 import zlib
@@ -18,6 +19,8 @@ Row: TypeAlias = Mapping[str, object]
 
 _Parsed = TypeVar("_Parsed")
 _TRUTH: Final = {"true": 1.0, "false": 0.0}
+_CELL_CHARS: Final = 1 << 30
+"""Longest cell of a CSV file; the 131,072 of `csv` are fewer than a prompt may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def _rows(path: Path) -> Iterable[Row]:
             return _parquet(path)
         text = _read_text(path)
         if name.endswith(".csv"):
-            return list(csv.DictReader(text.splitlines(keepends=True)))
+            csv.field_size_limit(_CELL_CHARS)
+            return list(csv.DictReader(io.StringIO(text, newline="")))  # splitlines would also split at what texts may hold
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     except (OSError, ValueError, EOFError, RecursionError, zlib.error, csv.Error) as exc:
         raise EvalError(f"{path}: cannot be read as Parquet, CSV or JSON lines ({exc})") from exc
@@ -130,9 +134,9 @@ def _parquet(path: Path) -> list[Row]:
 
 def _read_text(path: Path) -> str:
     if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return file.read()
-    return path.read_text("utf-8")
+        with gzip.open(path) as file:
+            return file.read().decode("utf-8-sig")  # spreadsheets begin their exports with a mark
+    return path.read_bytes().decode("utf-8-sig")
 
 
 def _given(row: Row, name: str) -> str:
