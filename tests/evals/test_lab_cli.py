@@ -173,6 +173,10 @@ def test_picture_shows_every_policy(recordings: Path) -> None:
         (("--pair", "mini,gpt"), "no model matches 'gpt'"),
         (("--verifier", "0.9"), "TPR,FPR"),
         (("--price", "mini"), "MODEL=USD"),
+        (("--price", "mini=nan"), "MODEL=USD"),
+        (("--price", "mini=-1"), "MODEL=USD"),
+        (("--price", "mina=1"), "no model is called 'mina'; found dear, mini, x/large"),
+        (("--verifier", "1,0,inf"), "TPR,FPR"),
         (("--benchmark", "c"), "no outcomes of benchmark 'c'"),
         (("--policy", "always:none"), "no such model"),
         (("--picture", "p.bmp"), "must end in"),
@@ -208,3 +212,40 @@ def test_fitting_without_prompts_is_refused(recordings: Path, tmp_path: Path) ->
     options = ["fit", "--outcomes", str(recordings / "fit.csv"), "--items", str(tmp_path / "items.csv"), "--models", "mini,x/large"]
     with pytest.raises(EvalError, match="no item has a prompt"):
         CliRunner().invoke(scores_app, options, catch_exceptions=False)
+
+
+def _only_outcomes(tmp_path: Path, rows: list[dict[str, object]]) -> Path:
+    """The same outcomes to fit and to score."""
+    for name in ("fit.csv", "test.csv"):
+        write_rows(tmp_path / name, rows)
+    for name in ("items1.csv", "items2.csv"):
+        (tmp_path / name).write_text("item_id\n1\n")
+    return tmp_path
+
+
+def test_cascade_needs_items_that_all_its_models_answered(recordings: Path, tmp_path: Path) -> None:
+    one_each = [
+        {"item_id": i, "model": m, "score": i % 2, "cost_usd": 0.1} for i in range(60) for m in ("mini", "large") if i % 2 == len(m) % 2
+    ]
+    write_rows(_only_outcomes(tmp_path, one_each) / "test.csv", [{**row, "model": m} for row in one_each for m in ("mini", "large")])
+    with pytest.raises(EvalError, match=r"no fitted item has outcomes of all of large, mini"):
+        simulate(tmp_path, "--policy", "cascade")
+
+
+@pytest.mark.filterwarnings("error")
+def test_cascade_of_models_that_solve_nothing_says_so(tmp_path: Path) -> None:
+    rows = [{"item_id": i, "model": m, "score": 0, "cost_usd": c} for i in range(30) for m, c in (("mini", 0.1), ("large", 1.0))]
+    cascade = simulate(_only_outcomes(tmp_path, rows), "--policy", "cascade")["policies"]["cascade"]
+    assert cascade["refused"]
+    assert (0.0, None) == (cascade["realised"]["quality"], cascade["error_share"]["quality"])
+    assert pytest.approx(0.1) == cascade["plan"]["cost_usd"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("pair", [(), ("--pair", "mini,large")])
+def test_cascade_without_known_costs_promises_no_dollars(tmp_path: Path, pair: tuple[str, ...]) -> None:
+    rows = [{"item_id": i, "model": m, "score": 1} for i in range(30) for m in ("mini", "large")]
+    cascade = simulate(_only_outcomes(tmp_path, rows), "--policy", "cascade", *pair)["policies"]["cascade"]
+    assert (None, None, None) == (cascade["plan"]["cost_usd"], cascade["realised"]["cost_usd"], cascade["cost_difference"])
+    assert "$" not in cascade["note"]
+    assert pytest.approx(0.0) == cascade["error_share"]["quality"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from routerkit import cascade
 from routerkit.cascade import Rates, right_if_accepted
+from routerkit_evals.errors import EvalError
 from routerkit_evals.lab.paths import Path
 from routerkit_evals.lab.recorded import Floats, Ints, Recorded
 from routerkit_evals.lab.score import make_weights
@@ -83,10 +84,15 @@ class Planner:
         recorded: Joint outcomes to plan on; items with an unknown outcome or cost among the candidates are left out.
         rates: Of the verifier.
         seed: Of the resamples.
+
+    Raises:
+        EvalError: no item is left.
     """
 
     def __init__(self, recorded: Recorded, rates: Rates, *, seed: int = 0) -> None:
         self._part, self._rates, self._seed = candidates(recorded), rates, seed
+        if not len(self._part):
+            raise EvalError(f"no fitted item has outcomes of all of {', '.join(self._part.arms)}; a cascade is planned on joint outcomes")
         self._sequences = list(cascade.sequences(self._part.arms, _MOST_STEPS))
         done = [expect(self._part, steps, rates) for steps in self._sequences]
         self._quality, self._cost = np.array([d.quality for d in done]), np.array([d.cost for d in done])
@@ -147,7 +153,7 @@ class Planner:
         for _ in range(_REPLANS):
             rows = np.sort(rng.integers(0, len(self._part), len(self._part)))
             place = self._choose(rows, make_weights(self._part.clusters[rows], _RESAMPLES, self._seed), floor_share).place
-            ratios.append([whole[place].mean() / whole[place, rows].mean() for whole in (self._quality, self._cost)])
+            ratios.append([_ratio(whole[place].mean(), whole[place, rows].mean()) for whole in (self._quality, self._cost)])
         quality, cost = np.mean(ratios, axis=0).tolist()
         return _Optimism(quality, cost)
 
@@ -163,8 +169,13 @@ def expect(recorded: Recorded, steps: Sequence[str], rates: Rates) -> Expected:
 def _next_means(cost: Floats, weights: Floats, n_next: int, seed: int) -> Floats:
     """Means over `n_next` further tasks, one per resample: the resample's own mean, times what drawing so few tasks does to a mean."""
     draws = np.random.default_rng(seed).integers(0, len(cost), (len(weights), n_next))
-    means: Floats = (weights @ cost) * cost[draws].mean(axis=1) / cost.mean()
-    return means
+    means: Floats = (weights @ cost) * cost[draws].mean(axis=1)
+    return means / cost.mean() if cost.any() else means
+
+
+def _ratio(whole: float, part: float) -> float:
+    """1 where there is nothing to compare: nobody solves anything, or the cost is that of calls to a weak model, which count 0."""
+    return whole / part if part > 0.0 else 1.0
 
 
 class Shares(NamedTuple):
@@ -213,7 +224,8 @@ def candidates(recorded: Recorded) -> Recorded:
     wide = [a for j, a in enumerate(recorded.arms) if known[:, j].sum() >= 0.9 * known.sum(axis=0).max(initial=0)]
     part = recorded.columns(wide)
     quality, cost = np.nanmean(part.score, axis=0), np.nanmean(part.cost_usd, axis=0)
-    by_money, by_quality = np.argsort(-quality / cost, kind="stable"), np.argsort(-quality, kind="stable")
+    with np.errstate(divide="ignore", invalid="ignore"):  # calls to a weak model count 0 where no cost is known
+        by_money, by_quality = np.argsort(-quality / cost, kind="stable"), np.argsort(-quality, kind="stable")
     chosen = list(dict.fromkeys([*by_quality[: _CANDIDATES // 2].tolist(), *by_money[:_CANDIDATES].tolist()]))[:_CANDIDATES]
     part = part.columns([part.arms[j] for j in sorted(chosen)])
     return part.rows(np.flatnonzero(part.is_complete & ~np.isnan(part.cost_usd).any(axis=1)))

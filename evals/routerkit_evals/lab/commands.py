@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def simulate_command(
     verifier: Annotated[str | None, typer.Option(help="TPR,FPR[,USD] of the check behind `cascade`.")] = None,
     floor: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the best model's quality a cascade must keep.")] = 0.97,
     price: Annotated[list[str] | None, typer.Option(help="MODEL=USD per million tokens, for models without recorded costs.")] = None,
-    seed: Annotated[int, typer.Option(help="Of label draw, folds, resamples and bandit.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of label draw, folds, resamples and bandit.")] = 0,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples behind the intervals.")] = 500,
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers there.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw cost against quality: .svg, .png, .html.")] = None,
@@ -74,7 +75,7 @@ def fit_command(
     items: Annotated[list[Path], typer.Option("--items", help="Item files: prompt, category, repo, language.")],
     models: Annotated[str, typer.Option(help="Models, comma-separated, cheapest first; default: the hull of cost and quality.")] = "",
     benchmark: Annotated[str | None, typer.Option(help="Only this benchmark.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
     out: Annotated[Path, typer.Option(help="Predictor file to write.")] = Path("predictor.json"),
     report: Annotated[Path | None, typer.Option("--json", help="Write the calibration there.")] = None,
 ) -> None:
@@ -122,7 +123,7 @@ def _rates(text: str) -> tuple[float, ...]:
         rates = tuple(float(part) for part in text.split(","))
     except ValueError:
         rates = ()
-    if len(rates) not in {2, 3} or not all(0.0 <= rate <= 1.0 for rate in rates[:2]) or min(rates) < 0.0:
+    if len(rates) not in {2, 3} or not all(0.0 <= rate <= 1.0 for rate in rates[:2]) or not all(0.0 <= usd < math.inf for usd in rates[2:]):
         raise EvalError(f"--verifier {text!r}: give TPR,FPR between 0 and 1, and dollars per check if it costs any, as in 0.95,0.05")
     return rates
 
@@ -130,9 +131,12 @@ def _rates(text: str) -> tuple[float, ...]:
 def _price(text: str) -> tuple[str, float]:
     model, _, usd = text.rpartition("=")
     try:
-        return model, float(usd)
+        price = float(usd)
     except ValueError:
-        raise EvalError(f"--price {text!r}: give MODEL=USD per million tokens") from None
+        price = math.nan
+    if not model or not 0.0 < price < math.inf:
+        raise EvalError(f"--price {text!r}: give MODEL=USD per million tokens, above 0")
+    return model, price
 
 
 def _write(path: Path, text: str) -> None:

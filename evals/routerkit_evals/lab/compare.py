@@ -11,7 +11,7 @@ import numpy as np
 from routerkit import format_usd
 from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
-from routerkit_evals.lab.cascade import attributed, cascade_path, expect
+from routerkit_evals.lab.cascade import Plan, attributed, cascade_path, expect
 from routerkit_evals.lab.corrected import corrected_forecast
 from routerkit_evals.lab.costs import Priced, with_costs
 from routerkit_evals.lab.facts import costs_for, list_prices, priors_for
@@ -84,6 +84,7 @@ class _Stage:
     static: Forecast
     table: Forecast
     setting: Setting
+    is_cost_known: bool
 
 
 def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
@@ -101,7 +102,7 @@ def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
     arms = setting.pair or _chosen(static)
     best = setting.pair[1] if setting.pair else _best(test)
     test = _complete(test, arms, best)
-    stage = _Stage(fit, test, arms, best, _forecast(static, test, arms), _forecast(table, test, arms), setting)
+    stage = _Stage(fit, test, arms, best, _forecast(static, test, arms), _forecast(table, test, arms), setting, is_cost_known)
     scored = tuple(_in_calls(s) if not is_cost_known else s for s in _scored(stage))
     n_clusters, notes = len(set(test.clusters.tolist())), (*_assumed(fit, arms), *cost_notes)
     return Comparison(setting.benchmark, len(fit), len(test), n_clusters, arms, best, is_cost_known, scored, notes)
@@ -222,6 +223,25 @@ def _routed(stage: _Stage, forecast: Forecast) -> Path:
     return value_path(stage.test, stage.arms, forecast)
 
 
+def _promised_and_kept(stage: _Stage, plan: Plan, quality: float, cost: float) -> dict[str, object]:
+    """The plan, what became of it, and how far that is off; nothing in dollars where costs are calls."""
+    dollars = float(cost) if stage.is_cost_known else None
+    unknown = dict.fromkeys(("cost_usd", "cost_low_usd", "cost_high_usd")) if dollars is None else {}
+    verifier = stage.setting.verifier or _DEFAULT_RATES
+    return {
+        "verifier": verifier._asdict(),
+        "plan": {**asdict(plan), **unknown},
+        "refused": bool(plan.refusal),
+        "realised": {"quality": float(quality), "cost_usd": dollars},
+        "cost_difference": None if dollars is None else attributed(stage.fit, stage.test, plan.steps, verifier)._asdict(),
+        "error_share": {"quality": _off(quality, plan.quality), "cost_usd": _off(dollars, plan.cost_usd)},
+    }
+
+
+def _off(realised: float | None, predicted: float) -> float | None:
+    return None if realised is None or not predicted else float(realised / predicted) - 1.0
+
+
 def _random(stage: _Stage) -> Path:
     ends = [0, len(stage.arms) - 1]
     return mixing_path(stage.test, (stage.arms[0], stage.arms[-1]), Forecast(stage.static.quality[:, ends], stage.static.cost[:, ends]))
@@ -236,21 +256,16 @@ def _cascaded(stage: _Stage, others: Mapping[str, Path]) -> Scored:
     """Scored where the outcomes of all its steps are known, which need not be among the arms of the comparison; so are the others here."""
     verifier = stage.setting.verifier or _DEFAULT_RATES
     path, plan = cascade_path(stage.fit, stage.test, verifier, floor_share=stage.setting.floor_share, seed=stage.setting.seed)
+    kept = np.flatnonzero(~np.isnan(path.quality).any(axis=0))
+    if not len(kept):
+        raise EvalError(f"no test item has outcomes of all models of the cascades that were planned, {', '.join(plan.steps)} among them")
     done = expect(stage.test, plan.steps, verifier)
     known = ~np.isnan(done.quality)
-    realised = {"quality": float(done.quality[known].mean()), "cost_usd": float(done.cost[known].mean())}
-    extra = {
-        "verifier": verifier._asdict(),
-        "plan": asdict(plan),
-        "refused": bool(plan.refusal),
-        "realised": realised,
-        "cost_difference": attributed(stage.fit, stage.test, plan.steps, verifier)._asdict(),
-        "error_share": {"quality": realised["quality"] / plan.quality - 1.0, "cost_usd": realised["cost_usd"] / plan.cost_usd - 1.0},
-    }
-    steps = " → ".join(plan.steps)
-    predicted = f"predicted {format_usd(plan.cost_usd)} [{format_usd(plan.cost_low_usd)}, {format_usd(plan.cost_high_usd)}]"
-    note = f"{plan.refusal or steps}; {predicted}, realised {format_usd(realised['cost_usd'])}"
-    kept = np.flatnonzero(~np.isnan(path.quality).any(axis=0))
+    extra = _promised_and_kept(stage, plan, done.quality[known].mean(), done.cost[known].mean())
+    note = plan.refusal or " → ".join(plan.steps)
+    if stage.is_cost_known:
+        low, high = format_usd(plan.cost_low_usd), format_usd(plan.cost_high_usd)
+        note += f"; predicted {format_usd(plan.cost_usd)} [{low}, {high}], realised {format_usd(float(done.cost[known].mean()))}"
     if n_unknown := len(stage.test) - len(kept):
         note += f"; {n_unknown} test items are left out, for the outcome of a step is unknown"
     scene = _scene(stage, stage.test.rows(kept))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
@@ -66,6 +66,7 @@ def simulate(experiment: Experiment, on_step: Callable[[str], None] = lambda _: 
     items = read_items(experiment.items)
     fit_rows, test_rows = read_outcomes(experiment.fit), read_outcomes(experiment.test)
     pair = experiment.pair and _named(experiment.pair, fit_rows, test_rows)
+    _check_priced(experiment.usd_per_mtok, fit_rows, test_rows)
     # Each file for itself: fitting in one harness and scoring in another is allowed, and makes the table wider.
     split = several_harnesses(fit_rows) | several_harnesses(test_rows) if pair is None else frozenset[str]()
     fit, test = (record(items, rows, split_arms=split) for rows in (fit_rows, test_rows))
@@ -117,6 +118,13 @@ def sampled(fit: Recorded, n_labels: int | None, *, seed: int) -> Recorded:
     in_order = np.lexsort((rng.random(len(fit)), rng.permutation(kinds.max() + 1)[kinds]))
     places = (rng.random() + np.arange(n_labels)) * len(fit) / n_labels
     return fit.rows(np.sort(in_order[places.astype(np.intp)]))
+
+
+def _check_priced(names: Iterable[str], *files: Sequence[Outcome]) -> None:
+    known = sorted({o.model for rows in files for o in rows})
+    for name in names:
+        if name.split("@", maxsplit=1)[0] not in known and name not in known:
+            raise EvalError(f"--price: no model is called {name!r}; found {', '.join(known)}")
 
 
 def _named(pair: tuple[str, str], *files: Sequence[Outcome]) -> tuple[str, str]:
