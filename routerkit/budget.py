@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from routerkit.catalog import Price, Target
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
 from routerkit.messages import Allowance, Request
-from routerkit.state.interface import UNKNOWN, Note, StateStore, packed
+from routerkit.state.interface import TEXTS, UNKNOWN, Note, StateStore
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
 from routerkit.state.rounding import MICROS_PER_USD, micros, whole
 
 LONGEST_ANSWER_TOKENS: Final = 128_000
 """Assumed when neither the caller nor the target limits the answer: the longest that any large model gives (2026-11)."""
+
+
+Claims: TypeAlias = tuple[Claim, ...]
+"""All that pay for a call."""
 
 
 class Left(NamedTuple):
@@ -56,17 +60,15 @@ class Budgets:
         self.leases = Leases(store or MemoryStore())
         self._records_lost = self.leases.store.records_lost
 
-    def left(self, request: Request, pool: str, limits: Limits) -> Left | None:
-        """What the tightest account has left, as this process last saw it; None when no budget applies."""
-        claims = _claims(request, pool, limits)
+    def left(self, claims: Claims, at: datetime) -> Left | None:
+        """What the tightest of these accounts has left, as this process last saw it; None when there are none."""
         if not claims:
             return None
-        left, account = self.leases.left(claims, self._now().date().isoformat())
+        left, account = self.leases.left(claims, at.date().isoformat())
         return Left(left / MICROS_PER_USD, account)
 
-    def purse(self, request: Request, decision: Decision, limits: Limits) -> Purse | None:
+    def purse(self, claims: Claims, request: Request, decision: Decision) -> Purse | None:
         """Money for one call; None when no budget applies, and nobody would know of the call if this process died."""
-        claims = _claims(request, decision.pool, limits)
         if self._records_lost:
             return Purse(self.leases, claims, decision.features, self._now, Subject((request, decision)))
         return Purse(self.leases, claims, decision.features, self._now) if claims else None
@@ -80,11 +82,11 @@ class Subject(tuple[Request, Decision]):
     def note(self, target: str, model: str, features: Features, at: datetime) -> Note:
         """`Facts` of an attempt that begins now; of a check, target and model are empty."""
         request, decision = self
-        texts = (
+        texts = TEXTS % (
             decision.id,
             target,
             model,
-            str(features.input_tokens),
+            features.input_tokens,
             decision.pool,
             request.agent or "",
             request.key or "",
@@ -92,7 +94,7 @@ class Subject(tuple[Request, Decision]):
             decision.policy,
             request.session or "",
         )
-        return decision.at.timestamp(), at.timestamp(), packed(texts)
+        return decision.at.timestamp(), at.timestamp(), texts.encode("utf-8", "surrogatepass")
 
 
 class Purse:
@@ -214,15 +216,14 @@ def _worst(target: Target, features: Features) -> float | None:
     return features.input_tokens_bound * price.dearest_input + longest * price.output
 
 
-def _claims(request: Request, pool: str, limits: Limits) -> tuple[Claim, ...]:
+def claims_of(request: Request, pool: str, limits: Limits) -> Claims:
+    """Who pays for a request to this pool."""
     agent_usd = None if request.agent is None else limits.budgets.get(request.agent)
     return _payers(request.allowances, request.agent, agent_usd, pool, limits.pool_budgets.get(pool))
 
 
 @lru_cache(maxsize=1024)
-def _payers(
-    allowances: tuple[Allowance, ...], agent: str | None, agent_usd: float | None, pool: str, pool_usd: float | None
-) -> tuple[Claim, ...]:
+def _payers(allowances: tuple[Allowance, ...], agent: str | None, agent_usd: float | None, pool: str, pool_usd: float | None) -> Claims:
     found = [(a.account, a.usd_per_day) for a in allowances]
     found += [] if agent_usd is None else [(f"agent:{agent}", agent_usd)]
     found += [] if pool_usd is None else [(f"pool:{pool}", pool_usd)]

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from routerkit import embedding
-from routerkit.budget import Budgets
+from routerkit.budget import Budgets, Claims, claims_of
 from routerkit.call import Call
 from routerkit.case import Snapshot
 from routerkit.catalog import Target
@@ -32,7 +32,7 @@ from routerkit.quick import maker
 from routerkit.record import Report
 from routerkit.reign import Reign
 from routerkit.reign import close as close_part
-from routerkit.router_state import RouterState
+from routerkit.router_state import RouterState, Way
 from routerkit.rules import Rule
 from routerkit.running import Running, break_off
 from routerkit.scorecard import now_utc
@@ -237,7 +237,11 @@ class Router:
         self.close()
 
     def _decide(self, request: Request, state: RouterState, heard: Heard | None = None) -> Decision:
-        way, at, facts = state.way(request.model), self._now(), features(request)
+        way = state.way(request.model)
+        return self._decided(request, state, way, claims_of(request, way.pool.name, state), heard)
+
+    def _decided(self, request: Request, state: RouterState, way: Way, claims: Claims, heard: Heard | None = None) -> Decision:
+        at, facts = self._now(), features(request)
         arm = state.arm(way.pool, request, at) if way.is_tried else None
         policy = way.policy if arm is None else state.policy(way.pool, arm)
         reading = sort(request, facts, state.routes, state.classifier, heard) if way.is_sorted and not request.inputs else None
@@ -248,7 +252,7 @@ class Router:
             state.scorecard,
             self._health.snapshot(),
             self._health.latencies_s(),
-            self._budgets.left(request, way.pool.name, state),
+            self._budgets.left(claims, at),
             self._explore_budget.left_usd(policy),
             self.experience,
             self._warmth.prefixes(request),
@@ -274,10 +278,12 @@ class Router:
 
     def _begun(self, request: Request, *, is_stream: bool) -> Running:
         state = (reign := self._reign).state
-        decision = self._decide(request, state)
+        way = state.way(request.model)
+        claims = claims_of(request, way.pool.name, state)
+        decision = self._decided(request, state, way, claims)
         call = Running(request, decision, self._around, is_stream=is_stream)
         call.reign, call.state, call.finish = reign, state, self._finish
-        call.purse, call.repeats = self._budgets.purse(request, decision, state), self._extras.repeats[decision.pool]
+        call.purse, call.repeats = self._budgets.purse(claims, request, decision), self._extras.repeats[decision.pool]
         if state.hedged or state.ceilings:
             call.late_after = self._extras.begin(request, decision, state, is_stream=is_stream)
         return call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -118,7 +118,7 @@ class Facts(NamedTuple):
 
     def note(self) -> Note:
         """The facts as they are noted."""
-        return self.called_at, self.began_at, packed(self[2:])
+        return self.called_at, self.began_at, (TEXTS % self[2:]).encode("utf-8", "surrogatepass")
 
     @classmethod
     def unpack(cls, called_at: float, began_at: float, packed: bytes) -> Facts:
@@ -127,9 +127,8 @@ class Facts(NamedTuple):
         return cls(called_at, began_at, *texts[: len(cls._fields) - 2])
 
 
-def packed(texts: Iterable[str]) -> bytes:
-    """The texts of facts, in their order."""
-    return "\0".join(texts).encode("utf-8", "surrogatepass")
+TEXTS: Final = "\0".join(["%s"] * (len(Facts._fields) - 2))
+"""How the texts of facts are noted, in their order."""
 
 
 class Tried(NamedTuple):
@@ -153,7 +152,7 @@ class Lost(NamedTuple):
 class Owed(Protocol):
     """What one process owes on its leases: spent or set aside, and not yet booked. Outlives it."""
 
-    def note(self, account: Account, micros: int, *, booking: int = 0, number: int = 0, last: int = 0) -> None:
+    def note(self, account: Account, micros: int, booking: int = 0, number: int = 0, last: int = 0) -> None:
         """Keep what finished attempts have spent and is not booked.
 
         Args:

@@ -62,11 +62,12 @@ class Leases:
         if not claims and self._owed is None:
             with suppress(StateError):  # a call that costs no budget anything need not wait for somebody to know of it
                 self._be_known()
+        who = tuple(claims), day
         while True:
             with self._lock:
-                payers, now = self._loans.payers(claims, day), self._now()
+                payers, now = self._loans.known.get(who) or self._loans.payers(*who), self._now()
                 for loan, _ in payers.parts:
-                    if loan.leased - loan.reserved - loan.spent < micros or (now >= loan.until and self._is_late(loan)):
+                    if loan.leased - loan.used < micros or (now >= loan.until and self._is_late(loan)):
                         break
                 else:
                     return self._take(payers, micros, note)
@@ -93,17 +94,16 @@ class Leases:
             micros, owed = hold.micros, self._owed
             for loan, age in hold.parts:
                 if age == loan.age:
-                    loan.reserved -= micros
                     loan.spent = spent = loan.spent + micros
                     if owed:
-                        booking = loan.booking
-                        owed.note(loan.account, spent + booking, booking=booking, number=loan.n_booked, last=hold.number)
+                        owed.note(loan.account, spent + loan.booking, loan.booking, loan.n_booked, hold.number)
             if hold.owed:
                 hold.owed.end(hold.place)
 
     def charge(self, claims: Sequence[Claim], usd: float, day: str, note: Note | None = None) -> Hold:
         """Set aside dollars that were spent already, also beyond the limit; to be settled as any other."""
         with self._lock:
+            claims = tuple(claims)
             return self._take(self._loans.payers(claims, day), self._rounding.micros(claims, usd), note)
 
     def left(self, claims: tuple[Claim, ...], day: str) -> tuple[int, str]:
@@ -120,7 +120,7 @@ class Leases:
         for loan, _ in payers.parts:
             if loan.seen_at <= stale_at:
                 self._look(loan)
-            lefts.append((loan.limit - loan.others - loan.reserved - loan.spent, loan.account.name))
+            lefts.append((loan.limit - loan.others - loan.used, loan.account.name))
         return min(lefts)
 
     def tick(self) -> None:
@@ -137,7 +137,7 @@ class Leases:
         for loan in list(self._loans.values()):
             self._book(loan, keep=0)
         with self._lock:
-            if self._owed and not any(p.leased or p.reserved or p.spent for p in self._loans.values()):
+            if self._owed and not any(p.leased or p.used for p in self._loans.values()):
                 self._owed.remove()
                 self._owed = None
 
@@ -159,21 +159,21 @@ class Leases:
     def _take(self, payers: Payers, micros: int, note: Note | None) -> Hold:
         parts, number, owed = payers.parts, next(self._numbers), self._owed
         for loan, _ in parts:
-            loan.reserved += micros
+            loan.used += micros
             loan.is_busy = True
-        return Hold(parts, micros, number, owed, owed.begin(number, payers.accounts, micros, note) if owed else -1)
+        return Hold(parts, micros, number, owed, owed.begin(number, payers.accounts, micros, note) if owed else 0)
 
     def _amend(self, hold: Hold, micros: int) -> None:
         more, hold.micros = micros - hold.micros, micros
         for loan, age in hold.parts:
             if age == loan.age:
-                loan.reserved += more
+                loan.used += more
         if hold.owed:
             hold.owed.amend(hold.place, micros)
 
     def _note(self, loan: Loan) -> None:
         if self._owed:
-            self._owed.note(loan.account, loan.spent + loan.booking, booking=loan.booking, number=loan.n_booked)
+            self._owed.note(loan.account, loan.spent + loan.booking, loan.booking, loan.n_booked)
 
     def _renew(self, loan: Loan) -> Shortage | None:
         """Ask before spending from a lease that others may have ended."""
@@ -251,10 +251,10 @@ class Leases:
         with self._lock:
             spent, back = loan.spent, max(0, loan.idle - keep)
             loan.is_busy = False
-            if not (spent or loan.leased or loan.reserved):
+            if not (loan.used or loan.leased):
                 return
             before = loan.leased
-            loan.leased, loan.spent, loan.booking = max(0, loan.leased - spent - back), 0, spent
+            loan.leased, loan.used, loan.spent, loan.booking = max(0, loan.leased - spent - back), loan.used - spent, 0, spent
             loan.n_booked += 1
             self._note(loan)
         until = self._now() + LEASE_S
@@ -263,7 +263,8 @@ class Leases:
         except StateError:
             self._was_away()
             with self._lock:
-                loan.leased, loan.spent, loan.booking = loan.leased + min(before, spent + back), loan.spent + spent, 0
+                loan.leased, loan.used = loan.leased + min(before, spent + back), loan.used + spent
+                loan.spent, loan.booking = loan.spent + spent, 0
                 self._note(loan)
             return
         with self._lock:
@@ -274,7 +275,8 @@ class Leases:
     def _booked(self, loan: Loan, standing: Standing | None) -> None:
         if standing is None:
             _log.warning("the lease on %s lapsed because this process stood still; all of it counts as spent", loan.account.name)
-            loan.leased = loan.reserved = loan.unbacked = 0
+            loan.leased = loan.unbacked = 0
+            loan.used = loan.spent
             self._loans.age(loan)
             self._forget(loan.account)  # what attempts of before may cost was part of the lease
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,9 +23,10 @@ class Loan:
     account: Account
     limit: int
     leased: int = 0
-    reserved: int = 0
+    used: int = 0
+    """Set aside, or spent and not yet booked."""
     spent: int = 0
-    """Settled, but not yet booked."""
+    """Part of what is used that is settled."""
     booking: int = 0
     """Part of what was spent that is being booked right now."""
     n_booked: int = 0
@@ -45,14 +46,19 @@ class Loan:
     """Whether anything happened since the last tick."""
 
     @property
+    def reserved(self) -> int:
+        """Set aside for attempts of calls that go on."""
+        return self.used - self.spent
+
+    @property
     def idle(self) -> int:
         """Lent, and neither spent nor set aside."""
-        return self.leased - self.reserved - self.spent
+        return self.leased - self.used
 
     @property
     def left(self) -> int:
         """What the account may still spend today, as last seen; negative when overspent."""
-        return self.limit - self.others - self.reserved - self.spent
+        return self.limit - self.others - self.used
 
 
 class Payers(NamedTuple):
@@ -75,9 +81,8 @@ class Loans(dict[tuple[str, str], Loan]):
         self.n_holders = 0
         """How many shared an account when the store was last seen; 0 = never seen."""
 
-    def payers(self, claims: Sequence[Claim], day: str) -> Payers:
+    def payers(self, claims: tuple[Claim, ...], day: str) -> Payers:
         """Who pays an attempt."""
-        claims = tuple(claims)
         found = self.known.get((claims, day))
         if found is None:
             loans = [self.loan(claim, day) for claim in claims]
@@ -102,7 +107,7 @@ class Loans(dict[tuple[str, str], Loan]):
         self.known.clear()
 
     def _drop_old(self, day: str) -> None:
-        over = [p.account for p in self.values() if p.account.day < day and not (p.leased or p.reserved or p.spent)]
+        over = [p.account for p in self.values() if p.account.day < day and not (p.leased or p.used)]
         for account in over:
             del self[account]
             self._forget(account)

@@ -75,50 +75,47 @@ class OwedFile:
         self._pages[BOOT_BYTES:_SLOTS_AT] = (place if len(place) <= PLACE_BYTES else b"").ljust(PLACE_BYTES, b"\0")
         self._pages[:BOOT_BYTES] = boot()
         self._slots: dict[Account, int] = {}
+        """Where in the file accounts have theirs."""
         # Whose slot it was must not be taken soon by another: attempts of before may still point to it.
-        self._free = deque(range(N_SLOTS))
+        self._free = deque(range(_SLOTS_AT, _SLOTS_AT + N_SLOTS * SLOT.size, SLOT.size))
         self._payers: dict[tuple[Account, ...], bytes] = {}
         """What an attempt says of its accounts."""
         self._places = list(range(ATTEMPTS_AT + (N_ATTEMPTS - 1) * ATTEMPT_BYTES, ATTEMPTS_AT - 1, -ATTEMPT_BYTES))
         """Where in the file attempts may be noted."""
 
-    def note(self, account: Account, micros: int, *, booking: int = 0, number: int = 0, last: int = 0) -> None:
+    def note(self, account: Account, micros: int, booking: int = 0, number: int = 0, last: int = 0) -> None:
         """As `Owed.note`."""
-        slot = self._slots.get(account)
-        if slot is None:
-            slot = self._slot(account)
-        if slot is not None:
-            _SUMS.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, micros, booking, number, last)
+        at = self._slots.get(account) or self._slot(account)
+        if at:
+            _SUMS.pack_into(self._pages, at, micros, booking, number, last)
 
     def forget(self, account: Account) -> None:
         """As `Owed.forget`."""
-        slot = self._slots.pop(account, None)
+        at = self._slots.pop(account, 0)
         self._payers.clear()
-        if slot is not None:
-            SLOT.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, 0, 0, 0, 0, b"")
-            self._free.append(slot)
+        if at:
+            SLOT.pack_into(self._pages, at, 0, 0, 0, 0, b"")
+            self._free.append(at)
 
     def begin(self, number: int, accounts: tuple[Account, ...], micros: int, note: Note | None) -> int:
         """As `Owed.begin`."""
         payers = self._payers.get(accounts) or self._name(accounts)
         if not (payers and self._places):
             self._pages[:BOOT_BYTES] = b"\0" * BOOT_BYTES
-            return -1
-        place = self._places.pop()
-        called_at, began_at, texts = note or _NOTHING
-        texts = texts[:_MOST_FACTS]
-        _ATTEMPT.pack_into(self._pages, place, 0, micros, payers, called_at, began_at, len(texts), texts)
+            return 0
+        place, (called_at, began_at, texts) = self._places.pop(), note or _NOTHING
+        _ATTEMPT.pack_into(self._pages, place, 0, micros, payers, called_at, began_at, min(len(texts), _MOST_FACTS), texts)
         _NUMBER.pack_into(self._pages, place, number)  # last, because with it the attempt counts
         return place
 
     def amend(self, place: int, micros: int) -> None:
         """As `Owed.amend`."""
-        if place >= 0:
+        if place:
             _MICROS.pack_into(self._pages, place + _NUMBER.size, micros)
 
     def end(self, place: int) -> None:
         """As `Owed.end`."""
-        if place >= 0:
+        if place:
             _NUMBER.pack_into(self._pages, place, 0)
             self._places.append(place)
 
@@ -138,16 +135,17 @@ class OwedFile:
         """Empty when there are too many."""
         if len(accounts) > _MOST_PAYERS:
             return b""
-        slots = [0 if slot is None else slot + 1 for slot in map(self._slot, accounts)]
+        slots = [at and (at - _SLOTS_AT) // SLOT.size + 1 for at in map(self._slot, accounts)]
         named = self._payers[accounts] = _PAYERS.pack(*slots, *[0] * (_MOST_PAYERS - len(slots)))
         return named
 
-    def _slot(self, account: Account) -> int | None:
-        slot = self._slots.get(account)
-        if slot is None and self._free:
-            slot = self._slots[account] = self._free.popleft()
-            SLOT.pack_into(self._pages, _SLOTS_AT + slot * SLOT.size, 0, 0, 0, 0, digest(account))
-        return slot
+    def _slot(self, account: Account) -> int:
+        """Where the slot of an account is; 0 when none is free."""
+        at = self._slots.get(account, 0)
+        if not at and self._free:
+            at = self._slots[account] = self._free.popleft()
+            SLOT.pack_into(self._pages, at, 0, 0, 0, 0, digest(account))
+        return at
 
 
 def digest(account: Account) -> bytes:

@@ -15,7 +15,6 @@ import pytest
 
 from routerkit.budget import Budgets, Purse, Subject
 from routerkit.errors import StateError
-from routerkit.router_state import RouterState
 from routerkit.state.estate import opened, read_estate
 from routerkit.state.interface import Account, Facts, Lost, StateStore
 from routerkit.state.leases import LEASE_S, Claim, Hold, Leases, Shortage
@@ -282,9 +281,8 @@ def test_call_that_no_budget_pays_for_gets_its_row_at_unknown_cost(opened_again,
 @pytest.mark.parametrize(("has_ledger", "is_noted"), [(True, True), (False, False)])
 def test_calls_without_a_budget_are_noted_where_somebody_would_record_them(tmp_path, has_ledger, is_noted):
     store = in_file(tmp_path, ledger=tmp_path / "led" if has_ledger else None)
-    limits = RouterState({}, {}, {})
     request = make_request()
-    purse = Budgets(lambda: NOW, store).purse(request, make_router({"a": ScriptedProvider([])}).decide(request), limits)
+    purse = Budgets(lambda: NOW, store).purse((), request, make_router({"a": ScriptedProvider([])}).decide(request))
     assert is_noted == (purse is not None)
 
 
@@ -293,7 +291,7 @@ def test_note_of_a_call_says_all_that_its_row_will(tmp_path, ledger):
     budgets = Budgets(lambda: NOW, in_file(tmp_path, ledger=ledger))
     request = replace(make_request("refactor this"), agent="planner", key="k1", session="s1", max_tokens=100)
     decision = replace(make_router({"a": ScriptedProvider([])}).decide(request), id="record1", at=NOW - timedelta(seconds=5))
-    purse = budgets.purse(request, decision, RouterState({}, {}, {}, budgets={"planner": 10.0}))
+    purse = budgets.purse(CLAIMS[:1], request, decision)
     assert purse.reserve(CHEAP) is None
     purse.settle(0.002)
     purse.charge(0.001)

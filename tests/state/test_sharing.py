@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from routerkit import AllAttemptsFailedError
-from routerkit.budget import Budgets
+from routerkit.budget import Budgets, claims_of
 from routerkit.health import HealthBoard
 from routerkit.sharing import Sharing
 from routerkit.state.sqlite import SqliteStore
@@ -87,6 +87,6 @@ def test_budget_outlives_its_router(tmp_path):
         here = lab({"a": good()}, targets=[make_target("a", usd=1_000.0)], budgets={"planner": 10.0})
         here.router.share(SqliteStore(tmp_path / "state.sqlite"))
         here.router.complete(PLANNER)
-        left.append(here.router._budgets.left(PLANNER, "pool", here.router.state).usd)
+        left.append(here.router._budgets.left(claims_of(PLANNER, "pool", here.router.state), here.router._now()).usd)
         here.router.close()
     assert [pytest.approx(10.0 - 0.015), pytest.approx(10.0 - 0.030)] == left

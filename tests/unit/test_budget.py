@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from routerkit import AllAttemptsFailedError, NoCandidateError, Price, features
-from routerkit.budget import LONGEST_ANSWER_TOKENS, dearest, most_usd, worst_usd
+from routerkit.budget import LONGEST_ANSWER_TOKENS, claims_of, dearest, most_usd, worst_usd
 from routerkit.messages import Allowance
 from routerkit.testing import ScriptedProvider, make_reply, make_request, make_target
 from tests.unit.lab import bad, fault, good, lab
@@ -21,7 +21,13 @@ PRICEY = make_target("a", usd=1_000.0)
 
 def left_usd(here, request=PLANNER):
     """What the planner may still spend, as the next decision would see it."""
-    return here.router._budgets.left(request, "pool", here.router.state).usd
+    left = here.router._budgets.left(claims_of(request, "pool", here.router.state), here.router._now())
+    return None if left is None else left.usd
+
+
+def purse_of(here, request=PLANNER):
+    """Money for a call of the planner."""
+    return here.router._budgets.purse(claims_of(PLANNER, "pool", here.router.state), PLANNER, here.router.decide(request))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +143,7 @@ def test_no_budget_reserves_nothing():
     """Callers without a budget do not pay for it in time either."""
     here = lab({"a": good()}, targets=[make_target("a", usd=None)], budgets={"planner": 10.0})
     here.router.complete(replace(make_request(), agent="coder"))
-    assert here.router._budgets.left(make_request(), "pool", here.router.state) is None
+    assert left_usd(here, make_request()) is None
 
 
 def test_call_over_midnight_is_paid_by_the_day_it_began():
@@ -155,9 +161,9 @@ def test_call_over_midnight_is_paid_by_the_day_it_began():
 def test_refusal_names_the_remedy():
     """Between decision and attempt others may take the money; the error then says what to do."""
     here = lab({"a": bad("connect")}, targets=[PRICEY], budgets={"planner": 1.5})
-    purse = here.router._budgets.purse(PLANNER, here.router.decide(PLANNER), here.router.state)
+    purse = purse_of(here)
     assert purse.reserve(PRICEY) is None
-    other = here.router._budgets.purse(PLANNER, here.router.decide(replace(PLANNER, agent=None)), here.router.state)
+    other = purse_of(here, replace(PLANNER, agent=None))
     refused = other.reserve(PRICEY)
     text = "a call to target 'a' may cost $1.00 > the $0.4980 that agent 'planner' has left today; set max_tokens, or wait for midnight UTC"
     assert (text, "budget", "transient") == (str(refused), refused.code, refused.kind)
@@ -166,7 +172,7 @@ def test_refusal_names_the_remedy():
 def test_longer_prompt_of_an_escalation_is_reserved_in_full():
     """The evidence that goes along costs money, too."""
     here = lab({"a": good()}, targets=[PRICEY], budgets={"planner": 100.0})
-    purse = here.router._budgets.purse(PLANNER, here.router.decide(PLANNER), here.router.state)
+    purse = purse_of(here)
     purse.expect(features(replace(PLANNER, messages=make_request("x" * 3_500).messages)))
     assert purse.reserve(PRICEY) is None
     assert pytest.approx(100.0 - 2.001) == left_usd(here)

@@ -26,6 +26,7 @@ from routerkit import (
     Usage,
     fastjson,
 )
+from routerkit.budget import claims_of
 from routerkit.escalation import escalated
 from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
 from routerkit.judge import Judge
@@ -118,7 +119,7 @@ def test_what_checks_cost_comes_out_of_the_days_budget(call: Call) -> None:
     made = careful(ladder("wrong", "right", "right"), {"tests": Wants("right", cost_usd=0.001)}, budgets={"planner": 10.0})
     request = asking(agent="planner", max_tokens=100)
     answer = call(made.router, request)
-    left = made.router._budgets.left(request, "pool", made.router.state)
+    left = made.router._budgets.left(claims_of(request, "pool", made.router.state), made.router._now())
     assert left is not None
     assert answer.cost_usd is not None
     assert 0.002 < answer.cost_usd == pytest.approx(10.0 - left.usd, abs=2e-6)  # each amount is rounded up to a micro-dollar
