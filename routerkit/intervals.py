@@ -22,14 +22,15 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(passed: float, n: int, *, z: float = Z95) -> Interval:
+def wilson(passed: float, n: int) -> Interval:
     """Interval for a share, right also near 0 and 1 and for small `n`; (0, 1) when `n` is 0.
 
     Source: Wilson 1927; centre (p + z²/2n) / (1 + z²/n), half width z/(1 + z²/n) · sqrt(p(1-p)/n + z²/4n²).
     """
     if n == 0:
         return Interval(0.0, 1.0)
-    p, shrink = passed / n, 1.0 + z * z / n
+    z, p = Z95, passed / n
+    shrink = 1.0 + z * z / n
     centre = (p + z * z / (2 * n)) / shrink
     half = z / shrink * math.sqrt(p * (1.0 - p) / n + z * z / (4 * n * n))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))

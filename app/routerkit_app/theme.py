@@ -30,13 +30,12 @@ DARK: Final[Mapping[str, str]] = {
 }
 
 
-def colour(field: str, names: Sequence[str], *, title: str | None = None) -> alt.Color:
+def colour(field: str, names: Sequence[str]) -> alt.Color:
     """Colour by name: the same names get the same colours in every chart of a page; beyond eight they repeat.
 
     Args:
         field: Column with the name.
         names: All of them, in order.
-        title: Of the legend.
     """
     import altair as alt  # loaded here: it takes half a second, and the command line only wants the colours
 
@@ -44,5 +43,5 @@ def colour(field: str, names: Sequence[str], *, title: str | None = None) -> alt
     return alt.Color(
         f"{field}:N",
         scale=alt.Scale(domain=list(names), range=shades),
-        legend=alt.Legend(orient="top", title=title, columns=LEGEND_COLUMNS, labelLimit=150),
+        legend=alt.Legend(orient="top", title=None, columns=LEGEND_COLUMNS, labelLimit=150),
     )

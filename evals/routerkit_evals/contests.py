@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from routerkit import format_usd
 from routerkit.intervals import Interval
 from routerkit_evals.sample import Sample
 from routerkit_evals.sequences import mean_at_any_time
 from routerkit_evals.worth import Book, Worth
+
+_MARGIN: Final = 0.03
+"""A race is over when nobody can be better than the leader by more than this share of a solved task's worth, 0..1."""
+_DELTA: Final = 0.05
+"""Probability, per kind of task, that the best target is dropped, or beaten by more than the margin in the end."""
+_LEAST: Final = 20
+"""Clusters that must be shared before anybody is dropped: the intervals are asymptotic."""
 
 
 class Dropped(NamedTuple):
@@ -46,26 +52,14 @@ class Contest(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class RaceRules:
-    """When a race is decided."""
-
-    margin: float = 0.03
-    """A race is over when nobody can be better than the leader by more than this share of a solved task's worth, 0..1."""
-    delta: float = 0.05
-    """Probability, per kind of task, that the best target is dropped, or beaten by more than the margin in the end."""
-    least: int = 20
-    """Clusters that must be shared before anybody is dropped: the intervals are asymptotic."""
-
-
 class Race:
     """All targets against the leader, paired, with intervals that are valid at any time."""
 
-    def __init__(self, kind: str, targets: Sequence[str], worth: Worth, rules: RaceRules = RaceRules()) -> None:
+    def __init__(self, kind: str, targets: Sequence[str], worth: Worth) -> None:
         """Start with all `targets`, cheapest first."""
-        self._kind, self._rules, self._book = kind, rules, Book(worth)
+        self._kind, self._book = kind, Book(worth)
         self._alive = list(targets)
-        self._alpha = rules.delta / max(1, len(targets) - 1)
+        self._alpha = _DELTA / max(1, len(targets) - 1)
         self._is_over = False
         self.dropped: list[Dropped] = []
 
@@ -77,11 +71,11 @@ class Race:
     def judge(self, samples: Iterable[Sample]) -> None:
         """Take in samples; drop whom they tell against.
 
-        The best target is dropped only if the interval of one of its k - 1 differences ever misses the truth, which has a probability of
-        `delta` at most. A target without known costs is never dropped, and leads nobody.
+        The best target is dropped only if the interval of one of its k - 1 differences ever misses the truth, which happens with a probability
+        of at most `_DELTA`. A target without known costs is never dropped, and leads nobody.
         """
         self._book.learn(samples)
-        means = self._book.shared([t for t in self._alive if self._book.n_tasks(t) >= self._rules.least])
+        means = self._book.shared([t for t in self._alive if self._book.n_tasks(t) >= _LEAST])
         if not means:
             return
         leader = max(means, key=lambda target: means[target])
@@ -90,11 +84,11 @@ class Race:
             if interval.low > 0.0:
                 self._drop(target, leader, interval)
         rest = [interval for target, interval in intervals.items() if target in self._alive]
-        self._is_over = all(interval.low > -self._rules.margin * self._book.worth.value_usd for interval in rest)
+        self._is_over = all(interval.low > -_MARGIN * self._book.worth.value_usd for interval in rest)
 
     def _interval(self, leader: str, target: str) -> Interval:
         differences = self._book.differences(leader, target)
-        if len(differences) < self._rules.least:
+        if len(differences) < _LEAST:
             return Interval(-math.inf, math.inf)
         return mean_at_any_time(differences, alpha=self._alpha, scale=self._book.worth.value_usd)
 

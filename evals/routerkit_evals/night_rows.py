@@ -43,13 +43,13 @@ def tiles(samples: Sequence[Sample], targets: Sequence[str]) -> tuple[Tile, ...]
     )
 
 
-def anchor_nights(night: Night, *, most: int = 14) -> tuple[NightPoint, ...]:
-    """Each target's anchors in the newest nights, at most `most` of them."""
+def anchor_nights(night: Night) -> tuple[NightPoint, ...]:
+    """Each target's anchors in the newest fourteen nights."""
     groups: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in night.history:
         if sample.task_id in night.anchor_ids and (label := _label(sample.epoch)) and sample.counts:
             groups[label, sample.target].append(sample)
-    labels = sorted({label for label, _ in groups})[-most:]
+    labels = sorted({label for label, _ in groups})[-14:]
     return tuple(
         _night_point(target, label, groups[label, target]) for label in labels for target in night.targets if (label, target) in groups
     )

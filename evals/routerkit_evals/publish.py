@@ -82,7 +82,7 @@ def add_verifiers(path: Path, counts: Sequence[VerifierCounts]) -> Scorecard:
     return card
 
 
-def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) -> Scorecard:
+def scorecard_of(samples: Sequence[Sample]) -> Scorecard:
     """Scorecard of samples, with the cells of `cells.cells_of`. Of a target whose model changed only the newest model counts.
 
     Raises:
@@ -94,9 +94,7 @@ def scorecard_of(samples: Sequence[Sample], *, made_at: datetime | None = None) 
     levels = sorted({s.sandbox for s in counted if s.sandbox})
     if len(levels) > 1:
         raise EvalError(f"samples come from different sandboxes ({', '.join(levels)}) and are not pooled; publish one run with --run")
-    return Scorecard(
-        tuple(cells_of(counted)), made_at=made_at or datetime.now(UTC), sources=_provenance(counted), joint=joint_outcomes(counted)
-    )
+    return Scorecard(tuple(cells_of(counted)), made_at=datetime.now(UTC), sources=_provenance(counted), joint=joint_outcomes(counted))
 
 
 def of_newest_models(samples: Sequence[Sample]) -> list[Sample]:

@@ -139,7 +139,7 @@ class Suite:
             o.allocate, self.cells(), self.targets, worth=o.worth, always=self.always, history=self.history, max_usd=o.max_usd
         )
 
-    def preflight(self, known: Sequence[Sample] | None = None) -> Preflight:
+    def preflight(self) -> Preflight:
         """What is left to ask and what that will cost; tasks that are known to be broken will not be asked.
 
         Raises:
@@ -147,7 +147,7 @@ class Suite:
         """
         if self.options.max_usd is not None:
             refuse_unpriced(self.targets, self.options.max_usd)
-        stored = read_samples(self.folder) if known is None else known
+        stored = read_samples(self.folder)
         answered = {_identity(s) for s in stored if s.counts}
         broken = {p.task_id for p in known_proofs(self.tasks, self.folder, python=self.options.python) if not p.is_valid}
         cells = [cell for cell in self.cells() if cell.task.id not in broken or not self.options.has_baselines]

@@ -55,8 +55,6 @@ class AnswerCache:
         tower: Tower | None = None,
         paraphrases: Paraphrases | None = None,
         now: Callable[[], float] = time.time,
-        clock: Callable[[], float] = time.monotonic,
-        rng: random.Random | None = None,
     ) -> None:
         """Begin, with what the shelf holds.
 
@@ -66,12 +64,9 @@ class AnswerCache:
             tower: Where processes learn who asks for all, on the same shelf; None = each process has one who asks.
             paraphrases: Prompts that an answer to another one may do for; None = only equal ones.
             now: Unix time.
-            clock: Monotonic seconds.
-            rng: Dice for lifetimes.
         """
         self._settings, self._shelf, self._tower, self.paraphrases = settings or CacheSettings(), shelf, tower, paraphrases
-        self._now, self._clock = now, clock
-        self._rng = rng or random.Random()
+        self._now = now
         self._memory = Memory(self._settings.memory_bytes)
         self._flights = Flights()
 
@@ -103,7 +98,7 @@ class AnswerCache:
         if not self._is_worth_keeping(reply):
             return None
         made_at = self._now()
-        ttl_s = self._settings.ttl_s * self._rng.uniform(1 - _JITTER, 1 + _JITTER)
+        ttl_s = self._settings.ttl_s * random.uniform(1 - _JITTER, 1 + _JITTER)
         # What a provider wrote is in one caller's format; the next one may speak another.
         entry = Entry(replace(reply, written=None), made_at, made_at + ttl_s)
         data = to_bytes(entry)

@@ -24,13 +24,13 @@ _CLAIM_MS: Final = int(1000 * CLAIM_S)
 class RedisShelf(FlightShelf):
     """A shelf in Redis 6 or newer, or Valkey. Give the server a `maxmemory` with an `allkeys-lru` policy of its own."""
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, *, now: Callable[[], float] = time.time) -> None:
         """Prepare; the server is first asked when it is needed.
 
         Raises:
             ConfigError: the URL cannot be understood; never with its password.
         """
-        self._now, self._clock, self._again_at = now, clock, float("-inf")
+        self._now, self._again_at = now, float("-inf")
         try:
             self._redis = Redis.from_url(url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S, retry=Retry(NoBackoff(), 0))
         except ValueError:
@@ -80,12 +80,12 @@ class RedisShelf(FlightShelf):
 
     @contextmanager
     def _asked(self) -> Iterator[Redis]:
-        if self._clock() < self._again_at:
+        if time.monotonic() < self._again_at:
             raise StateError("Redis is away")
         try:
             yield self._redis
         except (RedisError, OSError) as exc:
-            self._again_at = self._clock() + _AGAIN_S
+            self._again_at = time.monotonic() + _AGAIN_S
             raise StateError("Redis is away") from exc
 
 

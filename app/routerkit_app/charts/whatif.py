@@ -8,6 +8,9 @@ import pandas as pd
 from routerkit_app.charts.marks import INK, Picture, rows_height, titled
 from routerkit_app.theme import BAD, GOOD
 
+_APART = 0.07
+"""Distance between points whose names do not cover each other, as a share of the picture."""
+
 
 def moves(frame: pd.DataFrame) -> Picture:
     """Calls that would go elsewhere, most first.
@@ -38,22 +41,21 @@ def curve(frame: pd.DataFrame, *, knob: str) -> Picture:
     layers = (
         base.mark_line(color=GOOD, opacity=0.35).encode(order="place:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(color=chosen, tooltip=["setting", "usd", "success"]),
-        alt.Chart(apart(frame)).encode(x=x, y=y).mark_text(dy=-12, color=INK).encode(text="setting:N"),
+        alt.Chart(_without_overlap(frame)).encode(x=x, y=y).mark_text(dy=-12, color=INK).encode(text="setting:N"),
     )
     return titled(alt.layer(*layers), f"Along the slider “{knob}”: up and left is better, orange is chosen", 280)
 
 
-def apart(points: pd.DataFrame, *, least: float = 0.07) -> pd.DataFrame:
+def _without_overlap(points: pd.DataFrame) -> pd.DataFrame:
     """Points that can be named without their names covering each other, the chosen one first.
 
     Args:
         points: `usd`, `success`, `is_chosen`.
-        least: Distance between named points, as a share of the picture.
     """
     x, y = _spread(points["usd"]), _spread(points["success"])
     named: list[int] = []
     for i in sorted(range(len(points)), key=lambda i: not points["is_chosen"].iloc[i]):
-        if all(abs(x[i] - x[j]) > least or abs(y[i] - y[j]) > least for j in named):
+        if all(abs(x[i] - x[j]) > _APART or abs(y[i] - y[j]) > _APART for j in named):
             named.append(i)
     return points.iloc[named]
 

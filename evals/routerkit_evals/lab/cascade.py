@@ -203,9 +203,9 @@ def _asked(recorded: Recorded, steps: Sequence[str], rates: Rates) -> tuple[Floa
     return share, (asked * part.cost_usd).mean(axis=0) / np.where(share > 0.0, share, 1.0)
 
 
-def plan(recorded: Recorded, rates: Rates, *, floor_share: float, seed: int = 0) -> Plan:
+def plan(recorded: Recorded, rates: Rates, *, floor_share: float) -> Plan:
     """Plan for one floor, see `Planner`."""
-    return Planner(recorded, rates, seed=seed).plan(floor_share)
+    return Planner(recorded, rates).plan(floor_share)
 
 
 def cascade_path(fit: Recorded, test: Recorded, rates: Rates, *, floor_share: float, seed: int) -> tuple[Path, Plan]:

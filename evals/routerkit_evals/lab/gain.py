@@ -46,11 +46,11 @@ def worth(table: Floats, corrected: Floats, score: Floats, folds: Ints, clusters
     return Gain(float(per_item.mean()), float(np.quantile(means, 0.05)))
 
 
-def resampled_means(values: Floats, clusters: Ints, n_resamples: int, seed: int = 0) -> Floats:
+def resampled_means(values: Floats, clusters: Ints, n_resamples: int) -> Floats:
     """Means of `values` over resamples of whole clusters."""
     n = np.bincount(clusters)
     sums = np.bincount(clusters, values)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     draws = rng.multinomial(len(n), np.full(len(n), 1.0 / len(n)), size=n_resamples)
     means: Floats = (draws @ sums) / np.maximum(draws @ n, 1)
     return means
@@ -74,11 +74,11 @@ def brier(p: Floats, score: Floats) -> float:
     return float(np.nanmean((p - score) ** 2))
 
 
-def reliability(p: Floats, score: Floats, n_bins: int = 10) -> Sequence[tuple[float, float, int]]:
-    """Mean prediction, mean outcome and count per equal-count bin, unknown outcomes left out."""
+def reliability(p: Floats, score: Floats) -> Sequence[tuple[float, float, int]]:
+    """Mean prediction, mean outcome and count per tenth of the predictions, unknown outcomes left out."""
     known = ~np.isnan(score)
     order = np.argsort(p[known], kind="stable")
-    bins = [part for part in np.array_split(order, n_bins) if part.size]
+    bins = [part for part in np.array_split(order, 10) if part.size]
     return tuple((float(p[known][part].mean()), float(score[known][part].mean()), int(part.size)) for part in bins)
 
 

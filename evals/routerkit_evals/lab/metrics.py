@@ -68,9 +68,9 @@ def cost_at(curve: Curve, quality: float) -> float:
     return float(np.interp(quality, top.quality, top.cost))
 
 
-def saving_at(curve: Curve, ends: Ends, share: float = TARGET_SHARE) -> float:
-    """1 - least cost with `share` of the strong quality / cost of always the strong model; NaN where the policy never gets there."""
-    return 1.0 - cost_at(curve, share * ends.strong_quality) / ends.strong_cost if ends.strong_cost > 0 else float("nan")
+def saving_at(curve: Curve, ends: Ends) -> float:
+    """1 - least cost with TARGET_SHARE of the strong quality / cost of always the strong model; NaN where the policy never gets there."""
+    return 1.0 - cost_at(curve, TARGET_SHARE * ends.strong_quality) / ends.strong_cost if ends.strong_cost > 0 else float("nan")
 
 
 def recovered(curve: Curve, ends: Ends) -> tuple[Floats, Floats]:
