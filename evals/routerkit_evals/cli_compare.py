@@ -1,8 +1,5 @@
 """`routerkit eval compare`: two targets, or all pairs, on the same tasks."""
 
-# A flag is a boolean, and a command line prints.
-# ruff: noqa: FBT002, T201
-
 from __future__ import annotations
 
 import json

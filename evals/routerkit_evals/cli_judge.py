@@ -1,8 +1,5 @@
 """`routerkit eval judge`: how good is this model as a judge?"""
 
-# Flags are booleans, a command has as many parameters as options, and a command line prints.
-# ruff: noqa: FBT002, T201
-
 from __future__ import annotations
 
 import json

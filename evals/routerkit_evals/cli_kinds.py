@@ -1,8 +1,5 @@
 """`routerkit eval kinds`: how well are kinds of work guessed?"""
 
-# Flags are booleans, and a command line prints.
-# ruff: noqa: FBT002, T201
-
 from __future__ import annotations
 
 import json

@@ -1,8 +1,5 @@
 """`routerkit eval mine`: tasks out of a repository's own history."""
 
-# Flags are booleans, a command has as many parameters as options, and a command line prints.
-# ruff: noqa: FBT002, PLR0913, PLR0917, T201
-
 from __future__ import annotations
 
 import json

@@ -1,8 +1,5 @@
 """`routerkit eval run --suite`: one night on the command line."""
 
-# A command line prints.
-# ruff: noqa: T201
-
 from __future__ import annotations
 
 import json

@@ -1,8 +1,5 @@
 """What `routerkit eval run` says of a plan before anything is asked."""
 
-# A command line prints.
-# ruff: noqa: T201
-
 from __future__ import annotations
 
 import json

@@ -1,8 +1,5 @@
 """`routerkit eval report`: what stored samples say, as a table or as JSON."""
 
-# Flags are booleans, and a command line prints.
-# ruff: noqa: FBT002, T201
-
 from __future__ import annotations
 
 import json

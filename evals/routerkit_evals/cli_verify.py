@@ -1,8 +1,5 @@
 """`routerkit eval verify`: are these tasks sound?"""
 
-# Flags are booleans, and a command line prints.
-# ruff: noqa: FBT002, T201
-
 from __future__ import annotations
 
 import json

@@ -71,8 +71,8 @@ class Race:
     def judge(self, samples: Iterable[Sample]) -> None:
         """Take in samples; drop whom they tell against.
 
-        The best target is dropped only if the interval of one of its k - 1 differences ever misses the truth, which happens with a probability
-        of at most `_DELTA`. A target without known costs is never dropped, and leads nobody.
+        The best target is dropped only if the interval of one of its k - 1 differences ever misses the truth, which has a probability of
+        `_DELTA` at most. A target without known costs is never dropped, and leads nobody.
         """
         self._book.learn(samples)
         means = self._book.shared([t for t in self._alive if self._book.n_tasks(t) >= _LEAST])

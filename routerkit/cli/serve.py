@@ -56,7 +56,7 @@ def serve(
 
 
 @keys_app.command("create")
-def create(  # noqa: PLR0913, PLR0917 - a command has as many options as a key has limits
+def create(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
     config: ConfigPath = _DEFAULT,
     pools: Annotated[str | None, typer.Option(help="Pools it may use, comma-separated; default: all.")] = None,

@@ -1,8 +1,5 @@
 """The command lines of the laboratory: `routerkit eval simulate` and `routerkit scores fit`."""
 
-# A command has as many parameters as options, and a command line prints.
-# ruff: noqa: PLR0913, PLR0917, T201
-
 from __future__ import annotations
 
 import json
