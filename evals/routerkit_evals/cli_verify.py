@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerkit_evals.cli_shared import OTHER_ENVIRONMENT, PythonPath
+from routerkit_evals.cli_shared import OTHER_ENVIRONMENT, AsJson, PythonPath
 
 if TYPE_CHECKING:
     from routerkit_evals.verify import Proof
@@ -21,7 +21,7 @@ def verify_command(
     times: Annotated[int, typer.Option(min=1, help="How often a reference must pass.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 2,
     python: PythonPath = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Prove tasks without a model. The reference passes, the starting state and an empty answer do not; exit code 1 if one is broken."""
     # What runs tasks brings heavy packages, and only this command needs them now.

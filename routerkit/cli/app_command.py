@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from routerkit.cli.ledger import Folder
-
-_DEFAULT: Final = Path("routerkit.toml")
+from routerkit.cli.options import DEFAULT_CONFIG, Folder
 
 
 def app_command(
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help=f"Configuration whose ledger is shown; default: {_DEFAULT}, if there is one.")
+        Path | None,
+        typer.Option("--config", "-c", help=f"Configuration whose ledger is shown; default: {DEFAULT_CONFIG} if there is one."),
     ] = None,
     folder: Folder = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
@@ -31,9 +30,9 @@ def app_command(
     except AddressError as error:
         print(f"routerkit app: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    shown = folder or _folder(config or (_DEFAULT if _DEFAULT.exists() else None))
+    shown = folder or _folder(config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None))
     print(f"routerkit app on http://{host}:{port} shows {'generated data' if demo else shown} (Ctrl-C stops it)", file=sys.stderr)
-    raise typer.Exit(run(shown, port, host=host, config=config or _DEFAULT, is_demo=demo))
+    raise typer.Exit(run(shown, port, host=host, config=config or DEFAULT_CONFIG, is_demo=demo))
 
 
 def _folder(config: Path | None) -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from routerkit.config import AccountStanding, account_standings, read
 from routerkit.errors import ConfigError
 
@@ -16,9 +16,9 @@ _COLUMNS: Final = "{:<28} {:>12} {:>12} {:>12} {:>12} {:>7}"
 
 
 def budgets(
-    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")] = Path("routerkit.toml"),
+    config: ConfigPath = DEFAULT_CONFIG,
     day: Annotated[str, typer.Option(help="UTC day, YYYY-MM-DD; today if left out.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what every agent, key and pool has spent today, and what it has left."""
     wanted = _day(day)

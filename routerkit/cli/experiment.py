@@ -6,12 +6,11 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerkit.cli.ledger import Folder
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath, Folder
 from routerkit.cli.tables import print_table
 from routerkit.decision import format_usd
 from routerkit.errors import ConfigError
@@ -23,15 +22,13 @@ if TYPE_CHECKING:
     from routerkit.config import Config
     from routerkit.config.routing import ExperimentSection
 
-_DEFAULT: Final = Path("routerkit.toml")
-
 
 def experiment(
     pool: Annotated[str | None, typer.Argument(help="Pool; left out: the only one with an experiment.")] = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")] = _DEFAULT,
+    config: ConfigPath = DEFAULT_CONFIG,
     folder: Folder = None,
     epsilon: Annotated[float, typer.Option(min=0.0, max=1.0, help="Difference in successes that does not matter.")] = 0.02,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the variants of a running experiment. Look as often as you like: the intervals hold at every look."""
     from routerkit.config import ledger_folder, plan_state, read  # pydantic, which `routerkit --help` should not pay for

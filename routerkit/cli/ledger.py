@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from routerkit.cli.following import Teller, print_result, wait_for_signal
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, Folder, LedgerConfig
 from routerkit.cli.reconcile import Tolerance, UsageFile, print_reconciliation
 from routerkit.cli.settle import Settle, print_change, settle_estimates
 from routerkit.cli.tables import cell, print_table
@@ -23,14 +24,7 @@ from routerkit.ledger import remark
 from routerkit.store import EVAL_SCHEMAS, LEDGER_SCHEMAS, Rows, compact, follow, ingest, query
 from routerkit.store.destination import Lake, settle
 
-DEFAULT_CONFIG: Final = "routerkit.toml"
-DEFAULT_FOLDER: Final = "routerkit-data"
-
-Folder = Annotated[
-    Path | None, typer.Option("--folder", exists=True, file_okay=False, help="Folder of the ledger; default: the configuration's.")
-]
-Config = Annotated[Path | None, typer.Option("--config", help="Configuration whose [ledger] path to use; routerkit.toml if there is one.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_DEFAULT_FOLDER: Final = "routerkit-data"
 
 ledger_app: Final = typer.Typer(
     help="Look at recorded calls.", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, invoke_without_command=True
@@ -47,7 +41,7 @@ _LAST_CALLS: Final = """
 def last_calls(
     context: typer.Context,
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     count: Annotated[int, typer.Option("-n", min=1, help="How many calls.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -70,7 +64,7 @@ def show(
     context: typer.Context,
     record_id: Annotated[str, typer.Argument(help="Id of a record, or the unambiguous start of one.")],
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
 ) -> None:
     """Explain one call. What was considered, what was tried, what came of it."""
     place = find_folder(*_inherit(context, folder, config))
@@ -95,7 +89,7 @@ def sql(
     context: typer.Context,
     statement: Annotated[str, typer.Argument(help="One SELECT, in DuckDB's SQL; tables: calls, reports.")],
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -115,7 +109,7 @@ def sql(
 def ingest_segments(
     context: typer.Context,
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     is_following: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C or SIGTERM.")] = False,
 ) -> None:
     """Move written rows into the database file. Queries are fast there."""
@@ -128,7 +122,7 @@ def ingest_segments(
 
 
 @ledger_app.command("compact")
-def compact_lake(context: typer.Context, folder: Folder = None, config: Config = None) -> None:
+def compact_lake(context: typer.Context, folder: Folder = None, config: LedgerConfig = None) -> None:
     """Merge the small files of a store that hosts share. Once an hour, on one of them."""
     done = compact(find_folder(*_inherit(context, folder, config)))
     print(f"merged {done.n_merged} files into {done.n_made}, removed {done.n_removed}")
@@ -139,7 +133,7 @@ def reconcile(
     context: typer.Context,
     usage: UsageFile,
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     tolerance: Tolerance = 0.01,
     as_json: AsJson = False,
     is_settling: Settle = False,
@@ -163,14 +157,14 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
         return folder
     config = _configuration(folder, config)
     if config is None:
-        return Path(DEFAULT_FOLDER)
+        return Path(_DEFAULT_FOLDER)
     try:
         settings = tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else exc
         raise ConfigError(f"{config}: cannot be read ({why}); correct it, or name the ledger with --folder") from exc
     ledger = settings.get("ledger", {})
-    path = ledger.get("path", DEFAULT_FOLDER) if isinstance(ledger, dict) else None
+    path = ledger.get("path", _DEFAULT_FOLDER) if isinstance(ledger, dict) else None
     if not isinstance(path, str):
         raise ConfigError(f"{config}: [ledger] path must be a string, the folder of the ledger")
     place = config.parent / Path(path).expanduser()
@@ -180,8 +174,7 @@ def find_folder(folder: Path | None, config: Path | None) -> Path:
 
 def _configuration(folder: Path | None, config: Path | None) -> Path | None:
     """The one given, else `routerkit.toml` if there is one and no folder was named instead."""
-    is_there = folder is None and Path(DEFAULT_CONFIG).exists()
-    return config or (Path(DEFAULT_CONFIG) if is_there else None)
+    return config or (DEFAULT_CONFIG if folder is None and DEFAULT_CONFIG.exists() else None)
 
 
 def _settle(place: Path, ledger: Mapping[str, object], config: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from routerkit.cli.ledger import DEFAULT_CONFIG, AsJson, Config, Folder, find_folder
+from routerkit.cli.ledger import find_folder
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, Folder, LedgerConfig
 from routerkit.cli.tables import cell, print_table
 from routerkit.drift import OUTCOMES_PER_FALSE_ALARM, Drift
 from routerkit.errors import ConfigError, StoreError
@@ -27,7 +28,7 @@ def report(
     success: Annotated[bool | None, typer.Option("--success/--failure", help="Whether the answer worked.", show_default=False)] = None,
     evidence: Annotated[str, typer.Option(help="What shows it, e.g. 'tests passed'.")] = "",
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what became of an answer: it worked, or it did not."""
@@ -51,7 +52,7 @@ def report(
 
 def drift(
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare what calls achieve, cost and take with what the scorecard says. Exit code 1 with an alarm."""
@@ -76,7 +77,7 @@ class _InForce(NamedTuple):
 
 
 def _in_force(config: Path | None) -> _InForce:
-    path = Path(DEFAULT_CONFIG) if config is None else config
+    path = DEFAULT_CONFIG if config is None else config
     if config is None and not path.exists():
         return _InForce()
     # Brings pydantic, which `routerkit report` does without.

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
+
 if TYPE_CHECKING:
     from routerkit.config.expectations import Outcome
 
 _DEFAULT_TESTS: Final = Path("policy-tests.toml")
-_DEFAULT_CONFIG: Final = Path("routerkit.toml")
 _SHOWN_CHARS: Final = 70
 
 
 def policy_test(
     tests: Annotated[Path, typer.Argument(help="File of tests.")] = _DEFAULT_TESTS,
-    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")] = _DEFAULT_CONFIG,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Check that requests are decided on as expected; nothing is called. Exit code 1 when one is not."""
     # pydantic, which `routerkit --help` should not pay for

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from routerkit.cli.ledger import DEFAULT_CONFIG, AsJson, Folder, find_folder
+from routerkit.cli.ledger import find_folder
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, Folder
 from routerkit.cli.since import Since, start_of
 from routerkit.cli.tables import cell, print_table
 from routerkit.counterfactual import Counterfactual, replay_calls
@@ -40,7 +41,7 @@ def replay(
     is_diff: Annotated[bool, typer.Option("--diff", help="Only say what the configurations differ in; no call is decided again.")] = False,
     sample: Annotated[int, typer.Option(min=1, help="Calls decided again at most, drawn by a hash of their ids.")] = SAMPLE,
     folder: Folder = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration in force.")] = Path(DEFAULT_CONFIG),
+    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration in force.")] = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Decide logged calls again under another configuration: who moves where, at what cost and success."""

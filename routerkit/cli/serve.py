@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from routerkit.errors import ConfigError
 from routerkit.fair_queue import Priority
 
@@ -22,15 +23,13 @@ if TYPE_CHECKING:
 
     from routerkit.gateway.keys import Scope
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
-_DEFAULT: Final = Path("routerkit.toml")
 keys_app: Final = typer.Typer(
     help="Keys of the gateway's callers.", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 
 
 def serve(
-    config: ConfigPath = _DEFAULT,
+    config: ConfigPath = DEFAULT_CONFIG,
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 = any free one.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share what [state] keeps.")] = 1,
@@ -58,7 +57,7 @@ def serve(
 @keys_app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
-    config: ConfigPath = _DEFAULT,
+    config: ConfigPath = DEFAULT_CONFIG,
     pools: Annotated[str | None, typer.Option(help="Pools it may use, comma-separated; default: all.")] = None,
     agents: Annotated[
         str | None, typer.Option("--agents", "--agent", help="Agents it may call as, comma-separated; the first if it names none.")
@@ -97,7 +96,7 @@ def create(
 
 
 @keys_app.command("list")
-def list_keys(config: ConfigPath = _DEFAULT, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_keys(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List keys, without their secrets."""
     from routerkit.gateway.keys import KeyStore
     from routerkit.gateway.server import keys_path
@@ -117,7 +116,7 @@ def list_keys(config: ConfigPath = _DEFAULT, as_json: Annotated[bool, typer.Opti
 @keys_app.command("revoke")
 def revoke(
     key: Annotated[str, typer.Argument(help="Id as `keys list` shows it, or a name that one active key has.")],
-    config: ConfigPath = _DEFAULT,
+    config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Make a key useless; running gateways notice within two seconds."""
     from routerkit.gateway.keys import KeyStore

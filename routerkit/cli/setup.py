@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from routerkit.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from routerkit.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -22,15 +23,12 @@ if TYPE_CHECKING:
 
 _MAX_PROMPT_BYTES: Final = 16 * 1024 * 1024
 """Longest prompt read; four million tokens, more than any model takes."""
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DEFAULT_PATH: Final = Path("routerkit.toml")
 _PACKAGES: Final = {"litellm": "litellm", "local": "xllamacpp"}
 """What a kind of provider needs beyond routerkit itself; the extra has the kind's name."""
 
 
 def init(
-    path: Annotated[Path, typer.Option("--config", "-c", "--path", help="File to write; never overwritten.")] = DEFAULT_PATH,
+    path: Annotated[Path, typer.Option("--config", "-c", "--path", help="File to write; never overwritten.")] = DEFAULT_CONFIG,
     origin: Annotated[Path | None, typer.Option("--from", help="Configuration of LiteLLM (YAML) or Portkey (JSON) to take over.")] = None,
 ) -> None:
     """Write a first configuration from the keys and servers found here, or from that of another router."""
@@ -45,11 +43,11 @@ def init(
         raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --config") from exc
     for line in draft.told:
         print(line)
-    proof = "routerkit check" if path == DEFAULT_PATH else f"routerkit check --config {path}"
+    proof = "routerkit check" if path == DEFAULT_CONFIG else f"routerkit check --config {path}"
     print(f"wrote {path}; next: {' && '.join((*draft.steps, proof))}")
 
 
-def check(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
+def check(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Prove every target with one tiny call."""
     from routerkit.cli.probe import probe_all
 
@@ -70,7 +68,7 @@ def explain(
     kind: Annotated[str | None, typer.Option(help="Task kind, if you know it.")] = None,
     tags: Annotated[str, typer.Option(help="Tags of the request, separated by commas.")] = "",
     agent: Annotated[str | None, typer.Option(help="Name of the calling agent.")] = None,
-    config: ConfigPath = DEFAULT_PATH,
+    config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Show how a prompt would be routed; nothing is called."""

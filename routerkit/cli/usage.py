@@ -10,7 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from routerkit.cli.ledger import AsJson, Config, Folder, find_folder
+from routerkit.cli.ledger import find_folder
+from routerkit.cli.options import AsJson, Folder, LedgerConfig
 from routerkit.cli.since import Since, start_of
 from routerkit.cli.tables import cell, print_table
 from routerkit.decision import format_usd
@@ -25,7 +26,7 @@ def usage(
     by: Annotated[str, typer.Option(help=f"One of {', '.join(USAGE_BY)}.")] = "agent",
     since: Since = None,
     folder: Folder = None,
-    config: Config = None,
+    config: LedgerConfig = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what calls cost and what a success cost, failures included, by agent, key, pool, target, kind, session or day."""
