@@ -13,7 +13,7 @@ from routerkit import fastjson
 from routerkit.call_line import CallLines
 from routerkit.call_row import call_row, instant, remark
 from routerkit.record import Record, Report
-from routerkit.store import CALLS, REPORTS, Pace, Row, SegmentWriter
+from routerkit.store import CALLS, REPORTS, Durability, Pace, Row, SegmentWriter
 
 _MAX_TEXT_CHARS: Final = 2_000_000
 """Keeps a row with prompt and answer below the writer's limit, at up to two bytes per character."""
@@ -35,6 +35,7 @@ class Ledger:
         folder: Path,
         *,
         store_text: bool = False,
+        durability: Durability = "flush",
         pace: Pace = _PACE,
     ) -> None:
         """Prepare; nothing is written before the first call.
@@ -42,12 +43,13 @@ class Ledger:
         Args:
             folder: Folder of the store; made, readable by its owner only, when missing.
             store_text: Whether to store prompts and answers as well.
+            durability: `flush` survives the death of the process, `fsync` that of the machine.
             pace: Timing and capacity of the writers.
         """
         self.folder = folder
         to_json = _line_with_text if store_text else CallLines().line
-        self._calls: SegmentWriter[Record] = SegmentWriter(folder, CALLS.name, to_json=to_json, pace=pace)
-        self._reports: SegmentWriter[Report] = SegmentWriter(folder, REPORTS.name, to_row=report_row, pace=pace)
+        self._calls: SegmentWriter[Record] = SegmentWriter(folder, CALLS.name, to_json=to_json, durability=durability, pace=pace)
+        self._reports: SegmentWriter[Report] = SegmentWriter(folder, REPORTS.name, to_row=report_row, durability=durability, pace=pace)
 
     @property
     def dropped(self) -> int:
