@@ -131,7 +131,7 @@ def fill(folder: Path, config: Path, runs: tuple[RecordedRun, ...]) -> None:
 
 
 def routerkit(*arguments: str) -> None:
-    """The command itself; an answer that is missing is no reason to stop."""
+    """The command itself; an answer that is missing is not a reason to stop."""
     subprocess.run([str(Path(sys.executable).with_name("routerkit")), *arguments], check=False)
 
 

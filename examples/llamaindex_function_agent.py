@@ -34,7 +34,7 @@ FILES = {"tax.py": "def tax(net):\n    return round(net * 0.19, 2)\n"}
 
 def read_file(name: str) -> str:
     """Source code of a file."""
-    return FILES.get(name, f"no file {name!r}; there is {', '.join(FILES)}")
+    return FILES.get(name, f"no file {name!r}; known: {', '.join(FILES)}")
 
 
 async def run(llm: RouterLLM, question: str) -> None:

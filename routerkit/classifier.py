@@ -72,7 +72,7 @@ class Classifier:
         """What its answer means; an answer that names no class is not remembered."""
         name = _named(answer, [route.name for route in self.book.routes])
         if name is None:
-            return self.silent(f"answered {answer.strip()[:40]!r}, which is no route")
+            return self.silent(f"answered {answer.strip()[:40]!r}, which is not a route")
         if len(self._known) >= _REMEMBERED:
             self._known.clear()  # taking out the oldest would need a lock
         self._known[hash(text)] = name

@@ -30,7 +30,7 @@ class Counterfactual:
 
     n_calls: int
     moves: tuple[Move, ...]
-    """Most calls first. Compared are the likeliest picks, so that exploring draws are no moves."""
+    """Most calls first. Compared are the likeliest picks, so that exploring draws are not moves."""
     cost: Evaluation
     """Dollars per call."""
     success: Evaluation

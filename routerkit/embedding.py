@@ -55,7 +55,9 @@ def check(targets: Sequence[Target], decision: Decision) -> None:
             code="invalid_request",
         )
     if decision.steps:
-        raise ProviderError(f"pool {decision.pool!r} checks answers, and vectors are none; give it another policy", code="invalid_request")
+        raise ProviderError(
+            f"pool {decision.pool!r} checks answers, which vectors cannot pass; give it another policy", code="invalid_request"
+        )
 
 
 def _n_tokens(value: Json) -> int:

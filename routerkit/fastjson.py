@@ -1,6 +1,6 @@
 """JSON for what is read and written with every call: msgspec, which takes an eighth of the standard library's time.
 
-What msgspec does not take (half of a surrogate pair, keys that are no text, numbers beyond a float) the standard library decides about.
+What msgspec does not take (half of a surrogate pair, keys that are not text, numbers beyond a float) the standard library decides about.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def loads(text: bytes) -> Json:
     """Value of a JSON text in UTF-8.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
         RecursionError: it is nested too deeply.
     """
     try:

@@ -25,7 +25,7 @@ class Lengths:
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (*self.typical.values(), *self.slopes.values()))):
-            raise ValueError("a length or a slope is no number")
+            raise ValueError("a length or a slope is not a number")
 
     def by_target(self, text: str, kind: str) -> dict[str, float]:
         """What to add to the log-odds of each target; nothing for a kind whose length is not known."""

@@ -145,7 +145,7 @@ def weigh(
 
 
 def plan(found: Prospects, costs_usd: Mapping[str, float | None] = _NOTHING) -> Plan:
-    """The sequence that costs least for one request. A single target that costs less than any cascade is no cascade.
+    """The sequence that costs least for one request. A single target that costs less than any cascade is not a cascade.
 
     Args:
         found: The sequences that reach the floor.

@@ -76,7 +76,7 @@ class Gate:
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (self.n_labels, self.gain, self.gain_low, self.scale, self.reach))):
-            raise ValueError(f"a gate has a number that is none: {self}")
+            raise ValueError(f"a gate holds something that is not a number: {self}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ def load_predictor(path: Path) -> Predictor:
     """Read a fitted predictor.
 
     Raises:
-        ConfigError: the file cannot be read, is no predictor, or fails its hash.
+        ConfigError: the file cannot be read, is not a predictor, or fails its hash.
     """
     try:
         return Predictor.from_json(path.read_text("utf-8"), str(path))
@@ -235,7 +235,7 @@ def _unpacked(text: object) -> array[float]:
     if sys.byteorder == "big":
         floats.byteswap()
     if len(floats) != N_SLOTS or not all(map(math.isfinite, floats)):
-        raise ValueError(f"{len(floats)} weights, or weights that are no numbers; expected {N_SLOTS} finite ones")
+        raise ValueError(f"{len(floats)} weights, or weights that are not numbers; expected {N_SLOTS} finite ones")
     return floats
 
 

@@ -17,7 +17,7 @@ NEAR: Final = timedelta(seconds=60)
 _LONGEST: Final = timedelta(minutes=10)
 """How long an attempt may have run whose process died with it."""
 _SHARE_FOUND: Final = 0.9
-"""Share of a model's reported requests that must be on the bill, or its lines are no requests, or not all of them."""
+"""Share of a model's reported requests that must be on the bill, or its lines are not requests, or not all of them."""
 
 
 class Asked(NamedTuple):
@@ -65,7 +65,7 @@ def settle(asked: Sequence[Asked], bill: Sequence[Billed]) -> Settlement:
     Only attempts of a model's time on the bill are settled, from its first line to its last: of the others it says nothing.
 
     Raises:
-        ConfigError: the bill has no costs, or its lines are no single requests, or not those of all who served a model.
+        ConfigError: the bill has no costs, or its lines are not single requests, or not those of all who served a model.
     """
     if any(line.used.cost_usd is None for line in bill):
         raise ConfigError("the export does not say what each line cost, so nothing can be settled; export costs as well")

@@ -17,7 +17,7 @@ from routerkit.posterior import Estimate, Prior, beta_quantile
 LEVEL_N: Final = 10.0
 """How many samples a level is worth to the next narrower one where too few cells tell (reference: empirical Bayes gave 10 to 30)."""
 _N_RANGE: Final = (4.0, 50.0)
-"""Bounds of what cells tell: a scorecard has few, and no measured spread is no proof that there is none."""
+"""Bounds of what cells tell: a scorecard has few, and where no spread was measured there may still be one."""
 _LEAST_SIBLINGS: Final = 3
 OUTPUT_TOKENS: Final = 400.0
 """Answer length assumed where none was measured."""
@@ -34,7 +34,7 @@ class Cell:
     """What was measured of one target on one task kind; of one language or repository where those are set. Cells do not overlap.
 
     Raises:
-        ValueError: a name is no text, or a number is negative, NaN or above `joint.MOST`, or more passed than there were.
+        ValueError: a name is not text, or a number is negative, NaN or above `joint.MOST`, or more passed than there were.
         TypeError: a number is none.
     """
 

@@ -25,7 +25,7 @@ class Call(NamedTuple):
     unit: str
     """Calls of one unit depend on each other, so they count as one."""
     success: bool | None
-    """None = nobody reported what became of it, which is no failure."""
+    """None = nobody reported what became of it, which is not a failure."""
     cost_usd: float | None
 
 

@@ -142,7 +142,7 @@ def _number(where: str, column: str, text: str | None) -> float:
     try:
         value = float((text or "0").strip().lstrip("$").replace(",", "") or 0)
     except ValueError:
-        raise ConfigError(f"{where}: {column} is {(text or '')[:40]!r}, which is no number; correct that line") from None
+        raise ConfigError(f"{where}: {column} is {(text or '')[:40]!r}, which is not a number; correct that line") from None
     if not 0 <= value < 1e15:
         raise ConfigError(f"{where}: {column} is {(text or '')[:40]!r}; it must be 0 or more; correct that line")
     return value
@@ -155,5 +155,5 @@ def _instant(where: str, row: Mapping[str, str], column: str) -> datetime:
             return datetime.fromtimestamp(int(text), UTC)
         instant = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
-        raise ConfigError(f"{where}: {column} is {text[:40]!r}, which is no date; write e.g. 2026-11-26") from None
+        raise ConfigError(f"{where}: {column} is {text[:40]!r}, which is not a date; write e.g. 2026-11-26") from None
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

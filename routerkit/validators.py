@@ -1,6 +1,6 @@
 """Checks that need no model and run nothing: the answer is there, is whole, is JSON, fits its schema, parses, compiles.
 
-A check accepts what it has nothing to say about, and says so in its evidence; a call of tools is no text, so only `non_empty` and
+A check accepts what it has nothing to say about, and says so in its evidence; a call of tools is not text, so only `non_empty` and
 `complete` look at it.
 """
 

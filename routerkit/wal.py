@@ -21,7 +21,7 @@ def open_shared(path: Path, schema: str, *, busy_s: float) -> sqlite3.Connection
 
     Raises:
         OSError: the file cannot be made.
-        sqlite3.Error: it is no database, or stays locked.
+        sqlite3.Error: it is not a database, or stays locked.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)

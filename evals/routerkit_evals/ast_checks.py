@@ -196,7 +196,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
 
 def _nesting(node: ast.AST) -> int:
-    """Deepest pile of blocks; `elif` is no block in a block."""
+    """Deepest pile of blocks; `elif` is not a block in a block."""
     deepest = 0
     for child in ast.iter_child_nodes(node):
         is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]

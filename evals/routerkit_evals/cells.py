@@ -57,7 +57,7 @@ def label(cell: Cell) -> str:
 
 
 def _cell(summary: Summary, language: str | None, repo: str | None) -> Cell:
-    # n is tasks, not samples: repetitions of one task are no independent evidence.
+    # n is tasks, not samples: repetitions of one task are not independent evidence.
     assert summary.kind is not None
     return Cell(
         summary.target,

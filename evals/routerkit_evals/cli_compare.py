@@ -48,7 +48,7 @@ def compare_command(
 def _of_kind(samples: tuple[Sample, ...], kind: str | None) -> tuple[Sample, ...]:
     known = sorted({s.kind for s in samples})
     if kind is not None and kind not in known:
-        raise EvalError(f"no stored sample is of kind {kind!r}; there is {', '.join(known)}")
+        raise EvalError(f"no stored sample is of kind {kind!r}; known: {', '.join(known)}")
     return tuple(s for s in samples if kind is None or s.kind == kind)
 
 
@@ -56,9 +56,9 @@ def _other(a: str, b: str | None, samples: tuple[Sample, ...]) -> str:
     known = list(dict.fromkeys(s.target for s in samples))
     for name in (a, b):
         if name is not None and name not in known:
-            raise EvalError(f"no stored sample is of {name!r}; there is {', '.join(known) or 'none'}")
+            raise EvalError(f"no stored sample is of {name!r}; known: {', '.join(known) or 'none'}")
     if b is None or a == b:
-        raise EvalError(f"compare {a!r} with whom? there is {', '.join(t for t in known if t != a) or 'nobody else'}")
+        raise EvalError(f"compare {a!r} with which target? others: {', '.join(t for t in known if t != a) or 'none'}")
     return b
 
 

@@ -64,14 +64,14 @@ def _modes(mode: str) -> tuple[Mode, ...]:
         return MODES
     found: tuple[Mode, ...] = tuple(known for known in MODES if known == mode)
     if not found:
-        raise EvalError(f"--mode {mode!r} is unknown; there is {', '.join(MODES)} and all")
+        raise EvalError(f"--mode {mode!r} is unknown; known: {', '.join(MODES)} and all")
     return found
 
 
 def _since(text: str | None) -> str | None:
     """A date git reads as it is meant; of anything else it silently makes today."""
     if text is not None and not _DATES.fullmatch(text):
-        raise EvalError(f"--since {text!r} is no date; write it as YYYY-MM-DD or like '6 months'")
+        raise EvalError(f"--since {text!r} is not a date; write it as YYYY-MM-DD or like '6 months'")
     if text is None:
         return None
     if "-" in text:

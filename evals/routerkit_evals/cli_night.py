@@ -121,4 +121,4 @@ def _date(text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise EvalError(f"--night {text!r} is no date; write it as YYYY-MM-DD") from None
+        raise EvalError(f"--night {text!r} is not a date; write it as YYYY-MM-DD") from None

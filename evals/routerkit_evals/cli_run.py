@@ -153,7 +153,7 @@ def _format(text: str) -> AnswerFormat:
     for known in FORMATS:
         if text == known:
             return known
-    raise EvalError(f"no answer format {text!r}; there is {', '.join(FORMATS)}")
+    raise EvalError(f"no answer format {text!r}; known: {', '.join(FORMATS)}")
 
 
 def _allocation(text: str) -> Allocation:
@@ -162,7 +162,7 @@ def _allocation(text: str) -> Allocation:
     for known in ALLOCATIONS:
         if text == known:
             return known
-    raise EvalError(f"no allocation {text!r}; there is {', '.join(ALLOCATIONS)}")
+    raise EvalError(f"no allocation {text!r}; known: {', '.join(ALLOCATIONS)}")
 
 
 def _worth(value_usd: float | None) -> Worth:

@@ -57,7 +57,7 @@ class Program:
     name: str = "__main__"
     """`__name__` a script sees."""
     untrusted: tuple[str, ...] = ()
-    """Files an answer brought: an exit that comes out of them is no success."""
+    """Files an answer brought: an exit that comes out of them is not a success."""
     pythonpath: str = ""
     """Folder below the work folder that is importable as well."""
 

@@ -86,7 +86,7 @@ def make_executor(name: str, workers: int, *, grader: Grading, is_unsafe: bool =
         return LocalExecutor(grader, slots=min(workers, len(os.sched_getaffinity(0))))
     kind, _, address = name.partition(":")
     if kind != "ray":
-        raise EvalError(f"no executor {name!r}; there is {', '.join(EXECUTORS)}")
+        raise EvalError(f"no executor {name!r}; known: {', '.join(EXECUTORS)}")
     if python:
         raise EvalError(f"--python {python} is on this machine only; leave it out, or grade here with --executor local")
     # Ray takes seconds to import, and only this executor needs it.

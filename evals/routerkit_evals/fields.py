@@ -32,7 +32,7 @@ class Fields:
         """A text; without a default it must be there and not empty."""
         value = self.row.get(name, default)
         if not isinstance(value, str) or (default is None and not value):
-            raise self.wrong(name, "must be a text")
+            raise self.wrong(name, "must be a string")
         return value
 
     def line(self, name: str, default: str | None = None) -> str:
@@ -83,7 +83,7 @@ class Fields:
         """A list of texts, perhaps empty."""
         value = self.row.get(name) or ()
         if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
-            raise self.wrong(name, "must be a list of texts")
+            raise self.wrong(name, "must be a list of strings")
         return tuple(str(v) for v in value)
 
     def texts(self, name: str) -> Mapping[str, str]:
@@ -101,7 +101,7 @@ class Fields:
         found = []
         for number, row in enumerate(value, 1):
             if not isinstance(row, Mapping):
-                raise self.wrong(name, f"must be a list of objects; entry {number} is none")
+                raise self.wrong(name, f"must be a list of objects; entry {number} is not one")
             found.append(Fields(row, f"{self.where}: {name} {number}"))
         return tuple(found)
 
@@ -109,7 +109,7 @@ class Fields:
         """Refuse fields of other names: a misspelled rule must not pass for no rule."""
         unknown = sorted(set(self.row) - set(known))
         if unknown:
-            raise self.wrong(unknown[0], f"is unknown; there is {', '.join(known)}")
+            raise self.wrong(unknown[0], f"is unknown; known: {', '.join(known)}")
 
     def wrong(self, name: str, why: str) -> TaskError:
         """The error for a field."""

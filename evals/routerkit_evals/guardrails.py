@@ -27,7 +27,7 @@ class Guardrails:
     """How far one publication may go. The defaults let everything through."""
 
     min_tasks: int = 1
-    """Fewer tasks than this are no evidence: a new cell is withheld, an old one stays as it was."""
+    """Fewer tasks than this are not evidence: a new cell is withheld, an old one stays as it was."""
     max_move: float = 1.0
     """Most that a cell's share of solved tasks may move, 0..1."""
     hysteresis: float = 0.0

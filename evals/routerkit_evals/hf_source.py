@@ -40,7 +40,7 @@ class Spec:
 
 
 def plugged_in(name: str) -> tuple[Task, ...] | None:
-    """Tasks of a source that is no built-in: `hf:…`, or an entry point `NAME` or `NAME:ARGUMENT`; None when nobody knows the name.
+    """Tasks of a source that is not a built-in: `hf:…`, or an entry point `NAME` or `NAME:ARGUMENT`; None when nobody knows the name.
 
     Raises:
         EvalError: the source needs a package, its rows are of no known layout, or its function fails.
@@ -95,7 +95,7 @@ def task_of(row: Mapping[str, Json], *, where: str) -> Task:
         if set(columns) <= row.keys():
             return make(row, where)
     layouts = "; ".join(", ".join(columns) for columns in _LAYOUTS)
-    raise TaskError(f"{where}: columns {', '.join(sorted(row))} are no layout we know (schema {SCHEMA}; {layouts}); write an adapter")
+    raise TaskError(f"{where}: columns {', '.join(sorted(row))} match no layout we know (schema {SCHEMA}; {layouts}); write an adapter")
 
 
 def _as_line(row: Mapping[str, object], where: str) -> str:
@@ -104,7 +104,7 @@ def _as_line(row: Mapping[str, object], where: str) -> str:
         return json.dumps({k: v.isoformat() if isinstance(v, date) else v for k, v in row.items()})
     except TypeError:
         name, value = next((k, v) for k, v in row.items() if not isinstance(v, str | int | float | list | dict | date))
-        raise TaskError(f"{where}: column {name!r} holds {type(value).__name__}, which is no JSON") from None
+        raise TaskError(f"{where}: column {name!r} holds {type(value).__name__}, which is not JSON") from None
 
 
 def _unpacked(name: str, value: Json) -> Json:
@@ -127,7 +127,7 @@ def _human_eval(row: Mapping[str, Json], where: str) -> Task:
 def _mbpp(row: Mapping[str, Json], where: str) -> Task:
     tests = row["test_list"]
     if isinstance(tests, str) or not isinstance(tests, Sequence):
-        raise TaskError(f"{where}: column 'test_list' must be a list of texts")
+        raise TaskError(f"{where}: column 'test_list' must be a list of strings")
     if not tests:
         raise TaskError(f"{where}: column 'test_list' is empty, so any answer would pass")
     setup = str(row.get("test_setup_code") or "")
@@ -165,7 +165,7 @@ def _rows(spec: Spec) -> Iterator[Mapping[str, Json]]:
     splits = {str(name): rows for name, rows in loaded.items()}
     split = spec.split or (next(iter(splits)) if len(splits) == 1 else "test")
     if split not in splits:
-        raise EvalError(f"{PREFIX}{spec.name}: no split {split!r}; there is {', '.join(splits)}; add @SPLIT")
+        raise EvalError(f"{PREFIX}{spec.name}: no split {split!r}; known: {', '.join(splits)}; add @SPLIT")
     return (dict(row) for row in splits[split])
 
 

@@ -63,7 +63,7 @@ def find_interpreter(path: Path) -> Interpreter:
         done = subprocess.run([program.absolute(), "-s", "-c", _PROBE], capture_output=True, timeout=_PROBE_S, check=True, text=True)  # noqa: S603
         executable, prefixes, found, has_pytest, plugins = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as exc:
-        raise EvalError(f"--python {path}: that is no Python we can run ({_line(exc)}); name an environment or its bin/python") from exc
+        raise EvalError(f"--python {path}: that is not a Python we can run ({_line(exc)}); name an environment or its bin/python") from exc
     if tuple(found) < _OLDEST:
         raise EvalError(f"--python {path}: Python {found[0]}.{found[1]} is too old for the sandbox; it needs 3.9 or newer")
     if not has_pytest:

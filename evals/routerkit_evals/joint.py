@@ -75,7 +75,7 @@ def _joint(kind: str, tasks: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Jo
 
 
 def _outcome(samples: Sequence[Sample]) -> _Outcome:
-    """Repetitions of a task are averaged: they are no independent evidence."""
+    """Repetitions of a task are averaged: they are not independent evidence."""
     return _Outcome(sum(s.is_solved for s in samples) / len(samples), _mean([s.cost_usd for s in samples]))
 
 

@@ -21,7 +21,7 @@ def read_object(line: str, *, where: str) -> Fields:
         # Only an escape can carry half of a surrogate pair.
         json.dumps(row if "\\u" in line else None, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:
-        raise TaskError(f"{where}: holds half of a surrogate pair (\\ud800 to \\udfff), which is no text; write the character") from exc
+        raise TaskError(f"{where}: holds half of a surrogate pair (\\ud800 to \\udfff), which is not text; write the character") from exc
     except (ValueError, RecursionError) as exc:
         raise TaskError(f"{where}: not JSON ({exc})") from exc
     if not isinstance(row, dict):
@@ -33,5 +33,5 @@ def _once(pairs: list[tuple[str, Json]]) -> Mapping[str, Json]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"key {shown(next(name for name in names if names.count(name) > 1))} stands twice in one object")
+        raise ValueError(f"key {shown(next(name for name in names if names.count(name) > 1))} occurs twice in one object")
     return found

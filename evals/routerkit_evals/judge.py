@@ -173,7 +173,7 @@ def calibrate(
 
 
 def _verdict(judge: Judge, task: Task, example: Example, epoch: int) -> tuple[bool | None, float | None]:
-    """Whether the judge takes an answer for right, and the cost; None when its reply cannot be read, which is no verdict."""
+    """Whether the judge takes an answer for right, and the cost; None when its reply cannot be read, which is not a verdict."""
     asked = judge.ask(task, example.answer, epoch=epoch)
     if asked.opinion is not None:
         return asked.opinion.is_right(task.scorer.threshold), asked.cost_usd

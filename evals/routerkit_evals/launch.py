@@ -125,7 +125,7 @@ class PlainLaunch:
     def start(self) -> Started:
         """Start one supervisor in a temporary folder, which goes when it has ended, at the latest with this process."""
         errors = tempfile.TemporaryFile()  # noqa: SIM115  the jail closes it
-        # A run may leave folders nobody may enter; that is no reason to fail.
+        # A run may leave folders nobody may enter; that is not a reason to fail.
         temporary = tempfile.TemporaryDirectory(prefix="routerkit-unsafe-", ignore_cleanup_errors=True)
         folder = Path(temporary.name)
         for name in ("work", "code"):

@@ -18,7 +18,7 @@ def pick_targets(router: Router, pool: str, names: Sequence[str]) -> tuple[Targe
     """
     found = router.state.pools.get(pool)
     if found is None:
-        raise EvalError(f"no pool {pool!r}; there is {', '.join(router.state.pools) or 'none'}")
+        raise EvalError(f"no pool {pool!r}; known: {', '.join(router.state.pools) or 'none'}")
     return tuple(_target(found, name) for name in names) if names else found.targets
 
 

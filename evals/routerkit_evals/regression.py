@@ -87,7 +87,7 @@ def _differences(shifts: Sequence[Shift]) -> list[float]:
     """Posterior draws of gained less lost, sorted.
 
     Each task is lost, gained or the same, in parts where repetitions disagree. Counts are shrunk to the number of clusters: tasks that
-    resemble each other are no independent evidence.
+    resemble each other are not independent evidence.
     """
     shrink = len({s.cluster for s in shifts}) / len(shifts)
     lost = shrink * sum(max(0.0, s.before - s.now) for s in shifts)

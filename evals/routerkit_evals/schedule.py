@@ -182,7 +182,7 @@ def check_allocation(how: Allocation, max_usd: float | None) -> None:
 
 
 def decided_kinds(kinds: Iterable[str], targets: Mapping[str, Target], *, worth: Worth, history: Iterable[Sample]) -> frozenset[str]:
-    """Kinds whose race is over by what is stored: more of their tasks would change no choice. None with a single target, who is no race."""
+    """Kinds whose race is decided by stored samples: more would change no choice. None for a single target, which races nobody."""
     if len(targets) < 2:
         return frozenset()
     races = _races(dict.fromkeys(kinds), _cheapest_first(targets), worth, history)

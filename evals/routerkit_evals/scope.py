@@ -13,7 +13,7 @@ from routerkit_evals.ast_checks import parsed
 from routerkit_evals.fields import Fields
 
 _REST = "<module>"
-"""Name of everything in a module that is no function or class."""
+"""Name of everything in a module that is not a function or class."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def check_pattern(fields: Fields, name: str, pattern: str | None) -> None:
     try:
         re.compile(pattern or "")
     except (re.error, RecursionError, OverflowError) as exc:
-        raise fields.wrong(name, f"is {shown(pattern)}; it is no regular expression: {exc}") from exc
+        raise fields.wrong(name, f"is {shown(pattern)}; it is not a regular expression: {exc}") from exc
 
 
 def _check_editable(task: Task, fields: Fields) -> None:

@@ -96,7 +96,7 @@ class OneShot:
             EvalError: no such format.
         """
         if answer_format not in FORMATS:
-            raise EvalError(f"no answer format {answer_format!r}; there is {', '.join(FORMATS)}")
+            raise EvalError(f"no answer format {answer_format!r}; known: {', '.join(FORMATS)}")
         self._router, self._pool = router, pool
         self._timeout_s, self._max_tokens, self._epoch_key = timeout_s, max_tokens, epoch_key
         self.answer_format: AnswerFormat = answer_format
@@ -176,7 +176,7 @@ def make_solver(
         EvalError: unknown name or format, or the agent's libraries are not installed.
     """
     if name not in SOLVERS:
-        raise EvalError(f"no solver {name!r}; there is {', '.join(SOLVERS)}")
+        raise EvalError(f"no solver {name!r}; known: {', '.join(SOLVERS)}")
     once = OneShot(router, pool, timeout_s=timeout_s, max_tokens=max_tokens, answer_format=answer_format)
     # The two are built on this module.
     if name == "two-tries":

@@ -30,7 +30,7 @@ class Stops:
         for name, flag in (("max_usd", "--budget-usd"), ("max_tokens", "--budget-tokens"), ("max_s", "--max-minutes")):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
-                raise EvalError(f"{flag} {value:g} is no limit; give a number from 0 up")
+                raise EvalError(f"{flag} {value:g} is not a limit; give a number from 0 up")
 
 
 class Need(NamedTuple):

@@ -81,7 +81,7 @@ class PublishSection:
     max_move: float = 0.2
     hysteresis: float = 0.02
     window_days: float = 30.0
-    """Samples older than this are no evidence any more."""
+    """Samples older than this no longer count as evidence."""
     min_counted_share: float = 0.5
     """A night that lost more answers than this leaves to providers or sandboxes publishes nothing, 0..1."""
 
@@ -196,7 +196,7 @@ def _value(value: object, hint: object, where: str) -> object:
     """The value as its field wants it; lists become tuples, whole numbers floats."""
     if get_origin(hint) is tuple:
         if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
-            raise EvalError(f"{where} is {value!r}; it must be a list of texts")
+            raise EvalError(f"{where} is {value!r}; it must be a list of strings")
         return tuple(value)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
@@ -268,5 +268,5 @@ def _refuse_unknown(given: Mapping[str, object], known: Sequence[str], *, where:
     for key in given:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise EvalError(f"{where}: unknown {what} {key!r}; {hint}")

@@ -22,7 +22,7 @@ class TwoTries:
     """Asks once more where shown tests fail, or where the answer could not be read.
 
     The second question holds the end of what the shown tests printed; nothing of the hidden ones, which do not run before grading.
-    Without shown tests only an answer that is no valid code, or not in the agreed form, gets a second try.
+    Without shown tests only an answer that is not valid code, or not in the agreed form, gets a second try.
     """
 
     once: OneShot

@@ -61,7 +61,7 @@ class Book:
         return {t: sum(self._means[t][task] for task in common) / len(common) for t in targets} if common else {}
 
     def differences(self, a: str, b: str) -> list[float]:
-        """`a` less `b` in dollars, one value per cluster of tasks that both answered: tasks of one are no independent evidence."""
+        """`a` less `b` in dollars, one value per cluster of tasks that both answered: tasks of one are not independent evidence."""
         first, second = self._means[a], self._means[b]
         groups: defaultdict[str, list[float]] = defaultdict(list)
         for task in first.keys() & second.keys():

@@ -167,7 +167,7 @@ def _chunk_blocks(chunk: AIMessageChunk) -> list[types.ContentBlock]:
     marks = [d for d in chunk.tool_call_chunks if d["id"] is None and d["name"] is None]
     if chunk.chunk_position != "last":
         return [*_said(chunk), *map(_delta_block, chunk.tool_call_chunks)]
-    return _said(chunk) if marks == chunk.tool_call_chunks else _blocks(chunk)  # marks are no blocks: readers of those complete nothing
+    return _said(chunk) if marks == chunk.tool_call_chunks else _blocks(chunk)  # marks are not blocks: readers of those complete nothing
 
 
 def _delta_block(delta: ToolCallChunk) -> types.ToolCallChunk:

@@ -48,7 +48,7 @@ def offer(tools: Iterable[ToolLike], choice: object, *, strict: bool | None) -> 
     """Tools in OpenAI's format, whatever they are given as; those that have it already stay as they are.
 
     Raises:
-        ValueError: something is no tool, or `choice` names one that is not there.
+        ValueError: something is not a tool, or `choice` names one that is not there.
     """
     offered = [convert_to_openai_tool(cast("dict[str, object]", tool), strict=strict) for tool in tools]
     names = [str(tool["function"]["name"]) for tool in offered if "function" in tool]
@@ -100,7 +100,7 @@ def _choice(choice: object, names: Sequence[str]) -> Json:
 
 def _named(name: str, names: Sequence[str]) -> Json:
     if name not in names:
-        raise ValueError(f"tool_choice {name!r} is no tool of this call; it has {', '.join(names)}")
+        raise ValueError(f"tool_choice {name!r} is not a tool of this call; it has {', '.join(names)}")
     return {"type": "function", "function": {"name": name}}
 
 

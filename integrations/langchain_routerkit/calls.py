@@ -108,7 +108,7 @@ def to_request(settings: CallSettings, messages: Sequence[BaseMessage], options:
 
     Raises:
         ProviderError: `invalid_request` for a message that cannot be sent or an unknown task kind.
-        ValueError: for what is no tool, or a choice of one that is not there.
+        ValueError: for what is not a tool, or a choice of one that is not there.
     """
     given = {_SYNONYMS.get(name, name): value for name, value in options.items() if value is not None}
     timeout_s = given.pop("timeout", settings.timeout_s)

@@ -45,4 +45,4 @@ def _day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ConfigError(f"--day {text!r} is no day; write e.g. --day 2026-11-26") from None
+        raise ConfigError(f"--day {text!r} is not a day; write e.g. --day 2026-11-26") from None

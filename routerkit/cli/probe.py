@@ -31,7 +31,7 @@ _REMEDY: Final[dict[ErrorCode, str]] = {
     "overloaded": "the provider is busy: try again later",
     "loop": "base_url of provider {provider!r} leads back to a gateway it came from: correct it",
     "server": "the provider has a fault: try again later",
-    "malformed": "this is no OpenAI-compatible answer: correct base_url of provider {provider!r}",
+    "malformed": "this is not an OpenAI-compatible answer: correct base_url of provider {provider!r}",
     "empty_answer": f"it answered nothing within {_MAX_TOKENS} tokens: lower its reasoning effort in extra of target {{target!r}}",
     "invalid_request": "remove what the model refuses from extra of target {target!r}",
 }

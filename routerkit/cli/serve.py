@@ -77,7 +77,7 @@ def create(
     from routerkit.gateway.server import keys_path
 
     if not name.strip() or not name.isprintable():
-        raise ConfigError(f"{name!r} is no name for a key; say whose it is")
+        raise ConfigError(f"{name!r} is not a name for a key; say whose it is")
     scope = Scope(
         pools=_names("--pools", pools),
         agents=_names("--agents", agents),

@@ -242,13 +242,13 @@ def _missing(path: Path) -> str:
 
 
 def _fitted(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:
-    """The card with the configured prior, and with complaints about measurements of what is no target, or was another model."""
+    """The card with the configured prior, and with complaints about measurements of what is not a target, or was another model."""
     return _with_priors(replace(card, troubles=(*card.troubles, *_misfits(card, targets))), section, targets)
 
 
 def _misfits(card: Scorecard, targets: Mapping[str, Target]) -> Iterator[str]:
     if strangers := sorted({cell.target for cell in card.cells if cell.target not in targets}):
-        yield f"the scorecard measured {', '.join(strangers)}, which is no target here; rename the target, or measure again"
+        yield f"the scorecard measured {', '.join(strangers)}, which is not a target here; rename the target, or measure again"
     for name, model in card.models.items():
         if name in targets and targets[name].model != model:
             yield f"the scorecard measured {name} as {model}, and here it is {targets[name].model}; measure again with `routerkit eval run`"

@@ -51,7 +51,7 @@ def _name_problems(config: Config) -> Iterator[Problem]:
             # Budgets are named after agents, which callers choose freely.
             if not name or not name.isprintable() or (section != "budgets" and ("/" in name or name != name.strip())):
                 yield Problem(
-                    (section, name), f"{name!r} is no usable name; use letters, digits, '-', '_', '.' (a slash separates pool/target)"
+                    (section, name), f"{name!r} is not a usable name; use letters, digits, '-', '_', '.' (a slash separates pool/target)"
                 )
 
 

@@ -22,12 +22,12 @@ def foreign_class(dotted: str) -> Callable[..., object]:
     except ImportError:
         raise
     except SyntaxError as exc:
-        raise ConfigError(f"module {module_name!r} is not valid Python ({exc.filename}, line {exc.lineno}: {exc.msg}); mend it") from exc
+        raise ConfigError(f"module {module_name!r} is not valid Python ({exc.filename}, line {exc.lineno}: {exc.msg}); fix it") from exc
     except Exception as exc:  # noqa: BLE001  foreign code, which may raise anything while it is imported
         place = traceback.extract_tb(exc.__traceback__)[-1]
         # `from None` and only the type: the text of a foreign exception may hold a key.
         why = f"raises {type(exc).__name__} when imported ({place.filename}, line {place.lineno})"
-        raise ConfigError(f"module {module_name!r} {why}; mend it") from None
+        raise ConfigError(f"module {module_name!r} {why}; fix it") from None
     found: Callable[..., object] | None = getattr(module, class_name, None)
     if found is None:
         raise ConfigError(f"module {module_name!r} has no {class_name!r}; correct the kind")

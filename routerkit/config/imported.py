@@ -13,7 +13,7 @@ from routerkit.config.secrets import is_reference, is_secret_name
 from routerkit.messages import Json
 
 _PLAIN: Final = re.compile(r"[a-z][a-z _-]{0,40}")
-"""Texts that can be shown although nobody knows what they are: words without digits are no keys."""
+"""Texts that can be shown although nobody knows what they are: words without digits are not keys."""
 _PART: Final = re.compile(r"[^.\[\]]+")
 CHANGE_ME: Final = "CHANGE-ME"
 """Stands where the other configuration did not say what is needed here."""

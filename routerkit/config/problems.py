@@ -73,7 +73,7 @@ def unknown(what: str, name: str, valid: Collection[str], section: str) -> str:
 
 
 def unknown_targets(path: KeyPath, names: Sequence[str], targets: Collection[str]) -> Iterator[Problem]:
-    """A problem per name that is no target."""
+    """A problem per name that is not a target."""
     yield from (Problem(path, unknown("target", n, targets, "targets")) for n in names if n not in targets)
 
 

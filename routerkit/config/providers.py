@@ -134,7 +134,7 @@ def _construct(dotted: str, options: Mapping[str, Json], secrets: Mapping[str, S
     provider = foreign_class(dotted)(**{key: _revealed(secrets, key) or value for key, value in options.items()})
     missing = [name for name in _METHODS if not callable(getattr(provider, name, None))]
     if missing:
-        raise ConfigError(f"{dotted!r} is no provider: it lacks {', '.join(missing)}")
+        raise ConfigError(f"{dotted!r} is not a provider: it lacks {', '.join(missing)}")
     return cast("Provider", provider)  # it has all that one has
 
 

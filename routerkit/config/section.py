@@ -18,7 +18,7 @@ def usable_path(path: str) -> str:
         PydanticCustomError: nobody has the home it begins with, as in containers without users, or it holds a NUL.
     """
     if "\0" in path:
-        raise PydanticCustomError("path", "is no path; leave the NUL out")
+        raise PydanticCustomError("path", "is not a path; leave the NUL out")
     try:
         Path(path).expanduser()
     except RuntimeError:

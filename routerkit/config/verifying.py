@@ -125,5 +125,5 @@ def _construct(dotted: str, options: Mapping[str, object]) -> Verifier:
     except (TypeError, ValueError, OSError) as exc:
         raise ConfigError(f"refuses its options ({exc}); correct them") from exc
     if not isinstance(made, Verifier):
-        raise ConfigError(f"{dotted!r} is no verifier: it lacks verify(request, reply)")
+        raise ConfigError(f"{dotted!r} is not a verifier: it lacks verify(request, reply)")
     return made

@@ -70,7 +70,7 @@ def open_reading(path: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
 
     Raises:
         StoreBusyError: a writer held the file for `wait_s` seconds.
-        StoreError: it is no DuckDB file, or a newer DuckDB than ours wrote it.
+        StoreError: it is not a DuckDB file, or a newer DuckDB than ours wrote it.
     """
     return _attach(path, "READ_ONLY", wait_s)
 
@@ -80,7 +80,7 @@ def open_writing(path: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
 
     Raises:
         StoreBusyError: others held the file for `wait_s` seconds.
-        StoreError: it is no DuckDB file, a newer DuckDB than ours wrote it, or the disk is full.
+        StoreError: it is not a DuckDB file, a newer DuckDB than ours wrote it, or the disk is full.
     """
     if not path.exists():
         _create(path)

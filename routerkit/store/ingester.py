@@ -42,7 +42,7 @@ class IngestResult:
     n_segments: int = 0
     n_rows: int = 0
     n_bad: int = 0
-    """Lines that were no row: torn by a crash, or without their key."""
+    """Lines that were not rows: torn by a crash, or without their key."""
     note: str | None = None
     """Why segments were left where they are; None when none were."""
 
@@ -184,7 +184,7 @@ def _ingest_batch(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Closed
         closed.path.unlink()
     for name, segment in loaded.items():
         if segment.n_bad:
-            _log.warning("store: %d lines of segment %s were no rows", segment.n_bad, name)
+            _log.warning("store: %d lines of segment %s were not rows", segment.n_bad, name)
     return IngestResult(len(loaded), sum(s.n_rows for s in loaded.values()), sum(s.n_bad for s in loaded.values()))
 
 

@@ -39,7 +39,7 @@ def open_reading(folder: Path, *, wait_s: float) -> duckdb.DuckDBPyConnection:
 
     Raises:
         StoreBusyError: a writer holds the file, or the lake cannot be reached.
-        StoreError: it is no store of ours, or an extension for it is missing.
+        StoreError: it is not a store of ours, or an extension for it is missing.
     """
     shared = shared_of(folder)
     return database.open_reading(database_path(folder), wait_s=wait_s) if shared is None else open_lake_reading(shared)

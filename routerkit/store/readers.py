@@ -43,7 +43,7 @@ class Rows:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
     def as_json(self) -> list[dict[str, Json]]:
-        """One JSON object per row: instants in ISO 8601, NaN and infinities as null, for JSON has none; what else is no JSON as text."""
+        """One JSON object per row: instants in ISO 8601, NaN and infinities as null, for JSON has none; what else is not JSON as text."""
         return [{name: _json(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows]
 
 
@@ -92,7 +92,7 @@ def connect_readonly(
         wait_s: How long to wait for a writer of the file, in seconds.
 
     Raises:
-        StoreError: the file is held by a writer, or is no database of ours.
+        StoreError: the file is held by a writer, or is not a database of ours.
     """
     connection = _open(folder, schemas, live=live, wait_s=wait_s)
     try:
@@ -192,7 +192,7 @@ def _insert_readable(connection: duckdb.DuckDBPyConnection, insert: str, paths: 
         connection.execute(insert, [paths])
     except (duckdb.InvalidInputException, duckdb.DataError):
         if len(paths) > 1:
-            # One of them is no JSON at all; the ingester will set it aside.
+            # One of them is not JSON at all; the ingester will set it aside.
             for path in paths:
                 _insert_readable(connection, insert, [path])
 

@@ -37,7 +37,7 @@ class StreamSchema:
     def __post_init__(self) -> None:
         for name in (self.name, self.table, *self.columns, *self.views):
             if not _NAME.fullmatch(name):
-                raise ValueError(f"stream {self.name!r}: {name!r} is no usable name; use lower-case letters, digits and _")
+                raise ValueError(f"stream {self.name!r}: {name!r} is not a usable name; use lower-case letters, digits and _")
         for column, type_ in self.columns.items():
             if not _TYPE.fullmatch(type_):
                 raise ValueError(f"stream {self.name!r}: column {column!r} has the unknown type {type_!r}; use e.g. VARCHAR or DOUBLE")

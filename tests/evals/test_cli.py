@@ -113,9 +113,9 @@ def test_comparison_with_oneself_or_of_an_unknown_kind_is_refused(
     routerkit(monkeypatch, "eval", "run", "--tasks", "tasks.jsonl")
     capsys.readouterr()
     assert 2 == routerkit(monkeypatch, "eval", "compare", "a", "a")
-    assert "compare 'a' with whom? there is nobody else" in capsys.readouterr().err
+    assert "compare 'a' with which target? others: none" in capsys.readouterr().err
     assert 2 == routerkit(monkeypatch, "eval", "compare", "--kind", "nope")
-    assert "no stored sample is of kind 'nope'; there is " in capsys.readouterr().err
+    assert "no stored sample is of kind 'nope'; known: " in capsys.readouterr().err
 
 
 def test_full_disk_is_one_line_before_anything_is_asked(
@@ -136,7 +136,7 @@ def test_full_disk_is_one_line_before_anything_is_asked(
         (("eval", "report", "--run", ""), "routerkit: data holds no samples of run ''"),
         (("eval", "report", "--config", "none.toml"), "routerkit: none.toml: no such file"),
         (("scores", "publish", "--config", "none.toml"), "routerkit: none.toml: no such file"),
-        (("eval", "run", "--tasks", "tasks.jsonl", "--pool", "x"), "routerkit: no pool 'x'; there is coding"),
+        (("eval", "run", "--tasks", "tasks.jsonl", "--pool", "x"), "routerkit: no pool 'x'; known: coding"),
         (("eval", "report"), "holds no samples; run `routerkit eval run` first"),
         (("eval", "replay-runs", "--runs", "nothing", "--tasks", "own"), "routerkit: nothing: cannot be read"),
     ],

@@ -177,5 +177,5 @@ def test_answers_are_graded_side_by_side_up_to_the_slots() -> None:
 
 @pytest.mark.parametrize("name", ["dask", "ray2", ""])
 def test_unknown_executor_is_named_with_what_there_is(name: str) -> None:
-    with pytest.raises(EvalError, match=f"no executor '{name}'; there is local, ray, ray:ADDRESS"):
+    with pytest.raises(EvalError, match=f"no executor '{name}'; known: local, ray, ray:ADDRESS"):
         make_executor(name, 2, grader=Grader(None))

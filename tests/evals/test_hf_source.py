@@ -69,8 +69,8 @@ def test_known_layouts_become_tasks_with_a_reference(tmp_path: Path) -> None:
     [
         ("hf:", "names no set"),
         ("hf:{}/a.txt", r"files of one sort: \.parquet"),
-        ("hf:{}/a.jsonl", "columns x are no layout we know"),
-        ("hf:{}/a.jsonl@dev", "no split 'dev'; there is train"),
+        ("hf:{}/a.jsonl", "columns x match no layout we know"),
+        ("hf:{}/a.jsonl@dev", "no split 'dev'; known: train"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, name: str, message: str) -> None:
@@ -103,7 +103,7 @@ def test_table_of_odd_columns_is_read_or_refused_in_one_line() -> None:
     listed = {"editable": '["a.py"]', "tests": '{"c.py": "x"}', "cmd": '["python", "c.py"]', "scorer": '{"type": "tests"}'}
     row = {**ROW, **listed, "answer": None, "published": datetime.date(2026, 1, 1)}
     assert "2026-01-01" == task_of(row, where="t:1").published
-    with pytest.raises(TaskError, match=r"^t:1: column 'prompt' holds bytes, which is no JSON$"):
+    with pytest.raises(TaskError, match=r"^t:1: column 'prompt' holds bytes, which is not JSON$"):
         task_of({**row, "prompt": b"x"}, where="t:1")
     with pytest.raises(TaskError, match=r"^t:1: column 'test_list' is empty"):
         task_of({**MBPP, "test_list": []}, where="t:1")

@@ -45,7 +45,7 @@ def test_environment_without_pytest_is_refused_with_the_remedy(environment: Path
 
 
 def test_what_is_no_python_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(EvalError, match=f"--python {tmp_path}: that is no Python we can run"):
+    with pytest.raises(EvalError, match=f"--python {tmp_path}: that is not a Python we can run"):
         find_interpreter(tmp_path)
 
 

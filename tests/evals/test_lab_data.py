@@ -100,7 +100,7 @@ def test_wrong_file_is_named_with_row_and_value(tmp_path: Path, text: str, messa
 def test_unreadable_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "o.parquet").write_bytes(b"not parquet")
     (tmp_path / "numbers.jsonl").write_text("1\n")
-    with pytest.raises(EvalError, match=r"numbers\.jsonl: row 1 is no JSON object but '1'"):
+    with pytest.raises(EvalError, match=r"numbers\.jsonl: row 1 is not a JSON object but '1'"):
         read_items([tmp_path / "numbers.jsonl"])
     with pytest.raises(EvalError, match="cannot be read as Parquet"):
         read_outcomes([tmp_path / "o.parquet"])

@@ -154,8 +154,8 @@ def test_command_prints_counts_as_json_and_names_the_next_step(
     ("arguments", "said"),
     [
         (("--repo", "/nowhere"), "--repo /nowhere: "),
-        (("--since", "yesterday"), "--since 'yesterday' is no date; write it as YYYY-MM-DD or like '6 months'"),
-        (("--mode", "mutant"), "--mode 'mutant' is unknown; there is history, reverse, mutants, tests and all"),
+        (("--since", "yesterday"), "--since 'yesterday' is not a date; write it as YYYY-MM-DD or like '6 months'"),
+        (("--mode", "mutant"), "--mode 'mutant' is unknown; known: history, reverse, mutants, tests and all"),
         (("--test-command", "make test"), "--test-command 'make test': tasks are run by pytest"),
     ],
 )

@@ -313,7 +313,7 @@ def test_interrupt_keeps_what_is_known(tmp_path: Path) -> None:
 def test_output_that_is_no_file_is_refused_and_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    with pytest.raises(EvalError, match=r"^--out '.*' is no file; name one"):
+    with pytest.raises(EvalError, match=r"^--out '.*' is not a file; name one"):
         mine(Plan(tmp_path, Path(sys.executable), Path(out)))
     assert Path("pipe").is_fifo()
 

@@ -86,10 +86,10 @@ def test_tests_cannot_replace_the_module_they_test(sandbox: Sandbox) -> None:
     [
         ({"mutants": []}, "field 'mutants' must hold at least one module, and scorer.module must be one of files"),
         ({"scorer": {"type": "mutation", "module": "other.py"}}, "field 'mutants' must hold"),
-        ({"mutants": [{"desc": "x"}]}, "mutants 1: field 'code' must be a text"),
+        ({"mutants": [{"desc": "x"}]}, "mutants 1: field 'code' must be a string"),
         ({"scorer": {"type": "mutation", "module": "m.py", "threshold": 2}}, "scorer: field 'threshold' is 2; it must be a share"),
         ({"structure": [{"kind": "no_calls", "name": "x"}]}, "structure 1: field 'kind' is 'no_calls'; it must be one of imports"),
-        ({"structure": [{"kind": "no_call", "nme": "x"}]}, "structure 1: field 'nme' is unknown; there is kind, name, limit, path"),
+        ({"structure": [{"kind": "no_call", "nme": "x"}]}, "structure 1: field 'nme' is unknown; known: kind, name, limit, path"),
         ({"scope": {"max_changed_lines": -1}}, "scope: field 'max_changed_lines' must be a whole number from 0 up"),
         ({"scope": {"lines": {"m.py": [[3, 1]]}}}, "scope: lines: field 'm.py' has the range [3, 1]"),
         ({"judge_calibration": [{"answer": "x", "label": 2}]}, "judge_calibration 1: field 'label' is 2"),

@@ -227,7 +227,7 @@ def test_dry_run_says_what_it_would_cost_and_does_nothing(
         ("[suit]", "unknown section 'suit'; did you mean 'suite'?"),
         ("[suite", "not valid TOML"),
         ('[suite]\nkinds = ["bugs"]', "[suite] kinds has 'bugs'; it must be of "),
-        ('[suite]\nsources = "own"', "[suite] sources is 'own'; it must be a list of texts"),
+        ('[suite]\nsources = "own"', "[suite] sources is 'own'; it must be a list of strings"),
         ("[suite]\nanchors = -1", "[suite] anchors is too small; the least is 0"),
         ('[suite]\nname = "../x"', "[suite] name is '../x'; reports are named by it"),
         ("[suite]\nanchors = 0\nfresh = 0", "anchors and fresh are both 0"),
@@ -265,9 +265,9 @@ def test_options_that_a_suite_file_decides_are_refused(
 
 def test_usage_errors_are_exit_code_two(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == night(monkeypatch, "tomorrow")
-    assert "--night 'tomorrow' is no date" in capsys.readouterr().err
+    assert "--night 'tomorrow' is not a date" in capsys.readouterr().err
     assert 2 == night(monkeypatch, "")
-    assert "--night '' is no date" in capsys.readouterr().err
+    assert "--night '' is not a date" in capsys.readouterr().err
     assert 2 == night(monkeypatch, "9999-12-31")
     assert "night 9999-12-31 is out of reach; name one from 1970-01-01 to 2146-12-31" in capsys.readouterr().err
     (project / "routerkit.toml").write_text(CONFIG.replace("usd_per_mtok = { input = 1.0, output = 1.0 }", ""))

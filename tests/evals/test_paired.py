@@ -233,7 +233,8 @@ def test_compare_prints_difference_errors_and_price(stored: Path, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [(("small", "mini"), "no stored sample is of 'small'; there is big, mini"), (("big",), "compare 'big' with whom")]
+    ("names", "message"),
+    [(("small", "mini"), "no stored sample is of 'small'; known: big, mini"), (("big",), "compare 'big' with which target")],
 )
 def test_mistake_in_a_name_is_one_line(stored: Path, names: tuple[str, ...], message: str) -> None:
     with pytest.raises(EvalError, match=message):

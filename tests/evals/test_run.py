@@ -150,7 +150,7 @@ def test_limit_on_money_is_refused_where_a_price_is_unknown(tmp_path: Path) -> N
 
 def test_unknown_pool_and_target_are_named_with_what_there_is(tmp_path: Path) -> None:
     router, _ = router_of(good=[RIGHT])
-    with pytest.raises(EvalError, match="no pool 'x'; there is pool"):
+    with pytest.raises(EvalError, match="no pool 'x'; known: pool"):
         run_suite(router, "x", tasks(1), folder=tmp_path)
     with pytest.raises(EvalError, match="has no target 'x'; it has good"):
         run_suite(router, "pool", tasks(1), folder=tmp_path, options=Options(targets=("x",)))

@@ -57,7 +57,7 @@ def test_time_stops_a_run_without_breaking_what_runs() -> None:
 
 @pytest.mark.parametrize("wrong", [{"max_usd": -1.0}, {"max_tokens": -1}, {"max_s": float("nan")}])
 def test_limit_that_is_none_is_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(EvalError, match="is no limit; give a number from 0 up"):
+    with pytest.raises(EvalError, match="is not a limit; give a number from 0 up"):
         Stops(**wrong)  # type: ignore[arg-type]
 
 

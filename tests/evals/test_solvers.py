@@ -123,7 +123,7 @@ def test_tests_that_are_all_shown_run_with_the_options_they_are_graded_with(sand
 
 @pytest.mark.parametrize(("name", "form"), [("three-tries", "whole"), ("one-shot", "poem")])
 def test_unknown_solver_or_form_is_an_error_that_lists_what_there_is(name: str, form: str) -> None:
-    with pytest.raises(EvalError, match=r"there is (one-shot|whole), "):
+    with pytest.raises(EvalError, match=r"known: (one-shot|whole), "):
         solver_of(name, [RIGHT], answer_format=form)
 
 

@@ -33,25 +33,25 @@ def line(**changes: object) -> str:
     ("changes", "message"),
     [
         ({"schema": "rk-task/2"}, "t.jsonl:3: field 'schema' must be 'rk-task/1'"),
-        ({"id": ""}, "t.jsonl:3: field 'id' must be a text"),
+        ({"id": ""}, "t.jsonl:3: field 'id' must be a string"),
         ({"category": "cooking"}, "t.jsonl:3: field 'category' is 'cooking'; it must be one of explain"),
         ({"cmd": ["make", "test"]}, "t.jsonl:3: field 'cmd' is ['make', 'test']; it must be"),
         ({"cmd": ["python", "other.py"]}, "t.jsonl:3: field 'cmd'"),
         ({"files": {"a.py": 1}}, "t.jsonl:3: field 'files' must be an object of path and text"),
-        ({"editable": "a.py"}, "t.jsonl:3: field 'editable' must be a list of texts"),
+        ({"editable": "a.py"}, "t.jsonl:3: field 'editable' must be a list of strings"),
         ({"timeout_s": 0}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
         ({"scorer": {"type": "magic"}}, "t.jsonl:3: scorer: field 'type' is 'magic'"),
         ({"scorer": {"type": "int_in"}}, "t.jsonl:3: field 'scorer' int_in needs scorer.extract and answer"),
-        ({"scorer": {"type": "tests", "must_prints": "ok"}}, "t.jsonl:3: scorer: field 'must_prints' is unknown; there is type"),
-        ({"scorer": {"type": "tests", "must_print": "(ok"}}, "t.jsonl:3: scorer: field 'must_print' is '(ok'; it is no regular"),
-        ({"types": {"max_error": 0}}, "t.jsonl:3: types: field 'max_error' is unknown; there is max_errors"),
+        ({"scorer": {"type": "tests", "must_prints": "ok"}}, "t.jsonl:3: scorer: field 'must_prints' is unknown; known: type"),
+        ({"scorer": {"type": "tests", "must_print": "(ok"}}, "t.jsonl:3: scorer: field 'must_print' is '(ok'; it is not a regular"),
+        ({"types": {"max_error": 0}}, "t.jsonl:3: types: field 'max_error' is unknown; known: max_errors"),
         ({"timeout_s": math.nan}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
         ({"timeout_s": math.inf}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
         ({"timeout_s": 10**400}, "t.jsonl:3: field 'timeout_s' must be a number above 0"),
         ({"timeout_s": 1e9}, "t.jsonl:3: field 'timeout_s' is 1e+09; it must be at most 3600 seconds"),
         ({"category": "x" * 999}, f"t.jsonl:3: field 'category' is '{'x' * 79}…; it must be one of"),
         ({"id": "a\x1b[2J"}, "t.jsonl:3: field 'id' is 'a\\x1b[2J'; it must be one line without control characters"),
-        ({"prompt": "\ud800"}, "t.jsonl:3: holds half of a surrogate pair (\\ud800 to \\udfff), which is no text"),
+        ({"prompt": "\ud800"}, "t.jsonl:3: holds half of a surrogate pair (\\ud800 to \\udfff), which is not text"),
         ({"files": {"../a.py": ""}}, "t.jsonl:3: path '../a.py' is not a plain relative path"),
         ({"files": {"a" * 300: ""}}, f"t.jsonl:3: path '{'a' * 79}… has a name longer than 255 bytes"),
         ({"tests": {"check.py": "", "check.py/x": ""}}, "t.jsonl:3: 'check.py' is a file and the folder of 'check.py/x'"),
@@ -64,7 +64,7 @@ def line(**changes: object) -> str:
         ),
         ({"scorer": {"type": "int_in", "extract": "(.*)"}, "answer": ["7"]}, "t.jsonl:3: field 'answer' is ['7']; it must be a whole"),
         ({"scorer": {"type": "int_in", "extract": "(.*)"}, "answer": []}, "t.jsonl:3: field 'answer' is []; it must be a whole"),
-        ({"scorer": {"type": "int_in", "extract": "(.*"}, "answer": 7}, "t.jsonl:3: scorer: field 'extract' is '(.*'; it is no regular"),
+        ({"scorer": {"type": "int_in", "extract": "(.*"}, "answer": 7}, "t.jsonl:3: scorer: field 'extract' is '(.*'; it is not a regular"),
     ],
 )
 def test_wrong_field_is_named_with_file_and_line(changes: dict[str, object], message: str) -> None:
@@ -82,7 +82,7 @@ def test_line_that_is_no_object_is_an_error(text: str) -> None:
 
 def test_key_that_stands_twice_is_an_error() -> None:
     """One of the two files would be lost without a word."""
-    with pytest.raises(TaskError, match=r"^t:1: not JSON \(key 'a.py' stands twice in one object\)"):
+    with pytest.raises(TaskError, match=r"^t:1: not JSON \(key 'a.py' occurs twice in one object\)"):
         parse_task('{"files": {"a.py": "", "a.py": "x"}}', where="t:1")
 
 

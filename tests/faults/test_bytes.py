@@ -130,7 +130,7 @@ ANSWERS: Final = [
         *_CUT,
     ),
     bad(
-        "chunk size that is no number",
+        "chunk size that is not a number",
         head(b"transfer-encoding: chunked") + b"zz\r\n" + WHOLE,
         head(b"transfer-encoding: chunked") + b"zz\r\n" + STREAM,
         *_CUT,

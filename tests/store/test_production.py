@@ -45,7 +45,7 @@ def store(tmp_path):
 
 
 def test_last_report_counts_and_silence_is_missing(store):
-    """A call reported twice has its last outcome; one without a report has none, and is no failure."""
+    """A call reported twice has its last outcome; one without a report has none, and is not a failure."""
     folder = store([call(1), call(2)], [report(1, True), report(1, False, after=timedelta(hours=9))])
     assert [("a", "refactor", False)] == [(o.target, o.kind, o.success) for o in read_outcomes(folder)]
 

@@ -60,8 +60,8 @@ def test_exports_of_several_providers_are_understood(tmp_path, text):
     [
         ("", "has no column for a day (e.g. date); it has none"),
         ("date,model,tokens\n", "has no column for tokens in (e.g. input_tokens); it has date, model, tokens"),
-        ("date,model,input_tokens,output_tokens\nsoon,m,1,1\n", "usage.csv:2: date is 'soon', which is no date; write e.g. 2026-11-26"),
-        ("date,model,input_tokens,output_tokens\n2026-01-01,m,many,1\n", "usage.csv:2: input_tokens is 'many', which is no number"),
+        ("date,model,input_tokens,output_tokens\nsoon,m,1,1\n", "usage.csv:2: date is 'soon', which is not a date; write e.g. 2026-11-26"),
+        ("date,model,input_tokens,output_tokens\n2026-01-01,m,many,1\n", "usage.csv:2: input_tokens is 'many', which is not a number"),
         ("date,model,input_tokens,output_tokens\n2026-01-01,m,-1,1\n", "usage.csv:2: input_tokens is '-1'; it must be 0 or more"),
         ("date,model,input_tokens,output_tokens\n2026-01-01,m,nan,1\n", "usage.csv:2: input_tokens is 'nan'; it must be 0 or more"),
     ],

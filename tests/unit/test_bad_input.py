@@ -231,7 +231,7 @@ def test_scorecard_about_unknown_targets_is_used_for_the_others(folder: Path) ->
     (folder / "scorecard.json").write_text(Scorecard((Cell("mini", "explain", 10, 9.0), Cell("old", "explain", 9, 9.0))).to_json())
     decision = load_and_decide(folder)
     assert 10 == decision.candidate("mini").n_samples
-    assert "the scorecard measured old, which is no target here; rename the target, or measure again" in decision.notes
+    assert "the scorecard measured old, which is not a target here; rename the target, or measure again" in decision.notes
 
 
 def test_scorecard_of_another_model_behind_the_same_name_says_so(folder: Path) -> None:

@@ -94,8 +94,8 @@ def test_request_that_sounds_like_an_example_is_not_asked_about():
 @pytest.mark.parametrize(
     ("said", "note"),
     [
-        ("I would say it depends.", "classifier judge answered 'I would say it depends.', which is no route; decided without it"),
-        ("hard or migrations", "classifier judge answered 'hard or migrations', which is no route; decided without it"),
+        ("I would say it depends.", "classifier judge answered 'I would say it depends.', which is not a route; decided without it"),
+        ("hard or migrations", "classifier judge answered 'hard or migrations', which is not a route; decided without it"),
         (fault("timeout"), "classifier judge did not answer (timeout); decided without it"),
         (fault("rate_limit", retry_after_s=30.0), "classifier judge did not answer (rate_limit); decided without it"),
         (fault("auth"), "classifier judge did not answer (auth); decided without it"),

@@ -141,7 +141,7 @@ def test_package_that_is_missed_only_while_a_command_runs_is_told_alike(run: Run
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["", "--rpm", "5"], "'' is no name for a key; say whose it is"),
+        (["", "--rpm", "5"], "'' is not a name for a key; say whose it is"),
         (["ci", "--pools", ""], "--pools '' names nothing; leave it out for all"),
         (["ci", "--agents", ","], "--agents ',' names nothing; leave it out for all"),
     ],

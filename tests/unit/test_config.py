@@ -137,7 +137,7 @@ def test_a_policy_may_have_its_own_name() -> None:
         ("usd_per_day = 5.00", "usd_per_month = 5", "r.toml:35: budgets.planner.usd_per_month: unknown key; did you mean 'usd_per_day'?"),
         ("[budgets.planner]", "[budgts.planner]", "r.toml:34: budgts: unknown key; did you mean 'budgets'?"),
         ("[targets.local]", "[targets.mini]", "r.toml:13: not valid TOML: Cannot declare ('targets', 'mini') twice"),
-        ("[targets.local]", '[targets."a/b"]', "r.toml:13: targets.a/b: 'a/b' is no usable name"),
+        ("[targets.local]", '[targets."a/b"]', "r.toml:13: targets.a/b: 'a/b' is not a usable name"),
         ("[pools.coding]", "[pools.coding", "r.toml:17: not valid TOML"),
         ("[ledger]", "[ledger]\nstore_text = 1", "r.toml:41: ledger.store_text: 1 should be true or false"),
         ("[scorecard]", "[scorecard]\nprior_quality = 1", "scorecard.prior_quality: 1 should be less than 1"),
@@ -146,7 +146,7 @@ def test_a_policy_may_have_its_own_name() -> None:
             "[scorecard]\npredictor = '~nobody-here/p'",
             "scorecard.predictor: '~nobody-here/p' begins with a home that does not",
         ),
-        ("[scorecard]", '[scorecard]\npredictor = "a\\u0000b"', "is no path; leave the NUL out"),
+        ("[scorecard]", '[scorecard]\npredictor = "a\\u0000b"', "is not a path; leave the NUL out"),
         (
             "[ledger]",
             "[state]\nurl = 'sqlite:~nobody-here/s'\n[ledger]",

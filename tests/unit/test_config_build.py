@@ -192,7 +192,7 @@ def test_own_class_gets_its_settings_and_its_secret(own_class: str, tmp_path: Pa
     [
         ("my_models:Greeter", "no_models:Greeter", "cannot be imported (No module named 'no_models')"),
         ("my_models:Greeter", "my_models:Nobody", "module 'my_models' has no 'Nobody'"),
-        ("my_models:Greeter", "my_models:Mute", "'my_models:Mute' is no provider: it lacks complete, acomplete, stream, astream"),
+        ("my_models:Greeter", "my_models:Mute", "'my_models:Mute' is not a provider: it lacks complete, acomplete, stream, astream"),
         ('greeting = "hello"', "cheerful = true", "refuses these settings (TypeError:"),
         ('greeting = "hello"', 'greeting = "hello"\ncheerful = true', "refuses these settings (ValueError: too cheerful with ***)"),
     ],
@@ -208,9 +208,9 @@ def test_own_class_that_cannot_be_used_is_told_without_its_key(own_class: str, t
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("def broken(:\n", "buggy.py, line 1: invalid syntax); mend it"),
+        ("def broken(:\n", "buggy.py, line 1: invalid syntax); fix it"),
         ("import os\n\nos.environ['no-such'] + 'sk-secret'\n", "module 'buggy' raises KeyError when imported ("),
-        ("raise RuntimeError('sk-secret')\n", "buggy.py, line 1); mend it"),
+        ("raise RuntimeError('sk-secret')\n", "buggy.py, line 1); fix it"),
     ],
 )
 def test_bug_in_an_own_module_is_one_line(own_class: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str) -> None:

@@ -84,7 +84,7 @@ def test_target_that_was_asked_for_stays():
 
 
 def test_moves_are_counted_by_kind_and_ends():
-    """A higher floor moves every call from mini to sonnet; exploring draws are no moves."""
+    """A higher floor moves every call from mini to sonnet; exploring draws are not moves."""
     found = replay_calls(logged(200), {"pool": setting(0.9)})
     assert (Move("refactor", "mini", "sonnet", 200),) == found.moves
     assert () == replay_calls(logged(200), {"pool": setting(0.7)}).moves

@@ -139,7 +139,7 @@ def test_missing_file_is_named(tmp_path) -> None:
 
 
 def test_length_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ValueError, match="no number"):
+    with pytest.raises(ValueError, match="not a number"):
         Lengths({KIND: math.nan})
 
 

@@ -194,8 +194,8 @@ def test_fsync_mode_writes_the_same_rows(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "a-b"}, "no usable name"),
-        ({"columns": {"k": "VARCHAR", 'x" INT); --': "INTEGER"}}, "no usable name"),
+        ({"name": "a-b"}, "not a usable name"),
+        ({"columns": {"k": "VARCHAR", 'x" INT); --': "INTEGER"}}, "not a usable name"),
         ({"columns": {"k": "VARCHAR'"}}, "unknown type"),
         ({"key": "other"}, "not one of its columns"),
         ({"table": "ingested"}, "belongs to the store"),

@@ -93,7 +93,7 @@ def test_budgets_shows_what_was_spent(here, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("extra", "arguments", "text"),
     [
-        ("", ("--day", "soon"), "routerkit: --day 'soon' is no day; write e.g. --day 2026-11-26"),
+        ("", ("--day", "soon"), "routerkit: --day 'soon' is not a day; write e.g. --day 2026-11-26"),
         ('\n[state]\nurl = "memory:"', (), 'routerkit: [state] url is "memory:", so every process counts for itself'),
     ],
 )

@@ -106,7 +106,7 @@ def _show(found: Counterfactual) -> None:
     _figure(cost, "cost per call", headline(found.cost, found.predicted_usd, dollars), "inverse")
     _figure(success, "success", headline(found.success, found.predicted_success, share), "normal")
     moved.metric(
-        "calls that move", f"{found.n_moved:,} of {found.n_calls:,}", help="Compared are the likeliest picks, so exploring is no move."
+        "calls that move", f"{found.n_moved:,} of {found.n_calls:,}", help="Compared are the likeliest picks, so exploring is not a move."
     )
     for why in refusals(found):
         st.warning(why)

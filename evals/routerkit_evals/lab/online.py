@@ -32,7 +32,7 @@ class Regret:
 def thompson(test: Recorded, priors: Sequence[Prior], *, seed: int, n_requests: int = N_REQUESTS) -> tuple[Regret, Floats]:
     """Regret of Thompson sampling, and the share of requests each arm got.
 
-    Requests are drawn from the test items with replacement; only the chosen arm's outcome is seen, an unknown one is no feedback.
+    Requests are drawn from the test items with replacement; only the chosen arm's outcome is seen, an unknown one is not feedback.
 
     Args:
         test: Outcomes of the arms that may be chosen.

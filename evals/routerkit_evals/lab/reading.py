@@ -100,7 +100,7 @@ def _outcome(row: Row) -> Outcome:
 def _parsed(path: Path, needed: Sequence[str], parse: Callable[[Row], _Parsed]) -> Iterator[_Parsed]:
     for number, row in enumerate(_rows(path), start=1):
         if not isinstance(row, Mapping):
-            raise EvalError(f"{path}: row {number} is no JSON object but {str(row)[:40]!r}")
+            raise EvalError(f"{path}: row {number} is not a JSON object but {str(row)[:40]!r}")
         if None in row:  # as the reader of CSV calls what no column is named for
             raise EvalError(f"{path}: row {number} has more cells than there are columns; put text with commas in quotes")
         if number == 1 and (missing := [name for name in needed if name not in row]):

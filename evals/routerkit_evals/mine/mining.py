@@ -32,7 +32,7 @@ class Haul:
     set_aside: Counter[str] = field(default_factory=Counter)
     """Reasons not to run anything."""
     lost: Counter[str] = field(default_factory=Counter)
-    """Reasons why a candidate is no task."""
+    """Reasons why a candidate did not become a task."""
     losses: list[tuple[str, Loss]] = field(default_factory=list)
     """Each lost candidate: its first line, and why."""
     stopped_by: Literal["", "max", "environment", "interrupt"] = ""

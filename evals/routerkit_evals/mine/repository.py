@@ -79,11 +79,11 @@ class Repository:
         self.close()
 
     def count(self, since: str | None = None) -> int:
-        """Number of commits that are no merges."""
+        """Number of commits that are not merges."""
         return int(self._say("rev-list", "--count", "--no-merges", *_since(since), self.head))
 
     def commits(self, since: str | None = None) -> Iterator[Commit]:
-        """Commits that are no merges and have a parent, newest first."""
+        """Commits that are not merges and have a parent, newest first."""
         command = [*_GIT, "-C", str(self.path), "log", "--no-merges", "--no-renames", "--numstat", "-z", _FORMAT, *_since(since), self.head]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as log:  # noqa: S603  our own command line, no shell
             assert log.stdout is not None

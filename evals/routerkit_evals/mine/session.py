@@ -74,7 +74,7 @@ def mine(plan: Plan, on_progress: Callable[[Haul], None] = lambda haul: None) ->
     """
     started_s = time.monotonic()
     if plan.out is not None and (not plan.out.name or (plan.out.exists() and not plan.out.is_file())):
-        raise EvalError(f"--out {str(plan.out)!r} is no file; name one, as in tasks.jsonl")
+        raise EvalError(f"--out {str(plan.out)!r} is not a file; name one, as in tasks.jsonl")
     extra, interpreter = options_of(plan.test_command), find_interpreter(plan.python)
     with ExitStack() as stack:
         repository = stack.enter_context(Repository(plan.repo))

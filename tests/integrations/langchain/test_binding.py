@@ -111,7 +111,7 @@ def test_structured_output_falls_back_to_tools_where_schemas_are_known_not_to_wo
 
 def test_choice_of_a_tool_that_is_not_there_is_refused():
     """The provider's answer to it would cost a call."""
-    with pytest.raises(ValueError, match="tool_choice 'g' is no tool of this call; it has Point"):
+    with pytest.raises(ValueError, match="tool_choice 'g' is not a tool of this call; it has Point"):
         scripted()[0].bind_tools([Point], tool_choice="g")
 
 
