@@ -18,7 +18,7 @@ from routerkit.gateway.limits import LONG_BYTES, Limits
 from routerkit.gateway.plain_chat import Asked, Usual, asked_of
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.wire import Hints
-from routerkit.gateway.written import model_at
+from routerkit.gateway.written import model_at, only_at
 from routerkit.messages import Json
 
 _LEVELS: Final = 6
@@ -31,6 +31,7 @@ _Turn = dict[Literal["role", "content", "tool_calls", "tool_call_id", "name"], s
 
 
 class _Chat(Usual, forbid_unknown_fields=True, kw_only=True):
+    model: Annotated[str, Meta(min_length=1)]
     messages: Annotated[tuple[_Turn, ...], Meta(min_length=1)]
     tools: Raw
     tool_choice: Literal["auto", "none", "required", "any"] = _ABSENT
@@ -50,17 +51,17 @@ _decode: Final = msgspec.json.Decoder(_Chat).decode
 
 def tool_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head], Hints]) -> Asked | None:
     """As `plain_chat`, whose arguments and errors it has."""
-    if len(data) >= LONG_BYTES or limits.depth < _LEVELS or _KEY not in data:
-        return None
+    if len(data) >= LONG_BYTES or limits.depth < _LEVELS or only_at(data, _KEY) < 0:
+        return None  # a list written before another would not be looked at
     try:
         chat = _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    # Where there is one place for the model, no key is written in escaped letters. A list written before another was not looked at.
-    if (place := model_at(data)) is None or data.count(_KEY) > 1 or len(chat.messages) > limits.messages:
+    # Where there is one place for the model, no key is written in escaped letters.
+    if (place := model_at(data)) is None or len(chat.messages) > limits.messages:
         return None
     tools = known_tools(bytes(chat.tools), limits.depth - 1)
     if tools is None or not chat.is_usual() or not chat.has_fine_messages():
         return None
     extra: Mapping[str, Json] = {} if chat.parallel_tool_calls is None else {"parallel_tool_calls": chat.parallel_tool_calls}
-    return asked_of(chat, data, place, head.fact(hints_of), (chat.messages, tools, chat.tool_choice), extra)
+    return asked_of(chat.model, chat, data, place, head.fact(hints_of), (chat.messages, tools, chat.tool_choice), extra)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request
@@ -17,30 +17,32 @@ from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 from routerkit.quick import maker
 
+Pieces: TypeAlias = tuple[bytes | memoryview, ...]
+"""Of a body, in their order."""
 _chunk: Final = maker(Chunk)
 _END_MARK: Final = b"data: [DONE]\n\n"
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
 
-def whole_body(request: Request, max_tokens_field: str) -> bytes | None:
+def whole_body(request: Request, max_tokens_field: str) -> Pieces | None:
     """Body of a whole call; None when it must be written anew."""
     written = request.written
     if written is None or written.is_stream or written.limit_field not in {None, max_tokens_field} or not request.is_as_written():
         return None
-    body, place = written.body, written.model_at
-    return b"%b%b%b" % (body[: place.start], _quoted(request.model), body[place.stop :])
+    body, place = memoryview(written.body), written.model_at
+    return body[: place.start], _quoted(request.model), body[place.stop :]
 
 
-def streamed_body(request: Request, max_tokens_field: str) -> bytes | None:
+def streamed_body(request: Request, max_tokens_field: str) -> Pieces | None:
     """Body of a streamed call, which always asks for usage; None when it must be written anew."""
     written = request.written
     if written is None or not written.is_stream or written.limit_field not in {None, max_tokens_field} or not request.is_as_written():
         return None
-    body, place = written.body, written.model_at
-    before = body[: place.start]
-    if not written.asks_usage:
-        before = _ASK_USAGE + before.partition(b"{")[2]
-    return b"%b%b%b" % (before, _quoted(request.model), body[place.stop :])
+    body, place = memoryview(written.body), written.model_at
+    model, rest = _quoted(request.model), body[place.stop :]
+    if written.asks_usage:
+        return body[: place.start], model, rest
+    return _ASK_USAGE, body[written.body.find(b"{") + 1 : place.start], model, rest
 
 
 def with_body(reply: Reply, parsed: Json, body: bytes) -> Reply:

@@ -104,9 +104,9 @@ def request_head(origin: Origin, path: str, headers: Mapping[str, str]) -> bytes
     return "\r\n".join([*lines, "content-length: "]).encode("ascii")
 
 
-def with_body(head: bytes, body: bytes) -> bytes:
-    """A whole request from `request_head` and its body."""
-    return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+def with_body(head: bytes, *body: bytes | memoryview) -> bytes:
+    """A whole request from `request_head` and the pieces of its body, which are copied only here, because long ones take their time."""
+    return b"".join((head, b"%d\r\n\r\n" % sum(map(len, body)), *body))
 
 
 class Exchange:

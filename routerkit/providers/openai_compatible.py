@@ -196,13 +196,13 @@ class OpenAICompatible:
         if request.inputs:
             return http1.with_body(hops.counted(self._embeddings, request.hops), embedding_format.payload(request))
         field = self._max_tokens_field
-        body = as_written.whole_body(request, field) or openai_format.payload(request, max_tokens_field=field)
-        return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, body)
+        body = as_written.whole_body(request, field) or (openai_format.payload(request, max_tokens_field=field),)
+        return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, *body)
 
     def _streamed(self, request: Request) -> bytes:
         field = self._max_tokens_field
-        body = as_written.streamed_body(request, field) or openai_format.stream_payload(request, max_tokens_field=field)
-        return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, body)
+        body = as_written.streamed_body(request, field) or (openai_format.stream_payload(request, max_tokens_field=field),)
+        return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, *body)
 
     def _decoder(self, request: Request) -> StreamDecoder:
         return as_written.PassingDecoder(request, self._upstream) if request.written else StreamDecoder(request, self._upstream)

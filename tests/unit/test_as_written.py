@@ -37,11 +37,15 @@ def asked(**fields: Any) -> Request:
 
 def sent_to(request: Request, model: str = "gpt-x", *, limit_field: str = "max_tokens") -> bytes | None:
     """Body for a target, as the router asks for it."""
-    return as_written.whole_body(request.with_deadline(model, 1.0, None), limit_field)
+    return joined(as_written.whole_body(request.with_deadline(model, 1.0, None), limit_field))
 
 
 def streamed_to(request: Request, model: str = "gpt-x") -> bytes | None:
-    return as_written.streamed_body(request.with_deadline(model, 1.0, None), "max_tokens")
+    return joined(as_written.streamed_body(request.with_deadline(model, 1.0, None), "max_tokens"))
+
+
+def joined(pieces: as_written.Pieces | None) -> bytes | None:
+    return None if pieces is None else b"".join(pieces)
 
 
 class TestBody:
