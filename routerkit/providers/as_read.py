@@ -42,7 +42,9 @@ def corrected(event: bytes, parsed: Mapping[str, Json], pieces: Sequence[Chunk])
     delta, finish = as_object(choice.get("delta")), _finish(piece)
     if finish == (choice.get("finish_reason") or None) and _are_same(delta.get("tool_calls"), piece.tool_calls) and is_strict(event):
         return event
-    said = {**delta, "tool_calls": [_call(call) for call in piece.tool_calls]} if piece.tool_calls else delta
+    said = {name: value for name, value in delta.items() if name != "tool_calls"}
+    if piece.tool_calls:
+        said["tool_calls"] = [_call(call) for call in piece.tool_calls]
     return fastjson.dumps({**parsed, "choices": [{**choice, "delta": said, "finish_reason": finish}]})
 
 

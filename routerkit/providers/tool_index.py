@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from routerkit.messages import ToolCallDelta
@@ -9,31 +10,80 @@ from routerkit.providers.openai_format import new_call_id
 
 
 class ToolIndex:
-    """Gives every tool call of a stream its own index and id, also where the server does not (all 0, or no id)."""
+    """Gives every tool call of a stream its own index, counted from 0, and its own id, also where the server does not.
+
+    Some say 0 for every call, or count from 1; some give no ids, or the name only after the id. A call is handed out once its name is known.
+    """
 
     def __init__(self) -> None:
-        self._ids: dict[int, str] = {}
-        self._moved: dict[int, int] = {}
+        self._index: dict[int, int] = {}
+        """Of the call that goes on, by the index its server gives it."""
+        self._ids: list[str] = []
+        self._unmarked: dict[int, str] = {}
+        """What calls without an id were given so far: the next one of that tool looks like more of the same."""
+        self._nameless: dict[int, str] = {}
+        """What calls that have no name yet were given so far."""
         self.names: dict[int, str] = {}
         """Of each call so far; empty until it says it."""
 
     def place(self, deltas: tuple[ToolCallDelta, ...]) -> tuple[ToolCallDelta, ...]:
         """Pieces of calls, each under the index and, where it begins, the id of its call."""
-        return tuple(self._place(delta) for delta in deltas)
+        return tuple([placed for delta in deltas if (placed := self._place(delta)) is not None])
 
     def goes_on(self, delta: ToolCallDelta) -> bool:
         """Whether a piece is nothing but more of a call that has begun under its index."""
-        return not (delta.id or delta.name) and delta.index in self._ids and delta.index not in self._moved
+        index = self._index.get(delta.index)
+        is_odd = index is None or index in self._unmarked or index in self._nameless
+        return not (delta.id or delta.name or is_odd) and index == delta.index
 
-    def _place(self, delta: ToolCallDelta) -> ToolCallDelta:
-        index = self._moved.get(delta.index, delta.index)
-        known = self._ids.get(index)
-        if delta.name and known is not None and delta.id and delta.id != known:
-            index = self._moved[delta.index] = max(self._ids) + 1
-            known = None
-        self.names[index] = self.names.get(index) or delta.name or ""
-        if known is not None:
-            return replace(delta, index=index, id=None, name=None) if delta.id or delta.name or index != delta.index else delta
-        is_taken = not delta.id or delta.id in self._ids.values()
-        self._ids[index] = new_call_id() if is_taken else delta.id or ""
-        return replace(delta, index=index, id=self._ids[index])
+    def _place(self, delta: ToolCallDelta) -> ToolCallDelta | None:
+        index = self._index.get(delta.index)
+        if index is None or self._begins_another(delta, index):
+            return self._begin(delta)
+        if index in self._unmarked:
+            self._unmarked[index] += delta.arguments
+        if index in self._nameless:
+            return self._name(delta, index)
+        return replace(delta, index=index, id=None, name=None) if delta.id or delta.name or index != delta.index else delta
+
+    def _begins_another(self, delta: ToolCallDelta, index: int) -> bool:
+        """Whether a piece under the index of a call does not belong to it. Some servers repeat name, or id and name, with every piece."""
+        if not delta.name or (delta.id and delta.id == self._ids[index]):
+            return False
+        if delta.id:
+            return bool(self._ids[index])
+        known = self.names[index]
+        if known and delta.name == known and index in self._unmarked:
+            return bool(delta.arguments.strip()) and _is_json(self._unmarked[index])
+        return bool(known) and delta.name != known
+
+    def _begin(self, delta: ToolCallDelta) -> ToolCallDelta | None:
+        index = self._index[delta.index] = len(self._ids)
+        self._ids.append("")
+        self.names[index] = ""
+        if not delta.id:
+            self._unmarked[index] = delta.arguments
+        self._nameless[index] = ""
+        return self._name(delta, index)
+
+    def _name(self, delta: ToolCallDelta, index: int) -> ToolCallDelta | None:
+        """The call as it begins; None while its name is missing."""
+        self._ids[index] = self._ids[index] or self._free(delta.id)
+        self._nameless[index] += delta.arguments
+        if not delta.name:
+            return None
+        self.names[index], call_id = delta.name, self._ids[index] or new_call_id()
+        self._ids[index] = call_id
+        return ToolCallDelta(index, call_id, delta.name, self._nameless.pop(index))
+
+    def _free(self, call_id: str | None) -> str:
+        """The id, unless another call has it."""
+        return "" if call_id is None or call_id in self._ids else call_id
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -32,6 +32,9 @@ CALLS = {
     "all under index 0": [call(0, "a", "f", ""), call(0, None, None, ONE), call(0, "b", "g", ""), call(0, None, None, ONE)],
     "all under one id": [call(0, "a", "f", ONE), call(1, "a", "g", ONE)],
     "without ids": [call(0, None, "f", ""), call(0, None, None, ONE), call(1, None, "g", ONE)],
+    "all under index 0, without ids": [call(0, None, "f", ONE), call(0, None, "g", ""), call(0, None, None, ONE)],
+    "counted from 1": [call(1, "a", "f", ""), call(1, None, None, ONE), call(2, "b", "g", ""), call(2, None, None, ONE)],
+    "names after ids": [call(0, "a", None, ""), call(0, None, "f", ONE), call(1, "b", None, ""), call(1, None, "g", ""), call(1, None, None, ONE)],
     "arguments as an object": [call(0, "a", "f", json.loads(ONE)), call(1, "b", "g", json.loads(ONE))],
 }
 

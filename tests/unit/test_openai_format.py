@@ -215,6 +215,19 @@ class TestStream:
         assert "c" == first.id
         assert second.id not in {"", "c"}
 
+    @pytest.mark.parametrize("pieces", [['{"a": 1}', '{"a": 2}'], ['{"a"', ": 1}", '{"a": 2}', ""]])
+    def test_calls_of_one_tool_without_ids_and_indexes_are_told_apart_by_their_arguments(self, pieces: list[str]) -> None:
+        """Servers that call whole, and servers that say the name again with every piece."""
+        deltas = [{"function": {"name": "f", "arguments": piece}} for piece in pieces]
+        reply = joined(streamed(*[event({"tool_calls": [d]}) for d in deltas], event({}, "tool_calls")))
+        assert [("f", '{"a": 1}'), ("f", '{"a": 2}')] == [(c.name, c.arguments) for c in reply.tool_calls]
+        assert 2 == len({c.id for c in reply.tool_calls})
+
+    def test_id_that_comes_with_a_late_name_is_kept(self) -> None:
+        deltas = [{"index": 0, "function": {"arguments": "{"}}, {"index": 0, "id": "a", "function": {"name": "f", "arguments": "}"}}]
+        (call,) = joined(streamed(*[event({"tool_calls": [d]}) for d in deltas], event({}, "tool_calls"))).tool_calls
+        assert ("a", "f", "{}") == (call.id, call.name, call.arguments)
+
     def test_finish_reason_tool_calls_without_one_is_stop(self) -> None:
         assert "stop" == joined(streamed(event({"content": "x"}), event({}, "tool_calls"))).finish_reason
 
