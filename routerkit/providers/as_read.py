@@ -40,11 +40,19 @@ def corrected(event: bytes, parsed: Mapping[str, Json], pieces: Sequence[Chunk])
     if choice is None:
         return event if is_strict(event) else fastjson.dumps(parsed)
     delta, finish = as_object(choice.get("delta")), _finish(piece)
-    if finish == (choice.get("finish_reason") or None) and _are_same(delta.get("tool_calls"), piece.tool_calls) and is_strict(event):
+    is_text = not isinstance(delta.get("content"), list)
+    if (
+        is_text
+        and finish == (choice.get("finish_reason") or None)
+        and _are_same(delta.get("tool_calls"), piece.tool_calls)
+        and is_strict(event)
+    ):
         return event
     said = {name: value for name, value in delta.items() if name != "tool_calls"}
     if piece.tool_calls:
         said["tool_calls"] = [_call(call) for call in piece.tool_calls]
+    if not is_text:
+        said |= {"content": piece.text} | ({"reasoning_content": piece.reasoning} if piece.reasoning else {})
     return fastjson.dumps({**parsed, "choices": [{**choice, "delta": said, "finish_reason": finish}]})
 
 

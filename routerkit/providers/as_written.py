@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from routerkit.as_written import WrittenAnswer
-from routerkit.messages import Chunk, Json, Reply, Request
+from routerkit.messages import Chunk, Json, Reply, Request, ToolCall
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
+from routerkit.providers.openai_format import as_object
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 from routerkit.quick import maker
@@ -66,11 +67,14 @@ def _is_faithful(parsed: Json, reply: Reply) -> bool:
     only = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
     message = only.get("message") if isinstance(only, dict) and only.get("finish_reason") == reply.finish_reason else None
     calls = (message.get("tool_calls") or ()) if isinstance(message, dict) else None
-    if not isinstance(calls, list | tuple):
+    if not isinstance(message, dict) or isinstance(message.get("content"), list) or not isinstance(calls, list | tuple):
         return False
-    return len(calls) == len(reply.tool_calls) and all(
-        isinstance(call, dict) and call.get("id") == ours.id for call, ours in zip(calls, reply.tool_calls, strict=True)
-    )
+    return len(calls) == len(reply.tool_calls) and all(map(_is_same, calls, reply.tool_calls))
+
+
+def _is_same(written: Json, call: ToolCall) -> bool:
+    said = as_object(written)
+    return said.get("id") == call.id and as_object(said.get("function")).get("arguments") == call.arguments
 
 
 class PassingDecoder(StreamDecoder):

@@ -248,7 +248,8 @@ def _arguments(raw: Json) -> str:
 
 
 def _reasoning(message: Object) -> str:
-    return _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
+    told = _string(message.get("reasoning_content")) or _string(message.get("reasoning"))
+    return told or "".join([text_of(part.get("thinking")) for part in _objects(message.get("content"))])  # Mistral's parts
 
 
 def _extra(message: Object, choice: Object) -> dict[str, Json]:
@@ -285,8 +286,6 @@ def first_choice(parsed: Object) -> Object | None:
 
 
 # Parsed JSON holds dicts and lists, never other Mappings and Sequences; checking for these would cost 0.4 µs each, per event of a stream.
-
-
 def _objects(raw: Json) -> list[Object]:
     return [item for item in raw if isinstance(item, dict)] if isinstance(raw, list) and raw else []
 

@@ -12,7 +12,7 @@ from routerkit.providers.openai_format import new_call_id
 class ToolIndex:
     """Gives every tool call of a stream its own index, counted from 0, and its own id, also where the server does not.
 
-    Some say 0 for every call, or count from 1; some give no ids, or the name only after the id. A call is handed out once its name is known.
+    Some say 0 for every call, or count from 1; some give no ids, or the name only after the id. Calls are handed out once they have a name.
     """
 
     def __init__(self) -> None:

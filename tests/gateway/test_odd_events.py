@@ -34,7 +34,13 @@ CALLS = {
     "without ids": [call(0, None, "f", ""), call(0, None, None, ONE), call(1, None, "g", ONE)],
     "all under index 0, without ids": [call(0, None, "f", ONE), call(0, None, "g", ""), call(0, None, None, ONE)],
     "counted from 1": [call(1, "a", "f", ""), call(1, None, None, ONE), call(2, "b", "g", ""), call(2, None, None, ONE)],
-    "names after ids": [call(0, "a", None, ""), call(0, None, "f", ONE), call(1, "b", None, ""), call(1, None, "g", ""), call(1, None, None, ONE)],
+    "names after ids": [
+        call(0, "a", None, ""),
+        call(0, None, "f", ONE),
+        call(1, "b", None, ""),
+        call(1, None, "g", ""),
+        call(1, None, None, ONE),
+    ],
     "arguments as an object": [call(0, "a", "f", json.loads(ONE)), call(1, "b", "g", json.loads(ONE))],
 }
 
@@ -105,3 +111,38 @@ def test_what_is_no_json_reaches_no_caller(served, is_streamed, number):
         said = client.chat.completions.with_raw_response.create(model="coding", messages=MESSAGES, stream=is_streamed).http_response.read()
     assert b'"hi"' in said
     assert number not in said
+
+
+PARTS = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "Hello."}]
+
+
+def answered_in_parts() -> Fault:
+    return Fault(raw=sized(json.dumps(whole_of({"content": PARTS})).encode()))
+
+
+def streamed_in_parts() -> Fault:
+    return Fault(raw=chunked(*[event({"content": [part]}) for part in PARTS], event({"content": " You."}), event({}, "stop")))
+
+
+def whole_of(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    return {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
+
+
+def test_content_in_parts_is_the_text_that_clients_take(served):
+    """Mistral's way of thinking aloud; it is seen under the name that others give it."""
+    served.first.script(answered_in_parts(), streamed_in_parts())
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        message = client.chat.completions.create(model="coding", messages=MESSAGES).choices[0].message
+        deltas = [c.choices[0].delta for c in client.chat.completions.create(model="coding", messages=MESSAGES, stream=True)]
+    assert ("Hello.", "Hm.") == (message.content, message.reasoning_content)
+    assert "Hello. You." == "".join(delta.content or "" for delta in deltas)
+    assert ["Hm."] == [delta.reasoning_content for delta in deltas if getattr(delta, "reasoning_content", None)]
+
+
+def test_arguments_that_came_as_an_object_are_text(served):
+    made = {"id": "a", "type": "function", "function": {"name": "f", "arguments": json.loads(ONE)}}
+    served.first.script(Fault(raw=sized(json.dumps(whole_of({"content": None, "tool_calls": [made]}, "tool_calls")).encode())))
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        (call,) = client.chat.completions.create(model="coding", messages=MESSAGES, tools=[TOOL]).choices[0].message.tool_calls
+    assert json.loads(ONE) == json.loads(call.function.arguments)
