@@ -97,8 +97,16 @@ def _user(blocks: Sequence[Object], role: str) -> Iterator[Object]:
 
 def _result(block: Object) -> Json:
     content = block.get("content")
-    text = content if isinstance(content, str) or content is None else _plain([_part(b) for b in _blocks(content, "tool_result")])
-    return f"Error: {text}" if block.get("is_error") and isinstance(text, str) else text or ""
+    said = content if isinstance(content, str) or content is None else _plain([_part(b) for b in _blocks(content, "tool_result")])
+    return _failed(said) if block.get("is_error") else said or ""
+
+
+def _failed(said: Json) -> Json:
+    """What a tool said that failed; the format has no other place for that."""
+    if not isinstance(said, list):
+        return f"Error: {said or ''}"
+    first, *others = _objects({"content": said}, "content")
+    return [{**first, "text": f"Error: {first['text']}"}, *others] if first["type"] == "text" else [{"type": "text", "text": "Error:"}, *said]
 
 
 def _plain(parts: Sequence[Object]) -> Json:

@@ -27,6 +27,8 @@ class ResponseEvents:
         self._open: Item | None = None
         self._said = ""
         """What the open item holds so far."""
+        self._refuses = False
+        """Whether an open message holds a refusal, not the answer."""
         self._call_index: int | None = None
         self._turns = ToolTurns()
         self._finish, self._usage, self._last = "stop", Usage(), Chunk()
@@ -59,8 +61,10 @@ class ResponseEvents:
 
     def _pieces(self, chunk: Chunk) -> bytes:
         out = self._thought(chunk.reasoning) if chunk.reasoning else b""
-        if said := chunk.text or chunk.refusal:
-            out += self._text(said)
+        if chunk.text:
+            out += self._text(chunk.text)
+        if chunk.refusal:
+            out += self._refusal(chunk.refusal)
         for delta in chunk.tool_calls:
             out += self._arguments(delta)
         return out
@@ -75,11 +79,22 @@ class ResponseEvents:
 
     def _text(self, said: str) -> bytes:
         out = b""
-        if not self._is_open("message"):
-            out = self._start(message("", "") | {"content": []})
-            out += self._event("response.content_part.added", {**self._part(), "part": _output_text("")})
+        if not self._is_open("message") or self._refuses:
+            out = self._begin_message(_output_text(""))
         self._said += said
         return out + self._event("response.output_text.delta", {**self._part(), "delta": said, "logprobs": []})
+
+    def _refusal(self, said: str) -> bytes:
+        out = b""
+        if not self._is_open("message") or not self._refuses:
+            out = self._begin_message(_refused(""))
+        self._said += said
+        return out + self._event("response.refusal.delta", {**self._part(), "delta": said})
+
+    def _begin_message(self, part: Item) -> bytes:
+        out = self._start(message("", "") | {"content": []})
+        self._refuses = part["type"] == "refusal"
+        return out + self._event("response.content_part.added", {**self._part(), "part": part})
 
     def _arguments(self, delta: ToolCallDelta) -> bytes:
         out = b""
@@ -116,8 +131,11 @@ class ResponseEvents:
                 part = {"type": "summary_text", "text": said}
                 return item | {"summary": [part]}, out + self._event("response.reasoning_summary_part.done", {**self._part(), "part": part})
             case "message":
-                out = self._event("response.output_text.done", {**self._part(), "text": said, "logprobs": []})
-                part = _output_text(said)
+                if self._refuses:
+                    part, out = _refused(said), self._event("response.refusal.done", {**self._part(), "refusal": said})
+                else:
+                    out = self._event("response.output_text.done", {**self._part(), "text": said, "logprobs": []})
+                    part = _output_text(said)
                 return item | {"content": [part]}, out + self._event("response.content_part.done", {**self._part(), "part": part})
             case "custom_tool_call":
                 item = finished(item, said)
@@ -149,6 +167,10 @@ def _begun(item: Item) -> Item:
 
 def _output_text(text: str) -> Item:
     return {"type": "output_text", "text": text, "annotations": []}
+
+
+def _refused(text: str) -> Item:
+    return {"type": "refusal", "refusal": text}
 
 
 RESPONSES: Final = Format(chat_body, response, ResponseEvents)

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from routerkit.gateway.anthropic import chat_body
+from routerkit.messages import text_of
 from tests.servers.fault import Fault
 
 ASK = {"model": "coding", "max_tokens": 200, "messages": [{"role": "user", "content": "Say hello."}]}
@@ -147,6 +148,20 @@ def test_structured_output_is_carried_over(served, client):
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
     client.messages.create(**ASK, extra_body={"output_config": {"format": {"type": "json_schema", "schema": schema}}})
     assert schema == served.first.bodies[0]["response_format"]["json_schema"]["schema"]
+
+
+IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
+
+
+@pytest.mark.parametrize(
+    "content", ["no such file", [{"type": "text", "text": "no such file", "cache_control": {"type": "ephemeral"}}], [IMAGE], []]
+)
+def test_failed_tool_is_told_as_one_whatever_it_says(content):
+    use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "is_error": True, "content": content}
+    told = [{"role": "user", "content": "x"}, {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    said = chat_body({"model": "m", "max_tokens": 9, "messages": told})["messages"][2]["content"]
+    assert text_of(said).startswith("Error")
 
 
 def test_documents_are_carried_over():

@@ -40,6 +40,20 @@ def test_streamed_answer_is_put_together_by_the_sdk(served, client):
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
+def test_refusal_is_told_as_one_and_not_as_the_answer(served, client, is_streamed):
+    served.first.script(Fault(refusal="I will not."))
+    if is_streamed:
+        with client.responses.stream(model="coding", input="x") as stream:
+            told = [event for event in stream if event.type.startswith("response.refusal")]
+            answer = stream.get_final_response()
+        assert ["I will not."] * 2 == ["".join(e.delta for e in told[:-1]), told[-1].refusal]
+    else:
+        answer = client.responses.create(model="coding", input="x")
+    assert [("refusal", "I will not.")] == [(part.type, part.refusal) for part in answer.output[-1].content]
+    assert not answer.output_text
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
 def test_tool_loop_goes_round(served, client, is_streamed):
     ask = {"model": "coding", "tools": [TOOL], "tool_choice": "required", "input": [{"role": "user", "content": "weather?"}]}
     if is_streamed:
