@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from routerkit.gateway.anthropic_shape import check
 from routerkit.gateway.exchange import encode
-from routerkit.gateway.refusal import bad
+from routerkit.gateway.refusal import Refusal, bad, refuse_unknown
 from routerkit.gateway.tool_names import portable_name
-from routerkit.messages import Json
+from routerkit.messages import Json, text_of
 
 Object = Mapping[str, Json]
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
@@ -28,8 +28,12 @@ KNOWN: Final = frozenset(
         "thinking",
         "context_management",
         "output_config",
+        "diagnostics",
+        "speed",
     }
 )
+_NOTHING: Final[tuple[Json, ...]] = ([], {})
+"""Asks for nothing, whatever it is called (`mcp_servers`)."""
 _UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send may be unhashable
 """Signed by one model and refused by all others; the next target may be another one."""
 
@@ -40,9 +44,11 @@ def chat_body(body: Object) -> Object:
     Raises:
         Refusal: a field is wrong, or asks for something no other provider has.
     """
-    unknown = sorted(body.keys() - KNOWN)
-    if unknown:
-        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80])
+    if body.get("thread") is not None:
+        # With these details Anthropic's SDK goes on by itself with the whole conversation.
+        details: Json = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+        raise Refusal(400, "nothing is stored here; send the whole conversation", code="invalid_value", param="thread", details=details)
+    refuse_unknown({name: value for name, value in body.items() if value not in _NOTHING}, KNOWN)
     check(body)
     if not isinstance(body.get("max_tokens"), int):
         raise bad("max_tokens is missing; it must be a whole number", param="max_tokens")
@@ -106,7 +112,9 @@ def _failed(said: Json) -> Json:
     if not isinstance(said, list):
         return f"Error: {said or ''}"
     first, *others = _objects({"content": said}, "content")
-    return [{**first, "text": f"Error: {first['text']}"}, *others] if first["type"] == "text" else [{"type": "text", "text": "Error:"}, *said]
+    if first["type"] != "text":
+        return [{"type": "text", "text": "Error:"}, *said]
+    return [{**first, "text": f"Error: {first['text']}"}, *others]
 
 
 def _plain(parts: Sequence[Object]) -> Json:
@@ -128,8 +136,13 @@ def _part(block: Object) -> Object:
         case "document", {"type": "base64", "media_type": media, "data": data}:
             file = {"filename": block.get("title") or "document.pdf", "file_data": f"data:{media};base64,{data}"}
             return {"type": "file", "file": file, **_mark(block)}
-        case "document", {"type": "text", "data": text}:
+        case "document", {"type": "text", "data": text} | {"type": "content", "content": str(text)}:
             return {"type": "text", "text": text, **_mark(block)}
+        case "search_result", source:
+            text = "\n".join([str(block.get("title") or ""), str(source or ""), text_of(block.get("content"))])
+            return {"type": "text", "text": text, **_mark(block)}
+        case "tool_reference", _:
+            return {"type": "text", "text": f"The tool {_name({'name': block.get('tool_name')})} can be called."}
     raise bad(f"a content block of type {str(block.get('type'))[:40]!r} cannot be routed; send text, image, tool_use or tool_result")
 
 

@@ -13,7 +13,7 @@ from routerkit.gateway.chat_shape import checked
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.openai_chat import DONE, finish_of, usage_of
-from routerkit.gateway.refusal import Refusal, bad
+from routerkit.gateway.refusal import Refusal, bad, refuse_unknown
 from routerkit.messages import Chunk, Json, Reply, Request, Usage
 
 _OF_CHATS: Final = frozenset(
@@ -46,8 +46,7 @@ def chat_body(body: Mapping[str, Json]) -> Mapping[str, Json]:
     Raises:
         Refusal: a field is wrong, or chats have nothing like it.
     """
-    if unknown := sorted(body.keys() - KNOWN):
-        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
+    refuse_unknown(body, KNOWN)
     for name, harmless in _NOT_WITH_CHATS.items():
         if body.get(name) not in harmless:
             raise bad(f"{name} is not possible: targets are chat models, which answer a prompt and do not continue it", param=name)

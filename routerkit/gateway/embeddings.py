@@ -8,7 +8,7 @@ from typing import Any, Final
 from routerkit.embedding import embedding_request, vectors
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
-from routerkit.gateway.refusal import bad
+from routerkit.gateway.refusal import bad, refuse_unknown
 from routerkit.gateway.wire import Body, request_of
 from routerkit.messages import Json, Reply, Request
 
@@ -23,8 +23,7 @@ def embeddings_of(body: Body, head: Head, limits: Limits) -> Request:
     Raises:
         Refusal: the body is no request for embeddings; names the field.
     """
-    if unknown := sorted(body.keys() - KNOWN):
-        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
+    refuse_unknown(body, KNOWN)
     if body.get("encoding_format") not in ENCODINGS:
         raise bad("encoding_format must be float or base64", param="encoding_format")
     dimensions = body.get("dimensions")

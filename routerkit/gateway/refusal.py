@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
@@ -55,6 +56,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         param: str | None = None,
         retry_after_s: float | None = None,
         again: bool | None = None,
+        details: Json = None,
     ) -> None:
         """Describe the answer.
 
@@ -65,9 +67,10 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
             param: Field of the body it is about.
             retry_after_s: Seconds after which asking again may help.
             again: Whether asking again may help at all; None = if there is a time after which it may.
+            details: What Anthropic's SDK reads besides the message.
         """
         super().__init__(message)
-        self.status, self.code, self.param = status, code, param
+        self.status, self.code, self.param, self.details = status, code, param, details
         self.retry_after_s = retry_after_s
         self.again = retry_after_s is not None if again is None else again
 
@@ -81,7 +84,8 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
     def anthropic_body(self) -> dict[str, Json]:
         """In Anthropic's shape."""
         kind = _ANTHROPIC_TYPES.get(self.status, "invalid_request_error" if self._is_theirs else "api_error")
-        return {"type": "error", "error": {"type": kind, "message": str(self)}}
+        details: dict[str, Json] = {} if self.details is None else {"details": self.details}
+        return {"type": "error", "error": {"type": kind, "message": str(self), **details}}
 
     def body_at(self, path: str) -> dict[str, Json]:
         """In the shape of the format that is spoken there."""
@@ -100,6 +104,16 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
 def bad(message: str, *, param: str | None = None, code: str = "invalid_value", status: int = 400) -> Refusal:
     """The request itself is wrong."""
     return Refusal(status, message, code=code, param=param)
+
+
+def refuse_unknown(body: Mapping[str, Json], known: Collection[str]) -> None:
+    """Refuse fields that a format does not have; null says nothing, and some clients send it for all they know.
+
+    Raises:
+        Refusal: naming the first of them.
+    """
+    if unknown := sorted(name for name, value in body.items() if name not in known and value is not None):
+        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
 
 
 def refusal(error: ProviderError) -> Refusal:

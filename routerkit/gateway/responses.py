@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from routerkit.gateway.refusal import bad
+from routerkit.gateway.refusal import bad, refuse_unknown
 from routerkit.gateway.response_tools import Object, choice_of, flat_name, objects, text_as_arguments, tools_of
 from routerkit.gateway.responses_shape import check, is_reference
 from routerkit.messages import Json
@@ -20,8 +20,20 @@ _SAME: Final = (
     "service_tier",
     "user",
 )
-_IGNORED: Final = ("client_metadata", "include", "prompt_cache_retention", "store", "stream_options", "truncation")
-"""About storage, padding or the caller's own books: an answer without them is the same."""
+_IGNORED: Final = (
+    "client_metadata",
+    "context_management",
+    "include",
+    "max_tool_calls",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "store",
+    "stream_options",
+    "truncation",
+)
+"""About storage, padding, tools that OpenAI runs or the caller's own books: an answer without them is the same."""
+_HARMLESS: Final[Mapping[str, tuple[Json, ...]]] = {"background": (False,), "top_logprobs": (0,)}
+"""Values of other fields that ask for nothing."""
 KNOWN: Final = frozenset(
     {
         *_SAME,
@@ -49,9 +61,7 @@ def chat_body(body: Object) -> Object:
     """
     if body.get("previous_response_id") or body.get("conversation"):
         raise bad("nothing is stored here; send the whole conversation as input", param="previous_response_id")
-    unknown = sorted(name for name in body.keys() - KNOWN if body[name] is not None)
-    if unknown:
-        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
+    refuse_unknown({name: value for name, value in body.items() if value not in _HARMLESS.get(name, ())}, KNOWN)
     check(body)
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
     said = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []

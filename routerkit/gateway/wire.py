@@ -9,7 +9,7 @@ from routerkit import hops
 from routerkit.fair_queue import PRIORITIES, USUAL, Priority
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
-from routerkit.gateway.refusal import Refusal, bad
+from routerkit.gateway.refusal import Refusal, bad, refuse_unknown
 from routerkit.messages import TASK_KINDS, Json, Request
 
 Body = Mapping[str, Json]
@@ -48,6 +48,7 @@ _PASSED: Final = frozenset(
         "prediction",
         "presence_penalty",
         "prompt_cache_key",
+        "prompt_cache_options",
         "prompt_cache_retention",
         "reasoning",
         "reasoning_effort",
@@ -155,8 +156,7 @@ def is_streamed(body: Body) -> bool:
 
 def _check_fields(body: Body) -> None:
     if not KNOWN.issuperset(body):
-        unknown = sorted(body.keys() - KNOWN)
-        raise bad(f"unknown field {unknown[0][:80]!r}; remove it", param=unknown[0][:80], code="unknown_parameter")
+        refuse_unknown(body, KNOWN)
     if body.get("n", 1) not in (None, 1):
         raise bad("n must be 1; send the request several times for several answers", param="n")
 

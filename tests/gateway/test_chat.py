@@ -89,6 +89,13 @@ def test_models_lists_pools_and_targets(client):
     assert ["coding", "coding/cheap", "coding/strong"] == [m.id for m in client.models.list()]
 
 
+def test_field_that_says_nothing_is_no_reason_to_refuse(served, client):
+    """Some clients write null for every field of the format that they leave out."""
+    nothing = {"functions": None, "function_call": None, "moderation": None}
+    assert client.chat.completions.create(model="coding", messages=MESSAGES, extra_body=nothing).choices[0].message.content
+    assert not nothing.keys() & served.first.bodies[-1].keys()
+
+
 def test_unknown_model_is_a_404_of_the_sdk(served, client):
     with pytest.raises(openai.NotFoundError, match="no pool or target named 'nonsense'"):
         client.chat.completions.create(model="nonsense", messages=MESSAGES)

@@ -150,6 +150,44 @@ def test_structured_output_is_carried_over(served, client):
     assert schema == served.first.bodies[0]["response_format"]["json_schema"]["schema"]
 
 
+def test_tool_runner_goes_on_without_the_thread_that_it_asks_for_first(served, client):
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """Weather of a city."""
+        return f"sunny in {city}"
+
+    served.first.script(Fault(tool_calls=[("get_weather", '{"city": "Rome"}')]), Fault(text="sunny"))
+    assert "sunny" == client.beta.messages.tool_runner(**ASK, tools=[get_weather]).until_done().content[0].text
+    assert "sunny in Rome" == served.first.bodies[-1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"speed": "fast"}, {"mcp_servers": []}, {"container": None}, {"diagnostics": {"previous_message_id": "m"}}]
+)
+def test_what_changes_nothing_is_no_reason_to_refuse(fields):
+    assert chat_body({**ASK, **fields}) == chat_body(ASK)
+
+
+TEXTS = [
+    {"type": "search_result", "source": "a.md", "title": "A", "content": [{"type": "text", "text": "found"}]},
+    {"type": "document", "source": {"type": "content", "content": "found"}},
+]
+
+
+@pytest.mark.parametrize("block", TEXTS)
+def test_blocks_of_text_are_carried_over_as_text(block):
+    messages = chat_body({**ASK, "messages": [{"role": "user", "content": [block]}]})["messages"]
+    assert "found" in messages[0]["content"]
+
+
+def test_tools_that_a_search_found_are_named():
+    """Claude Code's search for tools."""
+    use = {"type": "tool_use", "id": "t", "name": "ToolSearch", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "tool_reference", "tool_name": "mcp__x__y"}]}
+    told = [*ASK["messages"], {"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
+    assert "mcp__x__y" in chat_body({**ASK, "messages": told})["messages"][-1]["content"]
+
+
 IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
 
 

@@ -7,6 +7,7 @@ import json
 import openai
 import pytest
 
+from routerkit.gateway.responses import chat_body
 from tests.servers.fault import Fault
 
 TOOL = {
@@ -76,6 +77,14 @@ def test_tool_loop_goes_round(served, client, is_streamed):
 def test_cut_answer_is_incomplete(served, client):
     served.first.script(Fault(text="one two", finish_reason="length"))
     assert "incomplete" == client.responses.create(model="coding", input="x").status
+
+
+@pytest.mark.parametrize(
+    "fields", [{"background": False}, {"max_tool_calls": 3}, {"top_logprobs": 0}, {"context_management": [{"type": "compaction"}]}]
+)
+def test_what_changes_nothing_is_no_reason_to_refuse(fields):
+    asked = {"model": "coding", "input": "x"}
+    assert chat_body({**asked, **fields}) == chat_body(asked)
 
 
 def test_stored_conversations_are_refused_in_one_line(served, client):
