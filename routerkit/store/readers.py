@@ -68,9 +68,7 @@ class Snapshot:
             _refuse_all_but_select(sql)
             if self._is_shared:
                 refuse_reaching_out(cursor, sql)
-            cursor.execute(sql, list(params))
-            rows = cursor.fetchall()
-            return Rows(tuple(d[0] for d in cursor.description or ()), tuple(rows))
+            return _fetched(cursor, sql, list(params))
         except duckdb.Error as exc:
             raise StoreError(f"query failed: {one_line(exc)}") from exc
         finally:
@@ -195,6 +193,27 @@ def _insert_readable(connection: duckdb.DuckDBPyConnection, insert: str, paths: 
             # One of them is not JSON at all; the ingester will set it aside.
             for path in paths:
                 _insert_readable(connection, insert, [path])
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection, sql: str, params: list[object]) -> Rows:
+    """All rows. Instants with a time zone become UTC without one, as they are stored; DuckDB would need another package for them."""
+    cursor.execute(sql, params)
+    described = cursor.description or ()
+    zoned = [str(d[1]) == "TIMESTAMP WITH TIME ZONE" for d in described]
+    if any(zoned):
+        places = [f"c{i}" for i in range(len(described))]
+        picked = ", ".join(f"make_timestamp(epoch_us({c}))" if is_zoned else c for c, is_zoned in zip(places, zoned, strict=True))
+        cursor.execute(f"SELECT {picked} FROM ({sql.strip().removesuffix(';')}\n) AS t({', '.join(places)})", params)
+    return Rows(_distinct([d[0] for d in described]), tuple(cursor.fetchall()))
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns; the second `a` is `a_1`, as no row as a mapping may lose one."""
+    found: dict[str, None] = {}
+    for name in names:
+        candidates = (name if i == 0 else f"{name}_{i}" for i in range(len(names) + 1))
+        found[next(c for c in candidates if c not in found and (c == name or c not in names))] = None
+    return tuple(found)
 
 
 def _refuse_all_but_select(sql: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,29 @@ def test_interrupted_query_is_an_interrupt(folder):
     # In a process of its own: those that run tests side by side ignore the signal. The query ends by itself where the signal is lost.
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(folder)], check=False, capture_output=True, timeout=60)
     assert b"KeyboardInterrupt" == done.stdout.strip()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+def test_now_is_utc_wherever_the_machine_is(tmp_path: Path, zone: str) -> None:
+    """Stored instants are in UTC and have no zone; compared with now(), they must not be taken for local time."""
+    writer = SegmentWriter(tmp_path, "calls")
+    writer.append({"record_id": "r", "called_at": datetime.now(UTC).isoformat()})
+    writer.close()
+    ask = """
+import pathlib, sys
+from routerkit.store import query
+sql = "SELECT called_at BETWEEN now() - INTERVAL 5 MINUTE AND now(), current_setting('TimeZone') FROM calls"
+print(query(pathlib.Path(sys.argv[1]), sql).rows)
+"""
+    done = subprocess.run([sys.executable, "-c", ask, tmp_path], env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True)
+    assert "((True, 'UTC'),)" == done.stdout.strip()
+
+
+def test_instants_with_a_time_zone_are_answered_in_utc(tmp_path: Path) -> None:
+    rows = query(tmp_path, "SELECT TIMESTAMPTZ '2026-03-29 03:30:00+02' AS t, ? AS b, 2 AS b, 3 AS b_1 ORDER BY t -- done", [1])
+    assert Rows(("t", "b", "b_2", "b_1"), ((datetime.fromisoformat("2026-03-29T01:30"), 1, 2, 3),)) == rows
+    assert [{"t": "2026-03-29T01:30:00"}] == query(tmp_path, "SELECT TIMESTAMPTZ '2026-03-29 03:30:00+02' AS t;").as_json()
+
+
+def test_columns_of_one_name_are_all_kept(tmp_path: Path) -> None:
+    assert [{"a": 1, "a_1": 2, "a_2": 3}] == query(tmp_path, "SELECT 1 AS a, 2 AS a, 3 AS a").as_dicts()
