@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # routerkit.config brings pydantic (80 ms), so it is imported only when the command runs.
 
 _SHOWN_MOVES: Final = 12
+_NO_DIFFERENCE: Final = 1e-12
+"""Dollars that are only rounding, where the same decisions are compared with themselves."""
 _ROUTES_ACT_BY: Final = (".kind", ".only", ".prefer", ".avoid", ".threshold")
 """What of a route acts on a request that it was found for."""
 
@@ -167,6 +169,7 @@ def _with_interval(found: Interval | None, figure: Callable[[float], str]) -> st
 
 
 def _usd(value: float) -> str:
+    value = 0.0 if abs(value) < _NO_DIFFERENCE else value
     return f"-{format_usd(-value)}" if value < 0 else format_usd(value)
 
 

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from routerkit import Cell, Policy, PolicySettings, Scorecard
-from routerkit.cli.replay import replay
+from routerkit.cli.replay import _usd, replay
 from routerkit.config import parse
 from routerkit.config.difference import differences
 from routerkit.errors import ConfigError
@@ -80,6 +80,11 @@ def test_replay_says_what_changes_who_moves_and_what_it_brings(place):
     assert "200 calls decided again; 200 move (100%)" in shown
     assert "explain: mini -> sonnet" in shown
     assert "success: 200 outcomes, worth " in shown
+
+
+def test_rounding_is_no_difference():
+    """Decisions that are compared with themselves."""
+    assert ("$0.0000", "-$7.8e-06", "$0.0500") == tuple(map(_usd, (-7.8e-21, -7.8e-6, 0.05)))
 
 
 def test_json_holds_the_same(place):
