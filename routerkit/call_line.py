@@ -14,13 +14,16 @@ from operator import itemgetter
 from typing import Any, Final
 
 from routerkit import fastjson
-from routerkit.call_row import call_row, first_token_s, prompt_sha256
+from routerkit.call_row import call_row, first_token_s
 from routerkit.candidate_rows import Rows, kept_rows
 from routerkit.fastjson import Form, dumps, hole
+from routerkit.prompt_hash import PromptHashes, prompt_sha256
 from routerkit.record import Record
 from routerkit.signals import Signals
 
 _MOST_FORMS: Final = 1_024
+_LONG_CHARS: Final = 8_000
+"""Prompts of fewer characters are hashed sooner than looked up."""
 _TERM: Final = itemgetter(0, 1)
 _OWN: Final = (
     "called_at",
@@ -59,6 +62,7 @@ class CallLines:
         """None = there was one call like that, which may be the only one."""
         self._seen: dict[int, tuple[Signals, bytes]] = {}
         """By identity, because most requests show the same, and equal signals are mostly one object."""
+        self._hashes = PromptHashes()
 
     def line(self, record: Record) -> bytes:
         """As `fastjson.dumps(call_row(record))`."""
@@ -70,7 +74,13 @@ class CallLines:
             form = self._forms.get(alike) or self._form(alike, record, rows)
         except TypeError:  # tags that somebody gave as a list
             form = None
-        return form.fill(_own(record, rows, self._shown(record.decision.features.signals))) if form else dumps(call_row(record))
+        if not form:
+            return dumps(call_row(record))
+        return form.fill(_own(record, rows, self._digest(record), self._shown(record.decision.features.signals)))
+
+    def _digest(self, record: Record) -> str:
+        messages = record.request.messages
+        return self._hashes.of(messages) if record.decision.features.input_chars >= _LONG_CHARS else prompt_sha256(messages)
 
     def _shown(self, signals: Signals) -> bytes:
         known = self._seen.get(id(signals))
@@ -145,7 +155,7 @@ def _alike(record: Record, rows: Rows) -> Hashable:
     )
 
 
-def _own(record: Record, rows: Rows, signals: bytes) -> list[bytes]:
+def _own(record: Record, rows: Rows, digest: str, signals: bytes) -> list[bytes]:
     """What is a call's own, as JSON, in the order of `_OWN`."""
     decision, features, usage, at = record.decision, record.decision.features, record.usage, record.at.isoformat()
     numbers = [
@@ -173,7 +183,7 @@ def _own(record: Record, rows: Rows, signals: bytes) -> list[bytes]:
         dumps(at),
         dumps(record.id),
         dumps(features.session),
-        dumps(prompt_sha256(record.request)),
+        dumps(digest),
         dumps(record.attempts),
         signals,
         *fastjson.dump_each(numbers),

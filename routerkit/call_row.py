@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from routerkit import fastjson
 from routerkit.decision import CandidateRow
-from routerkit.messages import Json, Request
+from routerkit.messages import Json
+from routerkit.prompt_hash import prompt_sha256
 from routerkit.record import Attempt, Record
 
 _MAX_REMARK_CHARS: Final = 500
@@ -51,7 +50,7 @@ def call_row(record: Record) -> dict[str, object]:
     row |= {
         "is_stream": record.is_stream,
         "prompt_chars": decision.features.input_chars,
-        "prompt_sha256": prompt_sha256(request),
+        "prompt_sha256": prompt_sha256(request.messages),
         "output_chars": record.output_chars,
         "picked": decided["picked"],
         "propensity": decision.propensity,
@@ -110,11 +109,6 @@ def _expected_usd(target: str | None, candidates: Sequence[CandidateRow]) -> Jso
         if row["target"] == target:
             return row.get("cost_usd")
     return None
-
-
-def prompt_sha256(request: Request) -> str:
-    """The same for all equal prompts."""
-    return hashlib.sha256(fastjson.canonical(request.messages)).hexdigest()
 
 
 def instant(at: datetime) -> str:
