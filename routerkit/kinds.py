@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from routerkit.languages import framework_jump, language_of_path, lower_words, named_languages, paths_in
+from routerkit.long_texts import LongTexts
 
 _HEAD_CHARS: Final = 2_000
 """How much of the start of the last user message is read."""
@@ -113,15 +114,18 @@ _CHANGES: Final = frozenset({"migrate", "refactor", "bug_fix", "synthesize"})
 
 def guess_kind(text: str) -> str | None:
     """Task kind that an instruction suggests by its wording, or by a traceback in it; None when nothing does."""
-    if len(text) <= _HEAD_CHARS:
-        return _guess(text)
-    return _kind_said(instruction(text), shows_trace=_TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:])
+    return _guess(text) if len(text) <= _HEAD_CHARS else _guess_long(text)
 
 
 @lru_cache(maxsize=256)
 def _guess(text: str) -> str | None:
     """Kept, because an agent sends the same message again with every turn of its tool loop."""
     return _kind_said(instruction(text), shows_trace=_TRACEBACK in text)
+
+
+@LongTexts
+def _guess_long(text: str) -> str | None:
+    return _kind_said(instruction(text), shows_trace=_TRACEBACK in text[:_HEAD_CHARS] or _TRACEBACK in text[-_HEAD_CHARS:])
 
 
 @lru_cache(maxsize=256)
