@@ -1,7 +1,8 @@
 """Steps that Redis takes as one. Time is the server's, so that workers on many machines need no common clock.
 
 An account is one hash: `cap`, `spent`, `leased`; for each holder `lease:HOLDER`, `until:HOLDER`, `booked:HOLDER` (number of its last
-booking) and `lapsed:HOLDER` (what counted as spent when its lease lapsed).
+booking), `last:HOLDER` (number of its last step, and what that added to `spent` and to its lease) and `lapsed:HOLDER` (what counted as
+spent when its lease lapsed).
 """
 
 from __future__ import annotations
@@ -25,12 +26,29 @@ local function standing(key, holder)
 end
 local function add(key, field, n) if n ~= 0 then redis.call('HINCRBY', key, field, string.format('%.0f', n)) end end
 """
+_ONCE: Final = """
+local function begins(key, holder, number, heard)
+  local last, spent, lease = string.match(redis.call('HGET', key, 'last:' .. holder) or '0 0 0', '(%S+) (%S+) (%S+)')
+  if tonumber(last) >= number then return false end
+  if tonumber(last) > heard then
+    add(key, 'spent', -spent)
+    add(key, 'leased', -lease)
+    add(key, 'lease:' .. holder, -lease)
+  end
+  return true
+end
+local function ends(key, holder, number, spent, lease)
+  redis.call('HSET', key, 'last:' .. holder, string.format('%.0f %.0f %.0f', number, spent, lease))
+end
+"""
+"""A step whose answer was lost is undone by its holder's next one, which counts it in, and is not taken once that one was."""
 
 STANDING: Final = f"{_STANDING} return {{standing(KEYS[1], ARGV[1])}}"
 """KEYS: account. ARGV: holder. → spent, leased, mine, number of holders."""
 
-DRAW: Final = f"""{_TIME}{_STANDING}
-local ask, least, limit, holder = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+DRAW: Final = f"""{_TIME}{_STANDING}{_ONCE}
+local ask, least, limit, holder, number = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[7])
+if not begins(KEYS[1], holder, number, tonumber(ARGV[8])) then return {{0, standing(KEYS[1], holder)}} end
 local spent, leased = standing(KEYS[1], holder)
 local granted = math.min(ask, limit - spent - leased)
 if granted < least then granted = 0 else
@@ -38,22 +56,25 @@ if granted < least then granted = 0 else
   add(KEYS[1], 'lease:' .. holder, granted)
   redis.call('HSET', KEYS[1], 'cap', ARGV[3], 'until:' .. holder, tostring(now + ARGV[5]))
   redis.call('EXPIRE', KEYS[1], ARGV[6])
+  ends(KEYS[1], holder, number, 0, granted)
 end
 return {{granted, standing(KEYS[1], holder)}}"""
-"""KEYS: account. ARGV: ask, least, limit, holder, seconds of the lease, seconds to keep the account. → granted and standing."""
+"""KEYS: account. ARGV: ask, least, limit, holder, seconds of the lease, seconds to keep the account, number of the step, number of the
+last one whose answer was heard. → granted and standing."""
 
-BOOK: Final = f"""{_TIME}{_STANDING}
-local spent, back, holder = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local lease = redis.call('HGET', KEYS[1], 'lease:' .. holder)
-if not lease and redis.call('HEXISTS', KEYS[1], 'cap') == 1 then return false end
-local ended = math.min(tonumber(lease or 0), spent + back)
+BOOK: Final = f"""{_TIME}{_STANDING}{_ONCE}
+local spent, back, holder, number = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[7])
+if redis.call('HEXISTS', KEYS[1], 'lease:' .. holder) == 0 and redis.call('HEXISTS', KEYS[1], 'cap') == 1 then return false end
+if not begins(KEYS[1], holder, number, tonumber(ARGV[8])) then return {{standing(KEYS[1], holder)}} end
+local ended = math.min(tonumber(redis.call('HGET', KEYS[1], 'lease:' .. holder) or 0), spent + back)
 add(KEYS[1], 'spent', spent)
 add(KEYS[1], 'leased', -ended)
 add(KEYS[1], 'lease:' .. holder, -ended)
 redis.call('HSET', KEYS[1], 'until:' .. holder, tostring(now + ARGV[4]), 'booked:' .. holder, ARGV[6])
 redis.call('EXPIRE', KEYS[1], ARGV[5])
+ends(KEYS[1], holder, number, spent, -ended)
 return {{standing(KEYS[1], holder)}}"""
-"""KEYS: account. ARGV: spent, back, holder, seconds of the lease, seconds to keep the account, number.
+"""KEYS: account. ARGV: spent, back, holder, seconds of the lease, seconds to keep the account, number of the booking, the two of DRAW.
 → standing, or nil if the lease lapsed.
 An account that Redis has lost is begun anew with what was spent."""
 
@@ -64,7 +85,7 @@ for i = 1, #fields, 2 do
     local holder = string.sub(fields[i], 7)
     local lost = tonumber(redis.call('HGET', KEYS[1], 'lease:' .. holder) or 0)
     total = total + lost
-    redis.call('HDEL', KEYS[1], 'lease:' .. holder, fields[i])
+    redis.call('HDEL', KEYS[1], 'lease:' .. holder, 'last:' .. holder, fields[i])
     if lost > 0 then
       add(KEYS[1], 'spent', lost)
       add(KEYS[1], 'leased', -lost)
@@ -81,7 +102,7 @@ local lease, lapsed = redis.call('HGET', KEYS[1], 'lease:' .. holder), redis.cal
 if not lease and not lapsed then return 0 end
 if lease then add(KEYS[1], 'leased', -lease) end
 add(KEYS[1], 'spent', lease and owed or owed - lapsed)
-redis.call('HDEL', KEYS[1], 'lease:' .. holder, 'until:' .. holder, 'booked:' .. holder, 'lapsed:' .. holder)
+redis.call('HDEL', KEYS[1], 'lease:' .. holder, 'until:' .. holder, 'booked:' .. holder, 'last:' .. holder, 'lapsed:' .. holder)
 return owed"""
 """KEYS: account. ARGV: holder, what it owed. → what counts as spent. A lease that has lapsed counted in full; that is put right."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,15 @@ AGAIN_S: Final = 1.0
 """After a failure it is not asked for so long, so that requests do not queue up behind a dead server."""
 KEPT_S: Final = 35 * 86_400
 _PREFIX: Final = "routerkit:"
+
+
+class _Steps:
+    """How far a holder of an account has come."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.number = self.heard = 0
+        """Of the last step, and of the last one whose answer was heard."""
 
 
 class RedisStore(StateStore):
@@ -62,6 +72,7 @@ class RedisStore(StateStore):
         except ValueError as exc:
             raise ConfigError(f"{self._place}: not a Redis URL ({exc}); write e.g. redis://127.0.0.1:6379/0") from None
         self._scripts: dict[str, Any] = {}
+        self._steps: dict[tuple[Account, str], _Steps] = {}
         self._again_at = float("-inf")
         self._trouble: str | None = None
         self.hints = self._hints = RedisHints(self._asked)
@@ -70,12 +81,12 @@ class RedisStore(StateStore):
         """As `StateStore.draw`."""
         with self._asked() as redis:
             redis.sadd(f"{_PREFIX}accounts", "|".join(account))
-        found = self._run(lua.DRAW, [_key(account)], ask, least, limit, holder, until - self._now(), KEPT_S)
+        found = self._step(lua.DRAW, account, holder, ask, least, limit, holder, until - self._now(), KEPT_S)
         return Grant(found[0], Standing(*found[1:]))
 
     def book(self, account: Account, *, spent: int, back: int, holder: str, until: float, number: int = 0) -> Standing | None:
         """As `StateStore.book`. An account that the server has lost is begun anew."""
-        found = self._run(lua.BOOK, [_key(account)], spent, back, holder, until - self._now(), KEPT_S, number)
+        found = self._step(lua.BOOK, account, holder, spent, back, holder, until - self._now(), KEPT_S, number)
         return Standing(*found) if found else None
 
     def owed(self, holder: str) -> OwedFile | None:
@@ -140,7 +151,8 @@ class RedisStore(StateStore):
         return self._trouble
 
     def after_fork(self) -> None:
-        """As `StateStore.after_fork`. The client itself notices; the thread is new."""
+        """As `StateStore.after_fork`. The client itself notices; the thread is new, and the steps were its parent's."""
+        self._steps = {}
         self._hints.start()
 
     def close(self) -> None:
@@ -157,6 +169,15 @@ class RedisStore(StateStore):
             if old := ["|".join(account) for account in found if account.day < oldest]:
                 redis.srem(f"{_PREFIX}accounts", *old)
         return [account for account in found if account.day >= oldest]
+
+    def _step(self, script: str, account: Account, holder: str, *arguments: str | float) -> Any:
+        """Move money: one step of a holder at a time, so that one whose answer was lost is known to be the last."""
+        steps = self._steps.setdefault((account, holder), _Steps())
+        with steps.lock:
+            steps.number += 1
+            found = self._run(script, [_key(account)], *arguments, steps.number, steps.heard)
+            steps.heard = steps.number
+        return found
 
     def _run(self, script: str, keys: list[str], *arguments: str | float) -> Any:
         with self._asked() as redis:

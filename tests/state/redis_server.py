@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -53,3 +55,41 @@ class RedisServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class Muted:
+    """Stands before a server and passes on what it is told; while it is mute, no answer to a step comes back."""
+
+    is_mute = False
+
+    def __init__(self, url: str) -> None:
+        self._server = ("127.0.0.1", int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0]))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server, told = socket.create_connection(self._server), [b""]
+                threading.Thread(target=self._ask, args=(client, server, told), daemon=True).start()
+                threading.Thread(target=self._answer, args=(client, server, told), daemon=True).start()
+
+    def _ask(self, client: socket.socket, server: socket.socket, told: list[bytes]) -> None:
+        with suppress(OSError), client, server:
+            while data := client.recv(65_536):
+                told[0] = data
+                server.sendall(data)
+
+    def _answer(self, client: socket.socket, server: socket.socket, told: list[bytes]) -> None:
+        with suppress(OSError), client, server:
+            while data := server.recv(65_536):
+                if not (self.is_mute and b"EVALSHA" in told[0]):
+                    client.sendall(data)

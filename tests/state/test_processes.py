@@ -15,7 +15,7 @@ import pytest
 from routerkit.config.state import open_store
 from routerkit.state.interface import Account
 from routerkit.state.leases import LEASE_S, Claim, Leases
-from tests.state.redis_server import RedisServer, find_program
+from tests.state.redis_server import Muted, RedisServer, find_program
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 200_000
@@ -129,6 +129,31 @@ def test_router_goes_on_alone_when_redis_dies_and_says_so_once(mortal, caplog):
     assert 1 == sum("kept by this process alone" in r.message for r in caplog.records)
     assert 1 == sum("is back" in r.message for r in caplog.records)
     store.close()
+
+
+@pytest.mark.parametrize("asks_for_more", [False, True])
+def test_steps_that_redis_took_after_they_were_given_up_count_once(redis_url, asks_for_more):
+    """It hung, or its answer was lost on the way: nobody has heard that it did what it was told."""
+    clock = [1_000.0]
+    with Muted(redis_url) as server:
+        store = open_store(server.url, Path())
+        store._clock = lambda: clock[0]
+        leases, claim = Leases(store, clock=lambda: clock[0]), Claim(RACER.name, 10_000)
+        leases.settle(leases.reserve([claim], 100, RACER.day), 20)
+        leases.tick()
+        leases.settle(leases.reserve([claim], 100, RACER.day), 50)
+        server.is_mute = True
+        if asks_for_more:
+            leases.settle(leases.reserve([claim], 400, RACER.day), 30)
+        leases.tick()
+        assert "TimeoutError" in store.trouble()
+        server.is_mute = False
+        clock[0] += 2
+        leases.tick()
+        assert store.trouble() is None
+        leases.close()
+        assert (100 if asks_for_more else 70, 0) == store.standing(RACER, "")[:2]
+        store.close()
 
 
 def test_money_is_never_given_out_on_a_guess(tmp_path):
