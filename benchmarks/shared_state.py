@@ -38,7 +38,7 @@ SLOW_S = 1.0
 
 
 class Instant:
-    """Answers at once, or after so many seconds."""
+    """Answers at once, or after this many seconds."""
 
     keeps_deadline = True
 

@@ -21,7 +21,7 @@ from routerkit.experience import Alarm
 from routerkit.posterior import Estimate, beta_quantile
 
 OUTCOMES_PER_FALSE_ALARM: Final = 1_000.0
-"""Without any change an alarm takes, on average, at least so many outcomes of a cell."""
+"""Without any change an alarm takes, on average, at least this many outcomes of a cell."""
 BASELINE: Final = 50
 """How many outcomes say what is normal where the scorecard does not."""
 _SURE: Final = 0.95

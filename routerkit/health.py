@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from routerkit.errors import ProviderError
 
 CONSECUTIVE_FAILURES: Final = 5
-"""Open after so many failures in a row (Envoy's default for consecutive 5xx)."""
+"""Open after this many failures in a row (Envoy's default for consecutive 5xx)."""
 FAILURE_SHARE: Final = 0.5
 WINDOW_CALLS: Final = 20
 WINDOW_S: Final = 60.0

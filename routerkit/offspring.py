@@ -11,7 +11,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def fork_children(n: int) -> list[int]:
-    """Make so many child processes; in each child the list is empty."""
+    """Make this many child processes; in each child the list is empty."""
     children, parent = list[int](), os.getpid()
     for _ in range(n):
         pid = os.fork()

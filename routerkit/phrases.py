@@ -21,7 +21,7 @@ _HEAD_CHARS: Final = 600
 _TAIL_CHARS: Final = 300
 """Of a long text only its start and its end are read: that is where an instruction stands, between them lies code."""
 _MIN_WORDS: Final = 2
-"""A sentence counts as at least so many words before a longer phrase, else "here is code" would sound like every phrase with "code" in it.
+"""A sentence counts as at least this many words before a longer phrase, else "here is code" would sound like every phrase with "code".
 Not in the source."""
 _CACHED_WORDS: Final = 4_096
 _FILLER_WEIGHT: Final = 0.15

@@ -32,7 +32,7 @@ class When:
     difficulty: str | None = None
     """`low`, `medium` or `high`, see `signals.Signals`."""
     min_files: int | None = None
-    """The request names at least so many files."""
+    """The request names at least this many files."""
 
     def __post_init__(self) -> None:
         if not type(self.kinds) is type(self.tags) is type(self.needs) is tuple:  # nearly always; some are made for every request

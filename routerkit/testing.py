@@ -59,7 +59,7 @@ class FakeClock:
 class ScriptedProvider:
     """Answers from a script, one entry per request; after its end the last entry repeats. Streams word by word.
 
-    A `ProviderError` in the script is raised; with `break_after` it is raised after so many content chunks of a stream.
+    A `ProviderError` in the script is raised; with `break_after` it is raised after this many content chunks of a stream.
     """
 
     keeps_deadline = True

@@ -86,7 +86,7 @@ def judge(found: Sequence[Result], *, epsilon: float) -> Verdict:
 def settled(calls: Iterable[Call], variants: Sequence[str], *, alpha: float, epsilon: float) -> Ending | None:
     """What an experiment that ends by itself has come to: variants rolled back on the way, and the one it stopped at.
 
-    The verdict is taken at fixed numbers of outcomes, so that what was settled once stays settled when more come, also after a restart.
+    The verdict is taken at fixed numbers of outcomes, so that what was settled once stays settled when more come, even after a restart.
 
     Args:
         calls: In the order in which their outcomes became known.

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Wait(NamedTuple):
-    """Something to wait for, at most so many seconds."""
+    """Something to wait for, at most this many seconds."""
 
     future: Future[Any]
     timeout_s: float = math.inf

@@ -16,7 +16,7 @@ _PAUSE_S: Final = 1.0
 
 
 def admit() -> None:
-    """Go on only for who knows the password; stops the page otherwise."""
+    """Let only those pass who know the password; stop the page otherwise."""
     wanted = os.environ.get(PASSWORD)
     if not wanted or st.session_state.get("is_admitted"):
         return

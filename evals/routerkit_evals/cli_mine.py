@@ -39,7 +39,7 @@ def mine_command(
     workers: Annotated[int, typer.Option(min=1, help="Candidates at a time.")] = 2,
     as_json: AsJson = False,
 ) -> None:
-    """Turn commits into tasks that are proven in the sandbox. The same command again goes on.
+    """Turn commits into tasks that are proven in the sandbox. Run it again and it resumes.
 
     Nothing leaves this machine, nothing is installed, and the repository is only read.
     """

@@ -66,7 +66,7 @@ def run(
     unsafe_no_sandbox: Annotated[bool, typer.Option(help="Run answers as plain processes; stored with every sample.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a pool's targets to do tasks, and grade the answers. The same command again goes on where it stopped.
+    """Ask a pool's targets to do tasks, and grade the answers. Run it again and it resumes where it stopped.
 
     With --suite, exit code 1 means that a target became credibly worse on the same tasks; without, that some answer is missing.
     """
@@ -113,7 +113,7 @@ def _print_run(result: RunResult, *, as_json: bool) -> None:
     print_table(result.rows, by_kind=False, as_json=as_json, run=result)
     if result.status == "budget":
         flag = {"dollars": "--budget-usd", "tokens": "--budget-tokens", "time": "--max-minutes"}.get(result.stopped_by, "its limit")
-        print(f"stopped at {flag}; the same command with a higher limit goes on", file=sys.stderr)
+        print(f"stopped at {flag}; run the same command with a higher limit to resume", file=sys.stderr)
     for d in result.dropped:
         print(f"{d.target} is asked no further about {d.kind} after {d.n_tasks} tasks: {d.why}", file=sys.stderr)
     for entry in lost(result.rows):

@@ -18,7 +18,7 @@ ORDER BY started_at LIMIT 1"""
 
 
 def due_cells(folder: Path, suite: str, night: date, *, ledger: Path, revision: str) -> tuple[Due, ...]:
-    """Cells with an alarm against the scorecard in force. A night that is gone on with keeps to those it began with.
+    """Cells with an alarm against the scorecard in force. A night that is resumed keeps to those it began with.
 
     Args:
         folder: Where runs are stored.

@@ -35,7 +35,7 @@ _EPOCHS: Final = 100
 _LAST_YEAR: Final = 2146
 """The last whole one whose numbers fit into 32 bits."""
 _SAME_NIGHT: Final = timedelta(hours=20)
-"""A run that broke off less than this ago is gone on with, also after midnight; the next evening is another night."""
+"""A run that broke off less than this ago is resumed, even after midnight; the next evening is another night."""
 _LAST: Final = """
 SELECT config->>'night' AS night, status, started_at FROM runs
 WHERE config->>'suite' = ? AND config->>'night' IS NOT NULL AND started_at IS NOT NULL
@@ -176,7 +176,7 @@ def plan_night(
     tasks = tasks_of_suite(file)
     tonight = epochs_of(chosen)
     is_race = file.suite.allocate == "race"
-    # Without tonight's: a night that is gone on with must choose the tasks it chose before.
+    # Without tonight's: a night that is resumed must choose the tasks it chose before.
     past = (s for s in evidence(folder, file, targets) if s.model == targets[s.target].model and s.epoch not in tonight) if is_race else ()
     due = due_cells(folder, file.suite.name, chosen, ledger=ledger or folder, revision=router.state.scorecard.revision)
     doubted = {cell.kind for cell in due if cell.target in targets}
@@ -277,7 +277,7 @@ def _last_asked(folder: Path, tonight: range) -> dict[str, datetime]:
 def _why_not(file: SuiteFile, result: RunResult) -> str:
     """Why a night may not publish; empty when it may."""
     if result.status == "interrupted":
-        return "the night was interrupted; the same command goes on"
+        return "the night was interrupted; run the same command again to resume"
     n_counted = sum(s.counts for s in result.rows)
     if not n_counted:
         return "no answer of this night says anything about a model"

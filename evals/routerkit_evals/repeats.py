@@ -18,7 +18,7 @@ class Repeated(NamedTuple):
     n_tasks: int
     """Tasks with at least k answers; the others say nothing about k tries."""
     any_share: float | None
-    """pass@k: share of tasks that one of k answers solves, 0..1; None without such tasks. Of use only to who can tell the right one."""
+    """pass@k: share of tasks that one of k answers solves, 0..1; None without such tasks. Useful only if one can tell the right one."""
     all_share: float | None
     """pass^k: share of tasks that k answers all solve."""
 

@@ -69,7 +69,7 @@ class RunResult:
     def remainder(self) -> str:
         """What the same command would do again, in a line; empty when every planned answer counts."""
         if self.status == "interrupted":
-            return f"interrupted with {len(self.rows)} of {self.n_planned} samples stored; the same command goes on"
+            return f"interrupted with {len(self.rows)} of {self.n_planned} samples stored; run the same command again to resume"
         n_missing = self.n_planned - self.n_counted
         return f"{n_missing} of {self.n_planned} answers are missing; the same command asks for them again" if n_missing else ""
 

@@ -59,9 +59,9 @@ class ChatRouter(EntryPoints):
     max_retries: int | None = None
     """No effect: the router's own retries are the only ones."""
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
-    """No effect: each target's key stands in the configuration."""
+    """No effect: each target's key is in the configuration."""
     base_url: str | None = Field(default=None, exclude=True)
-    """No effect: each target's address stands in the configuration."""
+    """No effect: each target's address is in the configuration."""
     streaming: bool = False
     stream_usage: bool = True
     """Whether streams carry usage."""

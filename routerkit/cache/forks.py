@@ -11,7 +11,7 @@ class Startable(Protocol):
     """Has a thread."""
 
     def start(self) -> None:
-        """Begin, also in a forked child, to which the thread of its parent is of no use."""
+        """Begin, and again in a forked child, to which the thread of its parent is of no use."""
         ...
 
 

@@ -32,7 +32,7 @@ class LikenessThread:
         forks.start(self)
 
     def start(self) -> None:
-        """Begin, also in a forked child."""
+        """Begin, and again in a forked child."""
         self._thread = ThreadPoolExecutor(1, "routerkit-likeness")
         self._room = BoundedSemaphore(_MAX_WAITING)
 

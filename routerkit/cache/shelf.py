@@ -48,7 +48,7 @@ class ShelfThread(Generic[S_co]):
         forks.start(self)
 
     def start(self) -> None:
-        """Begin, also in a forked child, to which neither the thread nor the open shelf of its parent is of use."""
+        """Begin, and again in a forked child, to which neither the thread nor the open shelf of its parent is of use."""
         self._thread = ThreadPoolExecutor(1, "routerkit-cache")
         self._shelf: S_co | None = None
         self._room = threading.BoundedSemaphore(_MAX_WAITING)

@@ -23,7 +23,7 @@ def ensure_config(folder: Path) -> Path:
     """The demo's configuration file, written from what this machine has if it is not there yet."""
     path = folder / "routerkit.toml"
     if path.exists():
-        print(f"going on with {path}")
+        print(f"using {path}")
         return path
     from routerkit.config.discovery import discover
     from routerkit.config.init import render

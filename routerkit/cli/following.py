@@ -14,7 +14,7 @@ from routerkit.store import IngestResult
 
 @contextmanager
 def wait_for_signal() -> Iterator[Callable[[float], bool]]:
-    """A function that waits so many seconds, or less: whether Ctrl-C or SIGTERM came."""
+    """A function that waits this many seconds, or less: whether Ctrl-C or SIGTERM came."""
     # A pipe, because it is all a handler may touch safely: setting an Event that is being waited for can deadlock.
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 class LedgerWatch:
     """Give it to the Router as an observer, so that closing the router ends it.
 
-    All workers read the same ledger, so they come to the same, also after a restart. A ledger that cannot be read changes nothing and is
+    All workers read the same ledger, so they come to the same, even after a restart. A ledger that cannot be read changes nothing and is
     mentioned once.
     """
 

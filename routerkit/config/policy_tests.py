@@ -44,7 +44,7 @@ class AskSection(Section):
     tags: Names = ()
     needs: Names = ()
     input_tokens: Count | None = None
-    """Lengthen the text to so many tokens."""
+    """Lengthen the text to this many tokens."""
     max_tokens: Count | None = None
 
 

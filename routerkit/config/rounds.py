@@ -38,7 +38,7 @@ class Rounds:
         _rounds.add(self)
 
     def begin(self) -> None:
-        """Start the thread, also in a forked child."""
+        """Start the thread, and again in a forked child."""
         if not self._over.is_set():
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()

@@ -14,7 +14,7 @@ BEAT_S: Final = 1.0
 
 
 class Heart:
-    """Calls its beats once a second in a daemon thread, also in a forked child, where it first calls `on_fork`."""
+    """Calls its beats once a second in a daemon thread, and again in a forked child, where it first calls `on_fork`."""
 
     def __init__(self, beats: Sequence[Callable[[], None]], *, on_fork: Sequence[Callable[[], None]] = (), every_s: float = BEAT_S) -> None:
         self._beats, self._on_fork, self._every_s = tuple(beats), tuple(on_fork), every_s

@@ -266,7 +266,7 @@ class StateStore(Protocol):
         ...
 
     def leave(self, entry: Entry, pace: Pace, used_tokens: int) -> None:
-        """A request has ended and used so many tokens."""
+        """A request has ended and used this many tokens."""
         ...
 
     def post(self, notices: Sequence[Notice]) -> None:

@@ -37,7 +37,7 @@ class RedisHints(Hints):
         self.start()
 
     def start(self) -> None:
-        """Begin, also in a forked child."""
+        """Begin, and again in a forked child."""
         self._thread = ThreadPoolExecutor(1, "routerkit-hints")
         self._waiting: deque[_Step] = deque()
 

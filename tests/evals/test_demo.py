@@ -126,5 +126,5 @@ def test_interrupted_demo_ends_and_publishes_nothing(
         assert 130 == _code(monkeypatch, "--folder", str(tmp_path), "--limit", "3")
     finally:
         signal.signal(signal.SIGINT, before)
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
     assert not (tmp_path / "scorecard.json").exists()

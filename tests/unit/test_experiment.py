@@ -66,7 +66,7 @@ def test_conversation_without_session_keeps_its_variant():
 
 
 def test_variant_decides_by_its_policy_and_stands_on_the_decision():
-    """With its share, so that the outcome can be weighed; also after a trip through the ledger."""
+    """With its share, so that the outcome can be weighed; even after a trip through the ledger."""
     seen = {}
     for i in range(100):
         decision = router().decide(ask(f"s{i}"))

@@ -17,7 +17,7 @@ STREAMS = ["stream", "astream"]
 
 
 def broken(code: str = "truncated", *, after: int = 2) -> ScriptedProvider:
-    """Provider whose stream fails after so many content chunks."""
+    """Provider whose stream fails after this many content chunks."""
     return ScriptedProvider([fault(code, maybe_billed=True)], break_after=after)
 
 

@@ -43,7 +43,7 @@ def _progress() -> None:
         spent = f"{usd(run.usd)} spent, last answer {run.quiet_min:.0f} min ago"
         st.progress(min(1.0, n / max(1, n_planned)), text=plain(f"{run.run_id}: {n:,} of {n_planned:,} answers, {spent}"))
         if run.quiet_min > _DEAD_AFTER_MIN:
-            st.caption("It was probably killed. `routerkit eval run` with the same arguments goes on where it stopped.")
+            st.caption("It was probably killed. `routerkit eval run` with the same arguments resumes where it stopped.")
 
 
 def _unfinished() -> pd.DataFrame:

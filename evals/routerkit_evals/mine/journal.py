@@ -1,4 +1,4 @@
-"""What became of each candidate, one JSON line each, so that the same command goes on where the last one ended, however it ended."""
+"""What became of each candidate, one JSON line each, so that the same command resumes where the last one ended, however it ended."""
 
 from __future__ import annotations
 

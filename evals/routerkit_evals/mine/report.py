@@ -17,7 +17,7 @@ _WHY_STOPPED: Final = {
     "": "",
     "max": "stopped at --max",
     "environment": "stopped: the last candidates do not run in this environment, so older ones will not either",
-    "interrupt": "interrupted; the same command goes on",
+    "interrupt": "interrupted; run the same command again to resume",
 }
 
 

@@ -62,7 +62,7 @@ class Plan:
 
 
 def mine(plan: Plan, on_progress: Callable[[Haul], None] = lambda haul: None) -> Report:
-    """Find tasks and write the task file, also after Ctrl-C. A second run only tries what the first did not.
+    """Find tasks and write the task file, even after Ctrl-C. A second run only tries what the first did not.
 
     Args:
         plan: What to do.
