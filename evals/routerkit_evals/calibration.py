@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from routerkit import Json, format_usd
-from routerkit.intervals import wilson
 from routerkit.store import CALIBRATIONS, SegmentWriter, query
+from routerkit_evals.statistics import rate_text
 
 MIN_EACH: Final = 8
 """Fewest right and fewest wrong answers a judge must have seen: with 8 of 8 the 95 % interval begins at 0.68, with fewer it says little."""
@@ -68,8 +68,8 @@ class Calibration:
         cost = "unknown" if self.cost_usd is None else format_usd(self.cost_usd)
         lines = [
             f"judge {self.target} ({self.model}), rubric {self.rubric}, {self.calibrated_at[:16].replace('T', ' ')} UTC, cost {cost}",
-            f"  sensitivity {_rate(self.n_right_accepted, self.n_right)}: right answers accepted",
-            f"  specificity {_rate(self.n_wrong_rejected, self.n_wrong)}: wrong answers rejected",
+            f"  sensitivity {rate_text(self.n_right_accepted, self.n_right)}: right answers accepted",
+            f"  specificity {rate_text(self.n_wrong_rejected, self.n_wrong)}: wrong answers rejected",
         ]
         if self.n_repeated:
             lines.append(f"  agrees with itself on {self.n_same} of {self.n_repeated} answers")
@@ -114,10 +114,3 @@ def read_calibration(folder: Path, model: str, rubric: str) -> Calibration | Non
     """Newest calibration of a model for a version of the question; None when there is none."""
     rows = query(folder, _NEWEST, [model, rubric], schemas=(CALIBRATIONS,)).as_dicts()
     return next((Calibration(**row) for row in rows), None)  # type: ignore[arg-type]  # the schema gives each its type
-
-
-def _rate(n: int, of: int) -> str:
-    if not of:
-        return "unmeasured"
-    low, high = wilson(n, of)
-    return f"{n / of:.2f} [{low:.2f}, {high:.2f}] ({n} of {of})"

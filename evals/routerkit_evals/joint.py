@@ -11,6 +11,7 @@ from routerkit.intervals import wilson
 from routerkit.joint import JointOutcomes, Pattern, VerifierCounts
 from routerkit.verifier import Verdict
 from routerkit_evals.sample import Sample
+from routerkit_evals.statistics import rate_text
 
 
 class _Outcome(NamedTuple):
@@ -35,7 +36,8 @@ class Checked:
         """For people, with 95 % Wilson intervals."""
         c = self.counts
         silent = f", could not look at {self.n_silent}" if self.n_silent else ""
-        return f"{c.kind}: accepts right {_rate(c.n_right_accepted, c.n_right)}, wrong {_rate(c.n_wrong_accepted, c.n_wrong)}{silent}"
+        right, wrong = rate_text(c.n_right_accepted, c.n_right), rate_text(c.n_wrong_accepted, c.n_wrong)
+        return f"{c.kind}: accepts right {right}, wrong {wrong}{silent}"
 
 
 def joint_outcomes(samples: Iterable[Sample]) -> tuple[JointOutcomes, ...]:
@@ -96,10 +98,3 @@ def _checked(verifier: str, kind: str, found: Sequence[tuple[bool, Verdict]]) ->
     cost_usd = _mean([verdict.cost_usd for _, verdict in found])
     counts = VerifierCounts(verifier, kind, len(right), sum(map(bool, right)), len(wrong), sum(map(bool, wrong)), cost_usd)
     return Checked(counts, len(found) - len(looked))
-
-
-def _rate(n: int, of: int) -> str:
-    if not of:
-        return "unmeasured"
-    low, high = wilson(n, of)
-    return f"{n / of:.2f} [{low:.2f}, {high:.2f}] ({n} of {of})"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from routerkit_evals.durable import write_atomically
 from routerkit_evals.errors import EvalError
 from routerkit_evals.guardrails import Change, Guardrails, guard
 from routerkit_evals.joint import joint_outcomes
+from routerkit_evals.records import code_commit
 from routerkit_evals.sample import HARNESS, Sample
 
 _SHOWN: Final = 20
@@ -154,7 +153,7 @@ def _provenance(samples: Sequence[Sample]) -> Mapping[str, str]:
         "sandbox": _listed(s.sandbox for s in samples),
         "prices": _listed(s.price_version for s in samples),
         "harness": HARNESS,
-        "commit": _commit(),
+        "commit": code_commit(),
     }
     return {name: value for name, value in sources.items() if value}
 
@@ -163,11 +162,3 @@ def _listed(values: Iterable[str | None]) -> str:
     found = sorted({v for v in values if v})
     rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(found[:_SHOWN]) + rest
-
-
-def _commit() -> str:
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    result = subprocess.run([git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
-    return result.stdout.strip() if result.returncode == 0 else ""

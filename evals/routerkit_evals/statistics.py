@@ -129,6 +129,14 @@ def _summary(target: str, kind: str | None, samples: Sequence[Sample]) -> Summar
     )
 
 
+def rate_text(n: int, of: int) -> str:
+    """A share for people, with its 95 % Wilson interval."""
+    if not of:
+        return "unmeasured"
+    low, high = wilson(n, of)
+    return f"{n / of:.2f} [{low:.2f}, {high:.2f}] ({n} of {of})"
+
+
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return sum(known) / len(known) if known else None
