@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import openai
 import pytest
 
+from routerkit.gateway.keys import KeyStore
 from routerkit.gateway.listener import listening
-from routerkit.gateway.server import Address, build, listen
+from routerkit.gateway.server import Address, build, keys_path, listen
 from routerkit.observe import Observer
 from routerkit.router import Router
 from tests.servers.strict_openai import StrictOpenAI
@@ -69,6 +71,7 @@ class Served:
         self.url = ""
         self.more: tuple[Observer, ...] = ()
         """Who is told of its calls, too."""
+        self.store: KeyStore
 
     @property
     def base_url(self) -> str:
@@ -144,3 +147,18 @@ def served(make_served: Callable[[], Served]) -> Served:
     found = make_served()
     found.start()
     return found
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[openai.OpenAI]:
+    """The official SDK, which repeats nothing."""
+    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def keyed(make_served: Callable[[], Served]) -> Served:
+    """A gateway that has not started yet, with a store for keys."""
+    served = make_served()
+    served.store = KeyStore(keys_path(served.config))
+    return served

@@ -38,12 +38,6 @@ def served(make_served):
     return found
 
 
-@pytest.fixture
-def client(served):
-    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
-        yield client
-
-
 def test_hit_is_marked_costs_nothing_and_is_in_the_ledger(served, client):
     first, second = (client.chat.completions.with_raw_response.create(**ASK) for _ in range(2))
     assert first.parse().choices[0].message.content == second.parse().choices[0].message.content

@@ -31,12 +31,6 @@ def served(make_served, request):
     return found
 
 
-@pytest.fixture
-def client(served):
-    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
-        yield client
-
-
 def test_whole_answer_names_record_target_attempts_and_cost(served, client):
     raw = client.chat.completions.with_raw_response.create(model="coding", messages=MESSAGES)
     assert raw.parse().choices[0].message.content

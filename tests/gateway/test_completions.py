@@ -8,12 +8,6 @@ import pytest
 from tests.servers.fault import Fault
 
 
-@pytest.fixture
-def client(served):
-    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
-        yield client
-
-
 @pytest.mark.parametrize("prompt", ["Say hello.", ["Say hello."]])
 def test_prompt_is_one_message_and_the_answer_its_completion(served, client, prompt):
     served.first.script(Fault(text="hello there", finish_reason="length"))

@@ -48,12 +48,6 @@ def served(make_served):
     return found
 
 
-@pytest.fixture
-def client(served):
-    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
-        yield client
-
-
 @pytest.mark.parametrize("encoding", [{}, {"encoding_format": "float"}, {"encoding_format": "base64"}])
 def test_vectors_come_in_the_order_of_the_texts_for_the_sdk(served, client, encoding):
     raw = client.embeddings.with_raw_response.create(model="vectors", input=["abc", "z"], dimensions=2, **encoding)

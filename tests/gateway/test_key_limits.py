@@ -24,13 +24,6 @@ from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
 
-@pytest.fixture
-def keyed(make_served):
-    served = make_served()
-    served.store = KeyStore(keys_path(served.config))
-    return served
-
-
 def test_key_spends_its_own_budget_and_no_more(keyed):
     """Once less is left than the next call could cost, it is not sent."""
     _, small = keyed.store.create("small", Scope(usd_per_day=0.00005))

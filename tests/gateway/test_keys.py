@@ -12,17 +12,10 @@ import pytest
 from routerkit.errors import ConfigError
 from routerkit.gateway.head import Head
 from routerkit.gateway.keys import Gate, KeyStore, Scope
-from routerkit.gateway.server import Address, check, keys_path
+from routerkit.gateway.server import Address, check
 from tests.gateway.test_refusals import OK, post
 
 BODY = json.dumps(OK).encode()
-
-
-@pytest.fixture
-def keyed(make_served):
-    served = make_served()
-    served.store = KeyStore(keys_path(served.config))
-    return served
 
 
 def bearer(text: str) -> dict[str, str]:

@@ -19,12 +19,6 @@ TOOL = {
 }
 
 
-@pytest.fixture
-def client(served):
-    with openai.OpenAI(base_url=served.base_url, api_key="unused", max_retries=0) as client:
-        yield client
-
-
 def test_whole_answer_has_text_and_usage(served, client):
     served.first.script(Fault(text="hello there"))
     answer = client.responses.create(model="coding", input="Say hello.", instructions="Be brief.", max_output_tokens=50)

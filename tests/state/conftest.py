@@ -33,13 +33,25 @@ def hands() -> Hands:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A real server on loopback, for this run alone."""
+def redis_program() -> str:
+    """Program of Redis or Valkey."""
     program = find_program()
     if program is None:
         pytest.skip("neither redis-server nor valkey-server is installed; apt-get install redis-server runs these tests, too")
-    with RedisServer(program, tmp_path_factory.mktemp("redis")) as server:
+    return program
+
+
+@pytest.fixture(scope="session")
+def redis_server(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real server on loopback, for this run alone."""
+    with RedisServer(redis_program, tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture
+def mortal(redis_program: str, tmp_path: Path) -> RedisServer:
+    """A server that a test may kill or stop."""
+    return RedisServer(redis_program, tmp_path)
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ from routerkit.cache.tower import CLAIM_S, Clearance, Tower
 from routerkit.cache.wish import key_of
 from routerkit.testing import make_reply
 from routerkit.waiting import Wait, result
-from tests.state.redis_server import RedisServer, find_program
 from tests.unit.test_cache import ASK, Gated, Here
 
 ROOT = Path(__file__).parents[2]
@@ -298,15 +297,6 @@ def test_forked_child_does_not_renew_what_its_parent_asks(crew):
         os._exit(len(worker.tower._aloft))
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     worker.tower._aloft.clear()
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> RedisServer:
-    """A server that a test may kill or stop."""
-    program = find_program()
-    if program is None:
-        pytest.skip("neither redis-server nor valkey-server is installed; apt-get install redis-server runs these tests, too")
-    return RedisServer(program, tmp_path)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])

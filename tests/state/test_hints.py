@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +22,6 @@ from routerkit.state.hints import Hint
 from routerkit.state.redis import RedisStore
 from routerkit.state.sqlite import SqliteStore
 from routerkit.warmth import LIFETIME_S, WarmBoard
-from tests.state.redis_server import RedisServer, find_program
 from tests.unit.test_warmth import POOL, answered_by_sonnet, record_of, turn, two_targets
 
 NEWS = "what the other worker knows"
@@ -155,15 +153,6 @@ def test_forked_child_hears_and_tells(hired):
         os._exit(0 if picked == "sonnet" else 1)
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert "haiku" == first.router.complete(turn(3)).target  # the child's answer read nothing
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> RedisServer:
-    """A server that a test may kill or stop."""
-    program = find_program()
-    if program is None:
-        pytest.skip("neither redis-server nor valkey-server is installed; apt-get install redis-server runs these tests, too")
-    return RedisServer(program, tmp_path)
 
 
 def test_own_hints_do_when_redis_is_dead_and_it_says_so(mortal, call, caplog):

@@ -15,7 +15,7 @@ import pytest
 from routerkit.config.state import open_store
 from routerkit.state.interface import Account
 from routerkit.state.leases import LEASE_S, Claim, Leases
-from tests.state.redis_server import Muted, RedisServer, find_program
+from tests.state.redis_server import Muted
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 200_000
@@ -92,15 +92,6 @@ def test_fork_leaves_the_leases_with_the_parent(tmp_path):
     standing = store.standing(RACER, "")
     assert (7, True) == (standing.spent, standing.leased >= 1_000)
     store.close()
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> RedisServer:
-    """A server that a test may kill."""
-    program = find_program()
-    if program is None:
-        pytest.skip("neither redis-server nor valkey-server is installed; apt-get install redis-server runs these tests, too")
-    return RedisServer(program, tmp_path)
 
 
 def test_router_goes_on_alone_when_redis_dies_and_says_so_once(mortal, caplog):
