@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from routerkit.quick import quick
+
+PassOn: TypeAlias = Callable[[str, bytes], bool]
+"""Takes a piece of a stream, its text and the events it was read from; False = it cannot now, and the piece must come as a chunk."""
 
 
 @quick

@@ -8,7 +8,7 @@ from functools import cached_property
 from operator import attrgetter, is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from routerkit.as_written import Written, WrittenAnswer
+from routerkit.as_written import PassOn, Written, WrittenAnswer
 from routerkit.fair_queue import USUAL, Priority
 from routerkit.quick import copier, quick
 
@@ -101,6 +101,8 @@ class Request:
     """Texts, or lists of token numbers, whose embeddings are wanted instead of a chat answer; see `embedding.embedding_request`."""
     written: Written | None = field(default=None, compare=False, repr=False)
     """The body this was read from, if it may be sent on as it is."""
+    pass_on: PassOn | None = field(default=None, compare=False, repr=False)
+    """Where plain pieces of a stream that has begun may go past all chunks, straight to the caller; see `provider.lets_pass`."""
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -126,7 +128,7 @@ class Request:
         return _for_attempt(self, model, timeout_s, first_token_s)
 
 
-_for_attempt: Final = copier(Request, "model", "timeout_s", "first_token_s", allowances=(), key=None, cache_control="")
+_for_attempt: Final = copier(Request, "model", "timeout_s", "first_token_s", allowances=(), key=None, cache_control="", pass_on=None)
 
 
 @quick

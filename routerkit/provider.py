@@ -8,6 +8,11 @@ from typing import Protocol
 from routerkit.messages import Chunk, Reply, Request
 
 
+def lets_pass(provider: object) -> bool:
+    """Whether pieces of a stream may go past a provider. Not inherited: a class derived from one that may want to see every piece."""
+    return bool(vars(type(provider)).get("lets_pass"))
+
+
 class Provider(Protocol):
     """Something that answers chat requests. A Router is one too, so routers nest.
 
@@ -18,6 +23,9 @@ class Provider(Protocol):
 
     A class that also sets `keeps_deadline = True` promises that no call outlasts `request.timeout_s`. Of others the router does not
     expect it: their calls are cancelled at the deadline, and blocking ones run in a thread that can be left behind (`fence`).
+
+    A class that also sets `lets_pass = True` may give pieces of a stream to `request.pass_on` instead of yielding them, once it has
+    yielded content and while the next chunk is awaited. Others are never given that way.
     """
 
     def complete(self, request: Request) -> Reply:

@@ -63,7 +63,7 @@ class Router:
         rng: Dice for jitter and exploration.
     """
 
-    keeps_deadline = True
+    keeps_deadline = lets_pass = True
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ class Router:
                 for chunk in pieces(await self._averified(call), call):
                     yield chunk
                 return
-            opened = await adrive(call, self._retry, lambda provider, sent, of: aprime(provider.astream(sent), of), self._asleep)
+            opened = await adrive(call, self._retry, lambda provider, sent, of: aprime(of.astream(provider, sent), of), self._asleep)
             try:
                 for chunk in opened.head:
                     yield chunk

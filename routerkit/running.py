@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import NoReturn, Self
 
+from routerkit.as_written import PassOn
 from routerkit.call import Call
 from routerkit.catalog import Target
 from routerkit.errors import NoCandidateError, StreamBrokenError, as_provider_error
+from routerkit.messages import Chunk, Request
+from routerkit.provider import Provider, lets_pass
 from routerkit.reign import Reign
 from routerkit.router_state import RouterState
 
@@ -21,6 +24,22 @@ class Running(Call):
     """That of the reign."""
     finish: Callable[[Call], None]
     """Takes note of a call that has ended."""
+
+    def astream(self, provider: Provider, sent: Request) -> AsyncIterator[Chunk]:
+        """What the provider streams, but for what goes straight to the caller, if call, provider and caller know how."""
+        onward = self.request.pass_on
+        if onward is not None and self.late_after is None and lets_pass(provider):  # of two attempts at once none may go ahead
+            object.__setattr__(sent, "pass_on", self._counted(onward))  # a fresh copy nobody else has seen yet
+        return provider.astream(sent)
+
+    def _counted(self, onward: PassOn) -> PassOn:
+        def pass_on(text: str, events: bytes) -> bool:
+            is_taken = onward(text, events)
+            if is_taken:
+                self._chars += len(text)
+            return is_taken
+
+        return pass_on
 
     @property
     def targets(self) -> list[Target]:

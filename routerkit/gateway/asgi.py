@@ -20,6 +20,7 @@ class AsgiExchange:
     """An `Exchange` as ASGI hands it over."""
 
     __slots__ = ("_receive", "_send", "announced", "head", "is_started", "whole")
+    pass_on = None
 
     def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send

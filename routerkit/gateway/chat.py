@@ -9,6 +9,7 @@ from routerkit.gateway.exchange import Exchange
 from routerkit.gateway.formats import Events
 from routerkit.gateway.refusal import refusal
 from routerkit.messages import Chunk, Reply, Request
+from routerkit.provider import lets_pass
 from routerkit.router import Router
 
 _FACTS: Final = "x-routerkit-record: %s\r\nx-routerkit-target: %s\r\nx-routerkit-attempts: %d\r\nx-routerkit-cost-usd: %s\r\n"
@@ -18,6 +19,8 @@ _COMMENT: Final = ": routerkit record=%s target=%s attempts=%d cost-usd=%s"
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:
     """Answer in pieces. Failures before the first content are ordinary errors; later ones an error event and no end mark."""
+    if request.written is not None and lets_pass(router):
+        object.__setattr__(request, "pass_on", exchange.pass_on)  # made for this call, and nobody else has seen it yet
     pieces = router.astream(request)
     try:
         async for chunk in pieces:

@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from routerkit import fastjson
+from routerkit.as_written import PassOn
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits, holds_more, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
@@ -65,6 +66,11 @@ class Exchange(Protocol):
 
     async def answer(self, status: int, body: bytes, lines: bytes = b"", content_type: bytes = JSON) -> None:
         """Write a whole answer; `lines` are further headers, each with the end of its line."""
+
+    @property
+    def pass_on(self) -> PassOn | None:
+        """Writes a piece of a stream that has begun at once, unless the caller reads too slowly; None where that cannot be done."""
+        ...
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Write a piece of a stream of server-sent events, which the first one begins; waits while the caller reads too slowly."""

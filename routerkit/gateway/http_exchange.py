@@ -96,6 +96,14 @@ class HttpExchange:
         if connection.drain is not None:
             await connection.drained()
 
+    def pass_on(self, _: str, events: bytes) -> bool:
+        """See `Exchange`."""
+        connection = self._connection
+        if connection.drain is not None or not self.is_started:
+            return False
+        connection.send(b"%x\r\n%b\r\n" % (len(events), events) if self.is_chunked else events)
+        return True
+
     def arrived(self, piece: bytes) -> int:
         """Keep a piece of the body, unless it is too late to matter; returns how many bytes are kept."""
         self.n_bytes += len(piece)

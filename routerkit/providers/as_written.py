@@ -102,6 +102,14 @@ class PassingDecoder(StreamDecoder):
         self._is_flowing = bool(self._passes) and self._has_text and not self._finish and self._sse.is_at_rest
         return [] if made is None else [made]
 
+    def pass_on(self, data: bytes) -> bool:
+        """See `StreamDecoder.pass_on`: what `feed` would make a chunk of without a further look."""
+        onward = self._request.pass_on
+        if onward is None or not self._is_flowing or (text := plain_text(data)) is None or not onward(text, data):
+            return False
+        self._n_chars += len(text)
+        return True
+
     def _plain(self, data: bytes) -> Chunk | None:
         """What plain events say, perhaps with the end mark behind them; None where there is more to what arrived."""
         events = self._sse.whole(data)

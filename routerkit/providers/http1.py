@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -197,6 +197,14 @@ class Exchange:
         if self._inflate is None or not (data or self.is_complete):
             return data
         return self._inflate.feed(data, is_last=self.is_complete)
+
+    def pass_on(self, taker: Callable[[bytes], bool]) -> bool:
+        """Hand what has arrived to somebody who may take it, if that is a piece of a plain body that goes on; returns whether he did."""
+        waiting = self.waiting
+        if len(waiting) != 1 or self.is_complete or self._inflate is not None or not taker(waiting[0]):
+            return False
+        self.n_taken += len(waiting.pop())
+        return True
 
     # Called by the parser.
 

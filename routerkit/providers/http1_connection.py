@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from select import POLLIN, poll
 from typing import TYPE_CHECKING, cast
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
         "_poller",
         "_pool",
         "_rings_at",
+        "_taker",
         "_timer",
         "_transport",
         "_waiter",
@@ -57,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._rings_at = math.inf
         """When the timer looks at the watch. It is left alone while that is soon enough, be it for a later request."""
         self._waiter: asyncio.Future[None] | None = None
+        self._taker: Callable[[bytes], bool] | None = None
         self._transport: asyncio.Transport
         self._poller = poll()
 
@@ -81,7 +84,8 @@ class Connection(asyncio.Protocol):
         if not exchange.is_complete and (exchange.waiting or exchange.n_taken) and self._watch.heard():  # in the middle of the body
             self._set_timer()
         if (waiter := self._waiter) is not None and not waiter.done():
-            waiter.set_result(None)
+            if self._taker is None or not exchange.pass_on(self._taker):
+                waiter.set_result(None)
         elif len(exchange.waiting) >= _MAX_WAITING and not exchange.is_complete:  # whoever reads them is busy
             self._is_paused = True
             self._transport.pause_reading()
@@ -131,9 +135,13 @@ class Connection(asyncio.Protocol):
             self._set_timer()
         self._transport.write(request)
 
-    def progress(self) -> asyncio.Future[None]:
-        """What is done once more of the answer is there, or there will be no more; then it raises ProviderError."""
-        self._waiter = self._loop.create_future()
+    def progress(self, taker: Callable[[bytes], bool] | None = None) -> asyncio.Future[None]:
+        """What is done once more of the answer is there, or there will be no more; then it raises ProviderError.
+
+        Args:
+            taker: May take pieces that arrive meanwhile, which then need nobody else.
+        """
+        self._taker, self._waiter = taker, self._loop.create_future()
         if self._failure is not None:
             self._waiter.set_exception(self._failure)
         return self._waiter

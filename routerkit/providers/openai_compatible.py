@@ -32,7 +32,7 @@ class OpenAICompatible:
     One instance may be used by several threads and by several event loops, at once or one after another.
     """
 
-    keeps_deadline = True
+    keeps_deadline = lets_pass = True
 
     def __init__(
         self,
@@ -131,10 +131,11 @@ class OpenAICompatible:
             if connection.exchange.is_failure:
                 raise self._error(connection.exchange, await connection.body())
             decoder, exchange = self._decoder(request), connection.exchange
+            taker = decoder.pass_on if request.pass_on and request.written else None
             while not decoder.is_done:
                 try:
                     if not (exchange.waiting or exchange.is_complete):
-                        await connection.progress()
+                        await connection.progress(taker)
                     data = connection.taken()
                 except ProviderError as failure:
                     chunks = decoder.broken(failure)

@@ -45,6 +45,10 @@ class StreamDecoder:
             chunks.append(self._last(is_marked=False))
         return chunks
 
+    def pass_on(self, data: bytes) -> bool:
+        """Give these bytes to `request.pass_on` without a chunk; returns whether that could be done."""
+        return False
+
     def broken(self, failure: ProviderError) -> list[Chunk]:
         """What a failure of the connection means: nothing once the answer is known to be complete.
 

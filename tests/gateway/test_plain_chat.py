@@ -178,7 +178,7 @@ def test_hints_are_fields_of_a_request_in_their_order():
     names = [f.name for f in fields(Request)]
     first = names.index("kind")
     assert Hints._fields == tuple(names[first : first + len(Hints._fields)])
-    assert ["inputs", "written"] == names[first + len(Hints._fields) :]
+    assert ["inputs", "written", "pass_on"] == names[first + len(Hints._fields) :]
 
 
 def test_usual_chats_are_taken():
