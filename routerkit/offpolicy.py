@@ -14,12 +14,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from routerkit.intervals import Z95
+
 MIN_EFFECTIVE_N: Final = 50.0
 """Fewer independent outcomes than this support no interval worth printing: at 50 a rate is known within 14 points."""
 MAX_UNSUPPORTED: Final = 0.05
 """Largest share of the new policy's picks that the old one could not have made; their outcomes would be pure extrapolation."""
-_Z: Final = 1.959964
-"""97.5 % point of the standard normal distribution."""
 
 
 class Logged(NamedTuple):
@@ -133,5 +133,5 @@ def _mean(values: Sequence[float], clusters: Sequence[Hashable], weights: Sequen
         return Interval(mean, -math.inf, math.inf)
     n = len(shares)
     variance = math.fsum((error / (total - shares[cluster])) ** 2 for cluster, error in errors.items()) * (n - 1) / n
-    reach = math.sqrt(variance) * (_Z + (_Z**3 + _Z) / (4.0 * freedom))  # t by its first Cornish-Fisher term
+    reach = math.sqrt(variance) * (Z95 + (Z95**3 + Z95) / (4.0 * freedom))  # t by its first Cornish-Fisher term
     return Interval(mean, mean - reach, mean + reach)

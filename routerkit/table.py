@@ -35,7 +35,7 @@ class Cell:
 
     Raises:
         ValueError: a name is not text, or a number is negative, NaN or above `joint.MOST`, or more passed than there were.
-        TypeError: a number is none.
+        TypeError: something is not a number.
     """
 
     target: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from routerkit_evals.suite_file import SuiteFile
     from routerkit_evals.worth import Worth
 
+Word = TypeVar("Word", bound=str)
 Tasks = Annotated[str, typer.Option("--tasks", help="own, demo, modernization, human-eval, or a .jsonl file or folder of tasks.")]
 
 
@@ -82,11 +84,22 @@ def run(
         raise EvalError("--night and --report belong to --suite; `routerkit eval report` shows what is stored")
     from routerkit_evals.suite import Options
 
-    options = Options(targets=_names(targets), epochs=epochs, limit=limit, workers=workers, max_tokens=max_tokens, solver=solver)
-    options = replace(options, max_usd=max_usd, budget_tokens=budget_tokens, max_s=None if max_minutes is None else max_minutes * 60.0)
-    options = replace(options, allocate=_allocation(allocate or "uniform"), worth=_worth(value_usd))
-    options = replace(
-        options, answer_format=_format(answer_format), executor=executor, python=str(python or ""), is_unsafe=unsafe_no_sandbox
+    options = Options(
+        targets=_names(targets),
+        epochs=epochs,
+        limit=limit,
+        workers=workers,
+        max_usd=max_usd,
+        budget_tokens=budget_tokens,
+        max_s=None if max_minutes is None else max_minutes * 60.0,
+        max_tokens=max_tokens,
+        solver=solver,
+        answer_format=_format(answer_format),
+        executor=executor,
+        allocate=_allocation(allocate or "uniform"),
+        worth=_worth(value_usd),
+        is_unsafe=unsafe_no_sandbox,
+        python=str(python or ""),
     )
     _run_tasks(config, pool or only_pool(read_config(config)), tasks, data, options, is_dry=dry_run, as_json=as_json)
 
@@ -150,19 +163,20 @@ def _names(text: str | None) -> tuple[str, ...]:
 def _format(text: str) -> AnswerFormat:
     from routerkit_evals.patch import FORMATS
 
-    for known in FORMATS:
-        if text == known:
-            return known
-    raise EvalError(f"no answer format {text!r}; known: {', '.join(FORMATS)}")
+    return _one_of("answer format", text, FORMATS)
 
 
 def _allocation(text: str) -> Allocation:
     from routerkit_evals.schedule import ALLOCATIONS
 
-    for known in ALLOCATIONS:
-        if text == known:
-            return known
-    raise EvalError(f"no allocation {text!r}; known: {', '.join(ALLOCATIONS)}")
+    return _one_of("allocation", text, ALLOCATIONS)
+
+
+def _one_of(what: str, text: str, known: Sequence[Word]) -> Word:
+    for word in known:
+        if text == word:
+            return word
+    raise EvalError(f"no {what} {text!r}; known: {', '.join(known)}")
 
 
 def _worth(value_usd: float | None) -> Worth:
