@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
+from routerkit.providers.http1 import Pieces
 from routerkit.providers.openai_format import as_object
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 from routerkit.quick import maker
 
-Pieces: TypeAlias = tuple[bytes | memoryview, ...]
-"""Of a body, in their order."""
 _chunk: Final = maker(Chunk)
 _END_MARK: Final = b"data: [DONE]\n\n"
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'

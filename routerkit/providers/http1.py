@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import httptools
@@ -19,6 +19,10 @@ MAX_HEADER_BYTES: Final = 128 * 1024
 """Largest head of an answer; gateways in front of models are known to send 100 KB."""
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """Largest answer after decompression."""
+_LONG_BYTES: Final = 16 * 1024
+"""Bodies that are sent in pieces: joining shorter ones costs less than telling the kernel of each piece."""
+Pieces: TypeAlias = tuple[bytes | memoryview, ...]
+"""Of what is sent, in their order."""
 _FRAMING_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 _NO_BODY_STATUS: Final = frozenset({204, 304})
 
@@ -104,9 +108,11 @@ def request_head(origin: Origin, path: str, headers: Mapping[str, str]) -> bytes
     return "\r\n".join([*lines, "content-length: "]).encode("ascii")
 
 
-def with_body(head: bytes, *body: bytes | memoryview) -> bytes:
-    """A whole request from `request_head` and the pieces of its body, which are copied only here, because long ones take their time."""
-    return b"".join((head, b"%d\r\n\r\n" % sum(map(len, body)), *body))
+def with_body(head: bytes, *body: bytes | memoryview) -> Pieces:
+    """A whole request from `request_head` and the pieces of its body: as one, but for long ones, which are not worth copying."""
+    n_bytes = sum(map(len, body))
+    whole = b"%b%d\r\n\r\n" % (head, n_bytes), *body
+    return whole if n_bytes >= _LONG_BYTES else (b"".join(whole),)
 
 
 class Exchange:

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary, ref
 
 from routerkit.errors import ProviderError
 from routerkit.providers.dial import dial
-from routerkit.providers.http1 import Origin
+from routerkit.providers.http1 import Origin, Pieces
 from routerkit.providers.http1_connection import Connection
 from routerkit.providers.reuse import IDLE_S, tls_context, unreachable
 from routerkit.providers.timers import Watch
@@ -64,7 +64,7 @@ class Connections:
         self._tls: ssl.SSLContext | None = None
         self._guard: AsyncGenerator[None, None] | None = None
 
-    async def open(self, request: bytes, watch: Watch) -> Connection:
+    async def open(self, request: Pieces, watch: Watch) -> Connection:
         """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
         kept = self._take()
         connection = kept or await self._connect(watch)

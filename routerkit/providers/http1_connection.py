@@ -13,7 +13,7 @@ from select import POLLIN, poll
 from typing import TYPE_CHECKING, cast
 
 from routerkit.errors import ProviderError
-from routerkit.providers.http1 import Exchange
+from routerkit.providers.http1 import Exchange, Pieces
 from routerkit.providers.reuse import cut
 from routerkit.providers.timers import Timers, Watch
 
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     # Called by the pool and by the caller.
 
-    def send(self, request: bytes, watch: Watch) -> None:
+    def send(self, request: Pieces, watch: Watch) -> None:
         """Send a request."""
         self.exchange.begin()
         if self._is_lost:
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._is_asked, self._watch = True, watch
         if watch.sending() < self._rings_at:
             self._set_timer()
-        self._transport.write(request)
+        self._transport.writelines(request)
 
     def progress(self, taker: Callable[[bytes], bool] | None = None) -> asyncio.Future[None]:
         """What is done once more of the answer is there, or there will be no more; then it raises ProviderError.

@@ -12,7 +12,7 @@ from select import POLLIN, poll
 from typing import TYPE_CHECKING, TypeAlias
 
 from routerkit.errors import ProviderError
-from routerkit.providers.http1 import Exchange, Origin
+from routerkit.providers.http1 import Exchange, Origin, Pieces
 from routerkit.providers.reach import check_reach, is_literal
 from routerkit.providers.reuse import IDLE_S, RECV_BYTES, cut, tls_context, unreachable
 from routerkit.providers.timers import Watch
@@ -37,12 +37,12 @@ class Connection:
         self.exchange = Exchange(max_body_bytes=pool.max_body_bytes)
         self._watch: Watch
 
-    def ask(self, request: bytes, watch: Watch) -> None:
+    def ask(self, request: Pieces, watch: Watch) -> None:
         """Send a request and wait for the head of its answer."""
         self.exchange.begin()
         self._watch = watch
         watch.sending()
-        self._send(memoryview(request))
+        self._send(memoryview(b"".join(request)))
         while not self.exchange.status:
             self._receive()
 
@@ -143,7 +143,7 @@ class Connections:
         self._n_idle = n_idle
         self._tls: ssl.SSLContext | None = None
 
-    def open(self, request: bytes, watch: Watch) -> Connection:
+    def open(self, request: Pieces, watch: Watch) -> Connection:
         """Send a request, once, on a kept connection that the peer has not closed, or on a new one; return with the head of its answer."""
         kept = self._take()
         try:
@@ -237,7 +237,7 @@ class Connections:
         return found
 
 
-def _asked(connection: Connection, request: bytes, watch: Watch) -> Connection:
+def _asked(connection: Connection, request: Pieces, watch: Watch) -> Connection:
     try:
         connection.ask(request, watch)
     except BaseException:

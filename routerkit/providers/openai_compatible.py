@@ -193,14 +193,14 @@ class OpenAICompatible:
         first_s = self._timers.first_token_s if request.first_token_s is None else request.first_token_s
         return Watch(self._timers, timeout_s=request.timeout_s, first_token_s=first_s)
 
-    def _whole(self, request: Request) -> bytes:
+    def _whole(self, request: Request) -> http1.Pieces:
         if request.inputs:
             return http1.with_body(hops.counted(self._embeddings, request.hops), embedding_format.payload(request))
         field = self._max_tokens_field
         body = as_written.whole_body(request, field) or (openai_format.payload(request, max_tokens_field=field),)
         return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, *body)
 
-    def _streamed(self, request: Request) -> bytes:
+    def _streamed(self, request: Request) -> http1.Pieces:
         field = self._max_tokens_field
         body = as_written.streamed_body(request, field) or (openai_format.stream_payload(request, max_tokens_field=field),)
         return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, *body)

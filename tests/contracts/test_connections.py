@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import ssl
@@ -11,10 +12,13 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from routerkit.as_written import Written
 from routerkit.errors import ProviderError
 from routerkit.messages import Request
 from routerkit.providers import http1, http1_async, http1_sync
@@ -239,6 +243,16 @@ class TestTls:
         provider.close()
         assert 2 == server.hits
 
+    def test_long_body_arrives_as_it_was_written(
+        self, call: Call, server: StrictOpenAI, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        asked, body = long_request(is_stream=call.is_stream)
+        provider = OpenAICompatible(server.base_url, server.api_key)
+        assert call(provider, asked).text
+        provider.close()
+        assert body.items() <= server.bodies[0].items()
+
     def test_untrusted_certificate_is_refused_before_anything_is_sent(self, call: Call, server: StrictOpenAI) -> None:
         with pytest.raises(ProviderError) as caught:
             call(OpenAICompatible(server.base_url, server.api_key), ASK)
@@ -253,6 +267,31 @@ class TestTls:
         assert ("connect", 0) == (caught.value.code, server.hits)
 
 
+class TestLongBodies:
+    """Sent in pieces that nobody joins."""
+
+    def test_they_arrive_as_they_were_written(self, call: Call, openai_server: StrictOpenAI, provider: OpenAICompatible) -> None:
+        asked, body = long_request(is_stream=call.is_stream)
+        assert call(provider, asked).text
+        assert body.items() <= openai_server.bodies[0].items()
+
+    def test_uvloop_sends_them_as_asyncio_does(self, openai_server: StrictOpenAI, provider: OpenAICompatible) -> None:
+        uvloop = pytest.importorskip("uvloop")
+        asked, body = long_request(is_stream=False)
+        assert uvloop.run(provider.acomplete(asked)).text
+        assert [body] == openai_server.bodies
+
+
+def long_request(*, is_stream: bool) -> tuple[Request, dict[str, Any]]:
+    """A request of some 4 MB, more than a socket takes at once, as somebody wrote it; and what should arrive of it at least."""
+    body = {"messages": [{"role": "user", "content": "hi \u00fc\n" * 300_000}], "model": "pool", "stream": is_stream}
+    data = json.dumps(body).encode()
+    at = data.index(b'"pool"')
+    request = Request("small", tuple(body["messages"]), timeout_s=10.0)
+    written = Written(data, slice(at, at + len(b'"pool"')), request.parts, None, is_stream)
+    return replace(request, written=written), body | {"model": "small"}
+
+
 async def _three(provider: OpenAICompatible, call: Call) -> None:
     for _ in range(3):
         if call.is_stream:
@@ -261,7 +300,7 @@ async def _three(provider: OpenAICompatible, call: Call) -> None:
             await provider.acomplete(ASK)
 
 
-def _request(origin: http1.Origin) -> tuple[bytes, Watch]:
+def _request(origin: http1.Origin) -> tuple[http1.Pieces, Watch]:
     return with_body(request_head(origin, "/chat/completions", {}), b"{}"), Watch(Timers(), timeout_s=5, first_token_s=None)
 
 

@@ -20,6 +20,7 @@ from routerkit.gateway.wire import request_of
 from routerkit.gateway.written import keep_written
 from routerkit.messages import Chunk, Request, Usage
 from routerkit.providers import as_written, openai_format
+from routerkit.providers.http1 import Pieces
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 
@@ -44,7 +45,7 @@ def streamed_to(request: Request, model: str = "gpt-x") -> bytes | None:
     return joined(as_written.streamed_body(request.with_deadline(model, 1.0, None), "max_tokens"))
 
 
-def joined(pieces: as_written.Pieces | None) -> bytes | None:
+def joined(pieces: Pieces | None) -> bytes | None:
     return None if pieces is None else b"".join(pieces)
 
 

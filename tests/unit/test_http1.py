@@ -117,7 +117,8 @@ class TestOrigin:
     def test_base_url_says_where_to_send(self, url: str, name: str, port: int, target: str) -> None:
         origin = parse_origin(url)
         assert (name, port) == (origin.name, origin.port)
-        lines = with_body(request_head(origin, "/x", {"A": "b"}), b"{}").split(b"\r\n")
+        (sent,) = with_body(request_head(origin, "/x", {"A": "b"}), b"{}")
+        lines = bytes(sent).split(b"\r\n")
         assert [f"POST {target} HTTP/1.1".encode(), f"host: {name}".encode()] == lines[:2]
         assert [b"a: b", b"content-length: 2", b"", b"{}"] == lines[4:]
 
