@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from routerkit.config.schema import Config
+from routerkit.config.section import located
 from routerkit.config.state import build_store, state_url
 from routerkit.errors import ConfigError
 from routerkit.state.interface import Account, AccountLine, Notice, StateStore
@@ -153,7 +154,7 @@ def _open(config: Config, base: Path) -> StateStore | None:
     url = state_url(config, base)
     if url is None and config.state is not None:
         raise ConfigError('[state] url is "memory:", so every process counts for itself; name a file or a server to see it here')
-    if url and url.startswith("sqlite:") and not (base / Path(url.removeprefix("sqlite:")).expanduser()).exists():
+    if url and url.startswith("sqlite:") and not located(base, url.removeprefix("sqlite:")).exists():
         return None
     return build_store(config, base)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +20,10 @@ from routerkit.config.prices import find_facts
 from routerkit.config.problems import KeyPath, Problem
 from routerkit.config.providers import build_provider, references
 from routerkit.config.routing import ExperimentSection
-from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection, ScorecardSection
+from routerkit.config.schema import Config, PolicySection, ProviderSection, RouterSection, RuleSection
+from routerkit.config.scores import build_predictor, build_scorecard, missing, scorecard_watch
 from routerkit.config.secrets import Secret, resolve
+from routerkit.config.section import located
 from routerkit.config.targets import build_target, wanted
 from routerkit.config.trial_watch import trial_watch
 from routerkit.config.verifying import build_verifiers
@@ -29,14 +31,11 @@ from routerkit.config.watch import ScorecardWatch
 from routerkit.errors import ConfigError, StoreError
 from routerkit.experiment import Experiment, Ramp
 from routerkit.policy import Policy
-from routerkit.posterior import Prior
-from routerkit.predictor import SILENT, Correction, Predictor, load_predictor
-from routerkit.priors import published
+from routerkit.predictor import SILENT, Predictor
 from routerkit.provider import Provider
 from routerkit.router_state import RouterState
 from routerkit.routes import Route, RouteBook
 from routerkit.rules import Rule, When
-from routerkit.scorecard import Scorecard, load_scorecard
 from routerkit.settings import PolicySettings
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def build_state(config: Config, base: Path, *, loading: tuple[Path, ...] = ()) -
         ConfigError: a secret, file, class or scorecard that the configuration refers to is missing or wrong.
     """
     state = plan_state(config, base)
-    if config.scorecard is not None and not (path := _scorecard_path(config.scorecard, base)).exists():
-        _log.warning("%s", _missing(path))
+    if config.scorecard is not None and not (path := located(base, config.scorecard.path)).exists():
+        _log.warning("%s", missing(path))
     return replace(state, providers=_providers(config, base, loading), verifiers=build_verifiers(config, base))
 
 
@@ -79,13 +78,13 @@ def plan_state(config: Config, base: Path) -> RouterState:
     """
     targets = build_targets(config)
     routes = RouteBook([Route(**dict(route)) for route in config.routes])
-    predictor = _predictor(config.scorecard, base)
+    predictor = build_predictor(config.scorecard, base)
     return RouterState(
         pools={n: Pool(n, tuple(targets[t] for t in pool.targets), pool.policy) for n, pool in config.pools.items()},
         providers={},
         policies={name: _policy(name, policy) for name, policy in config.policies.items()},
         rules=tuple(_rule(rule) for rule in config.rules),
-        scorecard=_scorecard(config.scorecard, base, targets),
+        scorecard=build_scorecard(config.scorecard, base, targets),
         predictor=predictor if isinstance(predictor, Predictor) else None,
         unheard=SILENT if isinstance(predictor, Predictor) else predictor,
         budgets=config.usd_per_day,
@@ -139,7 +138,7 @@ def build_report_watch(config: Config, base: Path) -> LedgerWatch | None:
     """What teaches a running router from its ledger; None when the configuration does not ask for it."""
     if config.online is None or config.ledger is None:
         return None
-    return report_watch(base / Path(config.ledger.path).expanduser(), config.online)
+    return report_watch(located(base, config.ledger.path), config.online)
 
 
 def build_trial_watch(config: Config, base: Path) -> LedgerWatch | None:
@@ -155,15 +154,7 @@ def build_watch(config: Config, base: Path) -> ScorecardWatch | None:
     Make it before the state: what is published in between is then noticed.
     """
     section = config.scorecard
-    if section is None or section.reload_s == 0:
-        return None
-    targets = build_targets(config)
-    return ScorecardWatch(
-        _scorecard_path(section, base),
-        every_s=section.reload_s,
-        adjust=lambda card: _fitted(card, section, targets),
-        predictor=None if section.predictor is None else base / Path(section.predictor).expanduser(),
-    )
+    return None if section is None or section.reload_s == 0 else scorecard_watch(section, base, build_targets(config))
 
 
 def _providers(config: Config, base: Path, loading: tuple[Path, ...]) -> dict[str, Provider]:
@@ -196,7 +187,7 @@ def _nested(section: ProviderSection, base: Path, loading: tuple[Path, ...]) -> 
     # Building needs loading and loading needs building; only a nested router closes that circle.
     from routerkit.config.load import load_nested
 
-    path = (base / Path(section.path).expanduser()).resolve()
+    path = located(base, section.path).resolve()
     if path in loading:
         raise ConfigError(f"{section.path} is already being loaded, so the router would call itself; point to another file")
     return load_nested(path, loading)
@@ -221,64 +212,6 @@ def _experiment(section: ExperimentSection) -> Experiment:
 
 def _rule(section: RuleSection) -> Rule:
     return Rule(section.name, When(**section.when.model_dump()), section.only, section.prefer, section.avoid)
-
-
-def _scorecard(section: ScorecardSection | None, base: Path, targets: Mapping[str, Target]) -> Scorecard:
-    if section is None:
-        return Scorecard(published=_published(targets))
-    path = _scorecard_path(section, base)
-    try:
-        # Missing: the first run of every project; but also what a misspelt path looks like.
-        card = load_scorecard(path) if path.exists() else Scorecard(troubles=(_missing(path),))
-    except ConfigError as exc:
-        # Whoever starts a gateway in the night wants it to route by what is left, and to say so.
-        _log.warning("the scorecard is not used, so every target counts as unmeasured: %s", exc)
-        card = Scorecard(troubles=(f"the scorecard is not used, so every target counts as unmeasured: {exc}",))
-    return _fitted(card, section, targets)
-
-
-def _missing(path: Path) -> str:
-    return f"{path}: no scorecard there, so every target counts as unmeasured; make one with `routerkit scores publish`"
-
-
-def _fitted(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:
-    """The card with the configured prior, and with complaints about measurements of what is not a target, or was another model."""
-    return _with_priors(replace(card, troubles=(*card.troubles, *_misfits(card, targets))), section, targets)
-
-
-def _misfits(card: Scorecard, targets: Mapping[str, Target]) -> Iterator[str]:
-    if strangers := sorted({cell.target for cell in card.cells if cell.target not in targets}):
-        yield f"the scorecard measured {', '.join(strangers)}, which is not a target here; rename the target, or measure again"
-    for name, model in card.models.items():
-        if name in targets and targets[name].model != model:
-            yield f"the scorecard measured {name} as {model}, and here it is {targets[name].model}; measure again with `routerkit eval run`"
-
-
-def _with_priors(card: Scorecard, section: ScorecardSection, targets: Mapping[str, Target]) -> Scorecard:
-    """The card with what is assumed where nothing was measured: what people wrote down, else what was published, else the card's own."""
-    quality = card.prior_quality if section.prior_quality is None else section.prior_quality
-    n = card.prior_n if section.prior_n is None else section.prior_n
-    is_written = section.prior_quality is not None
-    return replace(card, prior_quality=quality, prior_n=n, published={} if is_written else _published(targets))
-
-
-def _published(targets: Mapping[str, Target]) -> dict[str, tuple[Prior, ...]]:
-    return {name: priors for name, target in targets.items() if (priors := published(target.model))}
-
-
-def _predictor(section: ScorecardSection | None, base: Path) -> Predictor | Correction:
-    """The predictor that was fitted, or why there is none: one that cannot be trusted is named, and the table decides alone."""
-    if section is None or section.predictor is None:
-        return SILENT
-    try:
-        return load_predictor(base / Path(section.predictor).expanduser())
-    except ConfigError as exc:
-        _log.warning("the predictor is not used, the scorecard decides alone: %s", exc)
-        return Correction({}, str(exc))
-
-
-def _scorecard_path(section: ScorecardSection, base: Path) -> Path:
-    return base / Path(section.path).expanduser()
 
 
 def _revision(config: Config, targets: Mapping[str, Target]) -> str:

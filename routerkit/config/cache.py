@@ -11,6 +11,7 @@ from routerkit.config.cache_section import CacheSection
 from routerkit.config.problems import Problem
 from routerkit.config.schema import Config
 from routerkit.config.secrets import is_reference, resolve
+from routerkit.config.section import located
 from routerkit.config.state import DEFAULT_FOLDER
 from routerkit.errors import ConfigError
 from routerkit.observe import Observer
@@ -71,7 +72,7 @@ def _shelf(section: CacheSection, config: Config, base: Path) -> tuple[ShelfThre
         url = resolve(url, base).reveal()
     if url == "memory:":
         return None, None
-    return (_file(base / Path(url.removeprefix("sqlite:")).expanduser()), None) if url.startswith("sqlite:") else _redis(url)
+    return (_file(located(base, url.removeprefix("sqlite:"))), None) if url.startswith("sqlite:") else _redis(url)
 
 
 def _file(path: Path) -> ShelfThread[Shelf]:

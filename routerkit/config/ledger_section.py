@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from routerkit.config.section import FilePath, Section
+from routerkit.config.section import FilePath, Section, located
 
 if TYPE_CHECKING:
     from routerkit.store.destination import Lake
@@ -58,7 +58,7 @@ def ledger_folder(section: LedgerSection, base: Path) -> Path:
         StoreError: the folder's rows go elsewhere so far.
         OSError: the folder cannot be written.
     """
-    folder = base / Path(section.path).expanduser()
+    folder = located(base, section.path)
     from routerkit.store.destination import settle  # as above
 
     settle(folder, section.lake())

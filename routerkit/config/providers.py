@@ -21,6 +21,7 @@ from routerkit.config.schema import (
     TimeoutsSection,
 )
 from routerkit.config.secrets import Secret, is_reference, is_secret_name, scrub
+from routerkit.config.section import located
 from routerkit.errors import ConfigError
 from routerkit.messages import Json
 from routerkit.provider import Provider
@@ -79,7 +80,7 @@ def _make(
         case ReplaySection():
             from routerkit.providers.replay import Replay
 
-            return Replay(base / Path(section.path).expanduser(), sleep=section.sleep)
+            return Replay(located(base, section.path), sleep=section.sleep)
         case SimulatedSection():
             return _construct("routerkit.providers.simulated:Simulated", section.model_extra or {}, secrets)
         case ClassSection():

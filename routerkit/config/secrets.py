@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from routerkit.config.section import located
 from routerkit.errors import ConfigError
 
 MASK: Final = "***"
@@ -76,7 +77,7 @@ def resolve(reference: str, base: Path, environ: Mapping[str, str] | None = None
         raise ConfigError('literal secrets are refused; write "env:NAME" or "file:PATH" and put the key there')
     if reference.startswith("env:"):
         return _checked(_from_environment(reference[4:], os.environ if environ is None else environ), reference)
-    return _checked(_from_file(base / Path(reference[5:]).expanduser(), reference), reference)
+    return _checked(_from_file(located(base, reference[5:]), reference), reference)
 
 
 def scrub(text: str, secrets: tuple[Secret, ...] = ()) -> str:

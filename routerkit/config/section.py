@@ -26,6 +26,11 @@ def usable_path(path: str) -> str:
     return path
 
 
+def located(base: Path, path: str) -> Path:
+    """A path as a file means it: from the file's own folder `base`; `~` is home."""
+    return base / Path(path).expanduser()
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], Field(strict=False)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Dollars: TypeAlias = Annotated[float, Field(ge=0)]

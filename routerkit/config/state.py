@@ -9,6 +9,7 @@ from typing import Final
 from routerkit.config.problems import Problem
 from routerkit.config.schema import Config
 from routerkit.config.secrets import is_reference, resolve
+from routerkit.config.section import located
 from routerkit.errors import ConfigError
 from routerkit.state.interface import StateStore
 
@@ -38,7 +39,7 @@ def state_url(config: Config, base: Path) -> str | None:
     if config.state is not None:
         return None if config.state.url == "memory:" else config.state.url
     folder = config.ledger.path if config.ledger is not None else DEFAULT_FOLDER
-    has_keys = (base / Path(folder).expanduser() / KEYS_FILE).exists()
+    has_keys = (located(base, folder) / KEYS_FILE).exists()
     return f"sqlite:{folder}/state.sqlite" if config.budgets or config.pool_usd_per_day or has_keys else None
 
 
@@ -57,11 +58,11 @@ def open_store(url: str, base: Path, *, ledger: str | None = None) -> StateStore
     from routerkit.state.notes import Notes
     from routerkit.store import record_lost
 
-    folder = None if ledger is None else base / Path(ledger).expanduser()
+    folder = None if ledger is None else located(base, ledger)
     if url.startswith("sqlite:"):
         from routerkit.state.sqlite import SqliteStore, notes_beside
 
-        path = base / Path(url.removeprefix("sqlite:")).expanduser()
+        path = located(base, url.removeprefix("sqlite:"))
         return SqliteStore(path, notes=Notes(notes_beside(path), ledger=folder, bury=record_lost))
     try:
         # An optional extra.
