@@ -22,8 +22,6 @@ from routerkit_evals.cli_shared import (
     PythonPath,
     Workers,
     data_folder,
-    only_pool,
-    read_config,
 )
 from routerkit_evals.errors import EvalError
 
@@ -101,16 +99,20 @@ def run(
         is_unsafe=unsafe_no_sandbox,
         python=str(python or ""),
     )
-    _run_tasks(config, pool or only_pool(read_config(config)), tasks, data, options, is_dry=dry_run, as_json=as_json)
+    _run_tasks(config, pool, tasks, data, options, is_dry=dry_run, as_json=as_json)
 
 
-def _run_tasks(config: Path, pool: str, tasks: str, data: Path | None, options: Options, *, is_dry: bool, as_json: bool) -> None:
+def _run_tasks(config: Path, pool: str | None, tasks: str, data: Path | None, options: Options, *, is_dry: bool, as_json: bool) -> None:
     from routerkit_evals.durable import only_run
+    from routerkit_evals.picking import only_pool
     from routerkit_evals.progress import showing
     from routerkit_evals.suite import open_suite
 
     folder = data_folder(config, data)
-    with routerkit.load(config) as router, open_suite(router, pool, tasks, folder=folder, options=options) as suite:
+    with (
+        routerkit.load(config) as router,
+        open_suite(router, pool or only_pool(router, "with --pool"), tasks, folder=folder, options=options) as suite,
+    ):
         print_preflight(suite, is_dry=is_dry, as_json=as_json)
         if is_dry:
             return

@@ -48,18 +48,6 @@ def read_config(config: Path) -> Config:
     return read(config)
 
 
-def only_pool(settings: Config) -> str:
-    """The pool, where there is only one.
-
-    Raises:
-        EvalError: there are several, or none.
-    """
-    pools = list(settings.pools)
-    if len(pools) != 1:
-        raise EvalError(f"which pool? there are {', '.join(pools) or 'none'}; name one with --pool")
-    return pools[0]
-
-
 def data_folder(config: Path, data: Path | None) -> Path:
     """Folder of stored samples: the one given, else the ledger's, else a default.
 

@@ -17,7 +17,7 @@ from routerkit_evals.baselines import Proof
 from routerkit_evals.due import due_cells, without_due
 from routerkit_evals.durable import only_run
 from routerkit_evals.errors import EvalError
-from routerkit_evals.picking import pick_targets, pick_tasks
+from routerkit_evals.picking import only_pool, pick_targets, pick_tasks
 from routerkit_evals.preflight import Preflight
 from routerkit_evals.publish import Published, publish_guarded
 from routerkit_evals.regression import Verdict, regressions
@@ -171,7 +171,7 @@ def plan_night(
         EvalError: unknown pool, target or source, or no task to run.
     """
     chosen = night or night_of(folder, file.suite.name, datetime.now(UTC))
-    pool = file.suite.pool or _only_pool(router)
+    pool = file.suite.pool or only_pool(router, "under [suite] pool")
     targets = {target.name: target for target in pick_targets(router, pool, file.suite.targets)}
     tasks = tasks_of_suite(file)
     tonight = epochs_of(chosen)
@@ -290,10 +290,3 @@ def _why_not(file: SuiteFile, result: RunResult) -> str:
 def _source(file: SuiteFile, name: str) -> str:
     beside = file.path.parent / name
     return str(beside) if name not in SOURCES and not Path(name).exists() and beside.exists() else name
-
-
-def _only_pool(router: Router) -> str:
-    pools = list(router.state.pools)
-    if len(pools) != 1:
-        raise EvalError(f"which pool? there are {', '.join(pools) or 'none'}; name one under [suite] pool")
-    return pools[0]

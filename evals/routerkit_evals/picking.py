@@ -10,6 +10,22 @@ from routerkit_evals.errors import EvalError
 from routerkit_evals.task import Task
 
 
+def only_pool(router: Router, place: str) -> str:
+    """The pool, where there is only one.
+
+    Args:
+        router: Whose pools.
+        place: Where people name one.
+
+    Raises:
+        EvalError: there are several, or none.
+    """
+    pools = list(router.state.pools)
+    if len(pools) != 1:
+        raise EvalError(f"which pool? there are {', '.join(pools) or 'none'}; name one {place}")
+    return pools[0]
+
+
 def pick_targets(router: Router, pool: str, names: Sequence[str]) -> tuple[Target, ...]:
     """Targets of a pool by name, all when none is named.
 

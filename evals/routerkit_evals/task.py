@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, Literal, cast, get_args
 
 from routerkit import TASK_KINDS, Json
 from routerkit_evals.ast_checks import Check, parse_checks
@@ -23,7 +23,6 @@ SCHEMA: Final = "rk-task/1"
 ScorerKind = Literal["tests", "literal_equal", "int_in", "ast_equal", "mutation", "rubric"]
 GRADED: Final = ("tests", "literal_equal", "int_in", "ast_equal", "mutation")
 """Scorers that need no judge; tasks with another are left out of a run that has none, and counted."""
-_SCORERS: Final = ("tests", "literal_equal", "int_in", "ast_equal", "mutation", "rubric")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +255,7 @@ def _scorer(fields: Fields) -> Scorer:
         raise fields.wrong("scorer", "must be an object with a type")
     inner = Fields(value, f"{fields.where}: scorer")
     inner.only("type", "must_print", "extract", "module", "threshold", "points")
-    kind = cast("ScorerKind", inner.choice("type", _SCORERS))  # choice has checked it
+    kind = cast("ScorerKind", inner.choice("type", get_args(ScorerKind)))  # choice has checked it
     extract, must_print, points = inner.text("extract", "") or None, inner.text("must_print", "") or None, inner.strings("points")
     check_pattern(inner, "extract", extract)
     check_pattern(inner, "must_print", must_print)
