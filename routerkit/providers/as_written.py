@@ -153,6 +153,8 @@ class PassingDecoder(StreamDecoder):
         plain = plain_events(events)
         if plain is None or (plain.calls and not (self._calls and all(map(self._calls.goes_on, plain.calls)))):
             return None
+        if plain.finish and self._calls and self._calls.has_empty:
+            return None
         self._has_events = self._has_choices = True
         self._has_text = self._has_text or bool(plain.text.strip())
         self._n_chars += len(plain.text)

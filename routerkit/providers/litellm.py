@@ -203,7 +203,17 @@ def _library() -> ModuleType:
             litellm.disable_hf_tokenizer_download = True  # or counting tokens asks the Hugging Face hub
             # It prepares a request in a thread; one whose deadline passes meanwhile is rightly never sent.
             warnings.filterwarnings("ignore", r"coroutine '\w+\.a\w*(completion|embedding|streaming)\w*' was never awaited", RuntimeWarning)
+        _teach_endings()
         return cast("ModuleType", litellm)  # untyped
+
+
+def _teach_endings() -> None:
+    """Have litellm know that Claude's window was full: for words unknown to it it says `stop`, and cut answers would pass for whole."""
+    from litellm.litellm_core_utils import core_helpers  # as heavy as litellm
+
+    words: object = getattr(core_helpers, "_FINISH_REASON_MAP", None)
+    if isinstance(words, dict):
+        words.setdefault("model_context_window_exceeded", "length")
 
 
 def _coarse(left_s: float) -> float:

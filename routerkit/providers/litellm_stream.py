@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Request, Usage
 from routerkit.providers import openai_format
+from routerkit.providers.openai_finish import finish_reason
 from routerkit.providers.openai_usage import counted
 from routerkit.providers.tool_index import ToolIndex
 
@@ -44,7 +45,7 @@ def _ended(choice: dict[str, Json]) -> dict[str, Json]:
     """The choice; litellm says `stop` for every word that it does not know, also where the upstream says that it broke."""
     specific = choice.get("provider_specific_fields")
     if isinstance(specific, Mapping):
-        openai_format.finish_reason({"finish_reason": specific.get("native_finish_reason")})
+        finish_reason({"finish_reason": specific.get("native_finish_reason")})
     return choice
 
 
@@ -76,6 +77,7 @@ class Reading:
         chunk = replace(read, tool_calls=self._calls.place(read.tool_calls)) if read.tool_calls else read
         if chunk.finish_reason:
             self._check_end()
+            chunk = replace(chunk, tool_calls=chunk.tool_calls + self._calls.rest(chunk.finish_reason))
         self._usage = chunk.usage or self._usage
         self._note(chunk)
         if not (chunk.has_content() or chunk.finish_reason or chunk.extra):
@@ -110,7 +112,7 @@ class Reading:
         if said and not any(said):
             raise self._unended()
         for word in said:
-            openai_format.finish_reason({"finish_reason": word})
+            finish_reason({"finish_reason": word})
 
     def _has_reported_usage(self) -> bool:
         chunks = getattr(self._upstream, "chunks", None)

@@ -10,7 +10,7 @@ from typing import Final
 from routerkit import fastjson
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, text_of
-from routerkit.providers.openai_errors import gave_up
+from routerkit.providers.openai_finish import OWN_FINISHES, finish_reason, stopped_by
 from routerkit.providers.openai_usage import counted, usage
 
 Object = Mapping[str, Json]
@@ -18,21 +18,8 @@ Object = Mapping[str, Json]
 
 _OWN_PARAMETERS: Final = frozenset({"model", "messages", "stream"})
 _KNOWN_FIELDS: Final = frozenset({"role", "content", "tool_calls", "refusal", "reasoning", "reasoning_content"})
-_FINISH_REASONS: Final = {
-    "function_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "max_tokens": "length",
-    "model_length": "length",
-    "end_turn": "stop",
-    "eos": "stop",
-    "stop_sequence": "stop",
-    "safety": "content_filter",
-    "sensitive": "content_filter",
-}
-"""Other words for OpenAI's four, in any case, as used by servers that claim its format."""
-_OWN_FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter"})
-_BROKEN_FINISHES: Final = frozenset({"error", "insufficient_system_resource", "network_error", "abort"})
-"""What some servers say instead of failing (OpenRouter, DeepSeek, Zhipu, vLLM and SGLang)."""
+NO_ARGUMENTS: Final = "{}"
+"""What a tool is given that is given nothing."""
 
 
 def payload(request: Request, *, max_tokens_field: str = "max_tokens") -> bytes:
@@ -138,9 +125,10 @@ def reply(parsed: Json, request: Request) -> Reply:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise malformed("its choice has no message")
-    calls = _tool_calls(message)
+    said = finish_reason(choice)
+    calls = _tool_calls(message, "" if said == "length" else NO_ARGUMENTS)  # a call that was cut stays as it is
     text, refusal, reasoning = text_of(message.get("content")), _string(message.get("refusal")), _reasoning(message)
-    finish = finish_reason(choice) or ("tool_calls" if calls else "unknown")
+    finish = said or ("tool_calls" if calls else "unknown")
     if finish == "tool_calls" and not calls:
         finish = "stop"  # or an agent waits for calls that nobody makes
     check_not_empty(text, finish, has_other=bool(calls or refusal))
@@ -188,23 +176,8 @@ def check_not_empty(text: str, finish: str, *, has_other: bool) -> None:
         ProviderError: `empty_answer`.
     """
     if not has_other and not text.strip() and finish not in {"length", "content_filter"}:
-        why = f", finish_reason {finish!r}" if finish in _OWN_FINISHES else ""  # another word may be anything, even our key
+        why = f", finish_reason {finish!r}" if finish in OWN_FINISHES else ""  # another word may be anything, even our key
         raise empty_answer(f"neither text nor tool call{why}")
-
-
-def finish_reason(choice: Object) -> str | None:
-    """Why the answer ended, in OpenAI's words; None while it goes on.
-
-    Raises:
-        ProviderError: `server` if the server says that it broke.
-    """
-    raw = choice.get("finish_reason")
-    if not isinstance(raw, str) or not raw:
-        return None
-    word = raw.lower()
-    if word in _BROKEN_FINISHES:
-        raise gave_up(raw)
-    return _FINISH_REASONS.get(word, word if word in _OWN_FINISHES else raw)
 
 
 def new_call_id() -> str:
@@ -222,13 +195,13 @@ def check_named(names: Iterable[str]) -> None:
         raise malformed("a tool call has no name")
 
 
-def _tool_calls(message: Object) -> tuple[ToolCall, ...]:
-    """The calls, each under an id of its own: results are told apart by nothing else."""
+def _tool_calls(message: Object, nothing: str) -> tuple[ToolCall, ...]:
+    """The calls, each under an id of its own: results are told apart by nothing else; and what they are given if that is nothing."""
     calls: dict[str, ToolCall] = {}
     for raw in _objects(message.get("tool_calls")):
         function, call_id = as_object(raw.get("function")), _string(raw.get("id"))
         call_id = new_call_id() if not call_id or call_id in calls else call_id
-        calls[call_id] = ToolCall(call_id, _string(function.get("name")), _arguments(function.get("arguments")))
+        calls[call_id] = ToolCall(call_id, _string(function.get("name")), _arguments(function.get("arguments")) or nothing)
     check_named(call.name for call in calls.values())
     return tuple(calls.values())
 
@@ -258,20 +231,9 @@ def _extra(message: Object, choice: Object) -> dict[str, Json]:
         extra["content"] = message["content"]
     if choice.get("logprobs") is not None:
         extra["logprobs"] = choice["logprobs"]
-    if (stopped_by := _stopped_by(choice)) is not None:
-        extra["stop_sequence"] = stopped_by
+    if (stopped := stopped_by(choice)) is not None:
+        extra["stop_sequence"] = stopped
     return extra
-
-
-def _stopped_by(choice: Object) -> str | None:
-    """The stop sequence that ended the answer, as vLLM (`stop_reason`) and SGLang (`matched_stop`) tell.
-
-    Empty where a server says only that one did (TGI); None where nothing is said of it, or a token did it.
-    """
-    for name in ("stop_reason", "matched_stop"):
-        if isinstance(said := choice.get(name), str):
-            return said
-    return "" if choice.get("finish_reason") == "stop_sequence" else None
 
 
 def first_choice(parsed: Object) -> Object | None:

@@ -86,6 +86,8 @@ class StreamDecoder:
             object.__setattr__(piece, "finish_reason", "stop")  # as in a whole answer
         if piece.finish_reason and self._finish:  # some servers say it again with the usage
             object.__setattr__(piece, "finish_reason", None)
+        if piece.finish_reason and self._calls and self._calls.has_empty:
+            object.__setattr__(piece, "tool_calls", piece.tool_calls + self._calls.rest(piece.finish_reason))
         self._note(piece)
         if piece.has_content() or piece.finish_reason or piece.extra:
             chunks.append(piece)

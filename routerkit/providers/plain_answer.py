@@ -19,6 +19,7 @@ from routerkit.quick import maker
 
 _Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
 _Name = Annotated[str, Meta(min_length=1)]
+_Filled = Annotated[str, Meta(min_length=1)]
 _Nothing = Annotated[list[None], Meta(max_length=0)]
 _Some = Annotated[int, Meta(ge=1, lt=MAX_TOKENS)]
 
@@ -53,7 +54,7 @@ class Counts(Struct):
 
 class _Function(Struct):
     name: _Name
-    arguments: str
+    arguments: _Filled
 
 
 class _Call(Struct):

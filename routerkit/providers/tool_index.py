@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Final
 
 from routerkit.messages import ToolCallDelta
-from routerkit.providers.openai_format import new_call_id
+from routerkit.providers.openai_format import NO_ARGUMENTS, new_call_id
+
+_WHOLE: Final = frozenset({"tool_calls", "stop"})
+"""Ends of answers whose calls are complete."""
 
 
 class ToolIndex:
@@ -23,6 +27,7 @@ class ToolIndex:
         """What calls without an id were given so far: the next one of that tool looks like more of the same."""
         self._nameless: dict[int, str] = {}
         """What calls that have no name yet were given so far."""
+        self._given_nothing: set[int] = set()
         self.names: dict[int, str] = {}
         """Of each call so far; empty until it says it."""
 
@@ -30,10 +35,22 @@ class ToolIndex:
         """Pieces of calls, each under the index and, where it begins, the id of its call."""
         return tuple([placed for delta in deltas if (placed := self._place(delta)) is not None])
 
+    @property
+    def has_empty(self) -> bool:
+        """Whether a call was given nothing so far."""
+        return bool(self._given_nothing)
+
+    def rest(self, finish: str) -> tuple[ToolCallDelta, ...]:
+        """What calls that were given nothing lack at the end of the answer: arguments are JSON, also where there are none."""
+        if finish not in _WHOLE:
+            return ()
+        empty, self._given_nothing = sorted(self._given_nothing), set()
+        return tuple([ToolCallDelta(index, arguments=NO_ARGUMENTS) for index in empty])
+
     def goes_on(self, delta: ToolCallDelta) -> bool:
         """Whether a piece is nothing but more of a call that has begun under its index."""
         index = self._index.get(delta.index)
-        is_odd = index is None or index in self._unmarked or index in self._nameless
+        is_odd = index is None or index in self._unmarked or index in self._nameless or index in self._given_nothing
         return not (delta.id or delta.name or is_odd) and index == delta.index
 
     def _place(self, delta: ToolCallDelta) -> ToolCallDelta | None:
@@ -42,6 +59,8 @@ class ToolIndex:
             return self._begin(delta)
         if index in self._unmarked:
             self._unmarked[index] += delta.arguments
+        if delta.arguments:
+            self._given_nothing.discard(index)
         if index in self._nameless:
             return self._name(delta, index)
         return replace(delta, index=index, id=None, name=None) if delta.id or delta.name or index != delta.index else delta
@@ -64,6 +83,8 @@ class ToolIndex:
         if not delta.id:
             self._unmarked[index] = delta.arguments
         self._nameless[index] = ""
+        if not delta.arguments:
+            self._given_nothing.add(index)
         return self._name(delta, index)
 
     def _name(self, delta: ToolCallDelta, index: int) -> ToolCallDelta | None:

@@ -21,6 +21,7 @@ from tests.contracts.provider import MAGIC_TOOL, ProviderContract, ask
 from tests.contracts.provider_faults import BETWEEN_CHUNKS_S, ProviderFaultContract
 from tests.faults.test_bytes import chunked
 from tests.gateway.test_odd_events import CALLS, ONE, event
+from tests.servers.strict_anthropic import StrictAnthropic
 from tests.servers.strict_openai import Fault, StrictOpenAI
 
 # Cancelled while it prepares a request, litellm leaves a coroutine behind.
@@ -148,6 +149,15 @@ def test_dropped_connection_is_not_tried_again(openai_server: StrictOpenAI, kind
     assert ("disconnected", 1) == (caught.value.code, openai_server.hits)
 
 
+def test_answer_that_filled_claudes_window_is_a_cut_one(call: Call) -> None:
+    with StrictAnthropic() as server:
+        server.script(Fault(text="part", finish_reason="model_context_window_exceeded"))
+        provider = over(server, kind="anthropic")
+        reply = call(provider, ask("Hi."))
+        provider.close()
+    assert ("part", "length") == (reply.text, reply.finish_reason)
+
+
 def test_extra_parameters_reach_the_body(provider: LiteLLM, openai_server: StrictOpenAI) -> None:
     provider.complete(ask("Hi.", extra={"seed": 7, "top_p": 0.5}))
     assert (7, 0.5) == (openai_server.bodies[0]["seed"], openai_server.bodies[0]["top_p"])
@@ -180,7 +190,7 @@ def test_caller_metadata_and_messages_are_not_written_to(provider: LiteLLM) -> N
     assert {"trace": "1"} == metadata
 
 
-@pytest.mark.parametrize("oddity", ["all under index 0", "all under one id", "without ids"])
+@pytest.mark.parametrize("oddity", sorted(CALLS.keys() - {"arguments as an object"}))
 def test_tool_calls_of_a_stream_arrive_apart(provider: LiteLLM, openai_server: StrictOpenAI, oddity: str) -> None:
     openai_server.script(Fault(raw=chunked(*CALLS[oddity], event({}, "tool_calls"), b"data: [DONE]\n\n")))
     calls = Call("stream")(provider, ask("Hi.")).tool_calls

@@ -140,6 +140,25 @@ def test_content_in_parts_is_the_text_that_clients_take(served):
     assert ["Hm."] == [delta.reasoning_content for delta in deltas if getattr(delta, "reasoning_content", None)]
 
 
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize(("finish", "told"), [("tool_calls", "{}"), ("stop", "{}"), ("length", "")])
+def test_call_that_is_given_nothing_says_so_in_json(served, is_streamed, finish, told):
+    """Claude through many a server; programs that read the arguments as JSON fail at an empty text. A call that was cut stays as it is."""
+    made = [{"index": n, "id": i, "type": "function", "function": {"name": "f", "arguments": ""}} for n, i in enumerate("ab")]
+    whole = sized(json.dumps(whole_of({"content": None, "tool_calls": made}, finish)).encode())
+    events = [*[event({"tool_calls": [call]}) for call in made], event({}, finish), b"data: [DONE]\n\n"]
+    served.first.script(Fault(raw=chunked(*events) if is_streamed else whole))
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        if not is_streamed:
+            calls = client.chat.completions.create(model="coding", messages=MESSAGES, tools=[TOOL]).choices[0].message.tool_calls
+            assert [told] * 2 == [call.function.arguments for call in calls]
+            return
+        chunks = list(client.chat.completions.create(model="coding", messages=MESSAGES, tools=[TOOL], stream=True))
+    pieces = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or ()]
+    assert [told] * 2 == ["".join(piece.function.arguments for piece in pieces if piece.index == n) for n in (0, 1)]
+    assert [finish] == [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices[0].finish_reason]
+
+
 def test_arguments_that_came_as_an_object_are_text(served):
     made = {"id": "a", "type": "function", "function": {"name": "f", "arguments": json.loads(ONE)}}
     served.first.script(Fault(raw=sized(json.dumps(whole_of({"content": None, "tool_calls": [made]}, "tool_calls")).encode())))

@@ -29,6 +29,10 @@ _STOP_REASONS = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_to
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
+def _stop_reason(answer: Answer) -> str:
+    return _STOP_REASONS.get(answer.finish_reason, answer.finish_reason)
+
+
 class StrictAnthropic(StrictOpenAI):
     """The server; `base_url` is what litellm's provider `anthropic` is given."""
 
@@ -57,7 +61,7 @@ class AnthropicAnswering(Answering):
         content = [*self._thoughts(body), *_content(answer, self._n)]
         if body.get("stream"):
             return await self._stream([json.dumps(event) for event in _events(answer, content, body["model"], self._n)])
-        whole = {**_top(body["model"], self._n), "content": content, "stop_reason": _STOP_REASONS[answer.finish_reason]}
+        whole = {**_top(body["model"], self._n), "content": content, "stop_reason": _stop_reason(answer)}
         return await self._send(200, json.dumps({**whole, "usage": _usage(answer)}).encode())
 
     def _thoughts(self, body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -170,7 +174,7 @@ def _events(answer: Answer, content: list[dict[str, Any]], model: str, n: int) -
         for delta in deltas:
             yield {"type": "content_block_delta", "index": i, "delta": delta}
         yield {"type": "content_block_stop", "index": i}
-    stop = {"stop_reason": _STOP_REASONS[answer.finish_reason], "stop_sequence": None}
+    stop = {"stop_reason": _stop_reason(answer), "stop_sequence": None}
     yield {"type": "message_delta", "delta": stop, "usage": {"output_tokens": answer.usage["completion_tokens"]}}
     yield {"type": "message_stop"}
 

@@ -117,6 +117,8 @@ class TestReply:
             ("max_tokens", "length"),
             ("STOP", "stop"),
             ("MAX_TOKENS", "length"),
+            ("model_context_window_exceeded", "length"),
+            ("RECITATION", "content_filter"),
             ("tool_calls", "stop"),
             ("new_word", "new_word"),
             (None, "unknown"),
