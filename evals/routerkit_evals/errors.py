@@ -19,3 +19,7 @@ class SandboxUnavailableError(EvalError):
 
 class SandboxFailureError(EvalError):
     """The sandbox itself broke during one run; says nothing about the answer that was running."""
+
+
+class WithheldError(EvalError):
+    """The guardrails let nothing of what was measured be published; not a failure of what measured it."""

@@ -16,7 +16,7 @@ from routerkit.store import Due
 from routerkit_evals.baselines import Proof
 from routerkit_evals.due import due_cells, without_due
 from routerkit_evals.durable import only_run
-from routerkit_evals.errors import EvalError
+from routerkit_evals.errors import EvalError, WithheldError
 from routerkit_evals.picking import only_pool, pick_targets, pick_tasks
 from routerkit_evals.preflight import Preflight
 from routerkit_evals.publish import Published, publish_guarded
@@ -117,8 +117,7 @@ class NightPlan:
                 margin=self.file.regression.margin,
                 credible=self.file.regression.credible,
             )
-            why = _why_not(self.file, result)
-            published = None if why else self._publish(history)
+            published, why = self._publish(history, result)
         return Night(
             self.file,
             self.night,
@@ -139,10 +138,16 @@ class NightPlan:
         levels = {s.sandbox for s in result.rows if s.sandbox}
         return tuple(s for s in evidence(self.folder, self.file, self.suite.targets) if not s.sandbox or s.sandbox in levels)
 
-    def _publish(self, history: Sequence[Sample]) -> Published:
-        published = publish_guarded(history, self.scorecard, self.file.guardrails)
+    def _publish(self, history: Sequence[Sample], result: RunResult) -> tuple[Published | None, str]:
+        """What was published, or why nothing was."""
+        if why := _why_not(self.file, result):
+            return None, why
+        try:
+            published = publish_guarded(history, self.scorecard, self.file.guardrails)
+        except WithheldError as exc:
+            return None, str(exc)
         record_scorecard(self.folder, published.card)
-        return published
+        return published, ""
 
 
 @contextmanager

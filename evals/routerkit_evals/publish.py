@@ -13,7 +13,7 @@ from routerkit import Cell, ConfigError, Json, Scorecard, load_scorecard
 from routerkit.joint import VerifierCounts
 from routerkit_evals.cells import cells_of
 from routerkit_evals.durable import write_atomically
-from routerkit_evals.errors import EvalError
+from routerkit_evals.errors import EvalError, WithheldError
 from routerkit_evals.guardrails import Change, Guardrails, guard
 from routerkit_evals.joint import joint_outcomes
 from routerkit_evals.records import code_commit
@@ -49,12 +49,13 @@ def publish_guarded(samples: Iterable[Sample], path: Path, rules: Guardrails) ->
 
     Raises:
         EvalError: as `publish`; the published scorecard is untouched.
+        WithheldError: the rules withhold all there would be.
     """
     measured = scorecard_of(tuple(samples))
     old, notes = _published(path)
     card, changes = guard(old, measured, rules)
     if not card.cells:
-        raise EvalError(f"nothing to publish: every cell is withheld ({changes[0].why}); {path} is untouched")
+        raise WithheldError(f"every cell is withheld ({changes[0].why}); {path} is untouched")
     try:
         if old is not None and old.revision != card.revision:
             write_atomically(previous_path(path), path.read_bytes())

@@ -149,6 +149,17 @@ def test_killed_night_goes_on_without_losing_or_paying_anything_twice(project: P
     assert {"n": 2} == count
 
 
+def test_night_too_small_to_publish_still_ends_well_and_reports(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "small.toml").write_text(SUITE.replace("min_tasks = 3", "min_tasks = 50"))
+    assert 0 == night(monkeypatch, "2026-11-20")
+    shown = capsys.readouterr().out
+    assert "Nothing was published: every cell is withheld (6 tasks are fewer than min_tasks = 50)" in shown
+    assert (project / "data/reports/small-2026-11-20/report.md").exists()
+    assert not (project / "scores.json").exists()
+
+
 def test_night_changes_the_next_decision_and_explain_cites_its_run(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
