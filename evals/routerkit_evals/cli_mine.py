@@ -31,7 +31,7 @@ def mine_command(
     repo: Annotated[Path, typer.Option(help="Git repository, with or without a work tree.")] = Path(),
     out: Annotated[Path | None, typer.Option(help="Task file to write; default: NAME-tasks.jsonl.")] = None,
     since: Annotated[str | None, typer.Option(help="Oldest commits, as YYYY-MM-DD or '6 months'; default: all.")] = None,
-    wanted: Annotated[int, typer.Option("--max", min=1, help="Most tasks of each mode.")] = 50,
+    wanted: Annotated[int, typer.Option("--max", min=1, help="At most this many tasks of each mode.")] = 50,
     mode: Annotated[str, typer.Option(help="history, reverse, mutants, tests, or all.")] = "history",
     python: EnvironmentPath = None,
     test_command: Annotated[str, typer.Option(help="Further options for the tests, as in 'pytest -p plugin'.")] = "",

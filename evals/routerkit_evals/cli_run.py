@@ -45,25 +45,27 @@ def run(
     tasks: Tasks = "own",
     targets: Annotated[str | None, typer.Option(help="Targets of the pool, comma-separated; default: all.")] = None,
     epochs: Annotated[int, typer.Option(min=1, max=100, help="Answers per task and target.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most tasks.")] = None,
-    max_usd: Annotated[float | None, typer.Option("--budget-usd", "--max-usd", help="Hard stop for this run's dollars.")] = None,
-    budget_tokens: Annotated[int | None, typer.Option(min=0, help="Hard stop for this run's tokens, in and out.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="No new answer is asked for after this time.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many tasks.")] = None,
+    max_usd: Annotated[float | None, typer.Option("--budget-usd", "--max-usd", help="Hard limit on this run's dollars.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(min=0, help="Hard limit on this run's tokens, in and out.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Ask for no new answer after this time.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens; at most half of a target's context.")] = 4096,
     workers: Workers = 2,
-    solver: Annotated[str, typer.Option(help="How an answer is got: one-shot, two-tries or agent.")] = "one-shot",
+    solver: Annotated[str, typer.Option(help="How a model gets to its answer: one-shot, two-tries or agent.")] = "one-shot",
     answer_format: Annotated[str, typer.Option(help="Form of answers that are files: whole, search-replace or diff.")] = "whole",
     executor: Annotated[str, typer.Option(help="Where answers are graded: local, ray or ray:ADDRESS.")] = "local",
     allocate: Annotated[
-        str | None, typer.Option(help="uniform: every task to every target; race: not to those that are credibly worth less; halve.")
+        str | None, typer.Option(help="uniform: every task to every target; race: none to targets that are credibly worth less; halve.")
     ] = None,
     value_usd: Annotated[float | None, typer.Option(help="What a solved task is worth to a race; default 0.50.")] = None,
     data: DataFolder = None,
-    dry_run: Annotated[bool, typer.Option(help="Print what would be asked and what that costs; ask nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be asked and what that costs; ask nothing.")] = False,
     night: Annotated[str | None, typer.Option(help="With --suite: its date, YYYY-MM-DD; default: today.")] = None,
     report: Annotated[Path | None, typer.Option(help="With --suite: folder of its report.")] = None,
     python: PythonPath = None,
-    unsafe_no_sandbox: Annotated[bool, typer.Option(help="Run answers as plain processes; stored with every sample.")] = False,
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run answers as plain processes; stored with every sample.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask a pool's targets to do tasks, and grade the answers. Run it again and it resumes where it stopped.

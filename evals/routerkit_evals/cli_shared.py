@@ -27,7 +27,7 @@ StoredFolder = Annotated[
 DataFolder = Annotated[Path | None, typer.Option("--data", "--folder", help="Folder of stored samples; default: the ledger's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str | None, typer.Option("--run", help="Only samples of this run.")]
-PythonPath = Annotated[Path | None, typer.Option("--python", help="Virtual environment that runs the tasks' tests; default: ours.")]
+PythonPath = Annotated[Path | None, typer.Option("--python", help="Virtual environment that runs the tasks' tests; default: routerkit's.")]
 Workers = Annotated[int, typer.Option(min=1, max=1000, help="Samples at a time.")]
 
 

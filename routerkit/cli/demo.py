@@ -29,7 +29,7 @@ _ANSWER_S: Final = 90.0
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its configuration, samples and scorecard.")] = Path("routerkit-demo"),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without asking.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most tasks per target.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many tasks per target.")] = None,
 ) -> None:
     """Measure models on code tasks in a sandbox, publish a scorecard, route requests by it."""
     from routerkit.cli.demo_traffic import route_some  # LangChain; here, so that its absence is told before anything is spent

@@ -42,7 +42,7 @@ def last_calls(
     context: typer.Context,
     folder: Folder = None,
     config: LedgerConfig = None,
-    count: Annotated[int, typer.Option("-n", min=1, help="How many calls.")] = 20,
+    count: Annotated[int, typer.Option("-n", min=1, help="Number of calls.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the last calls, newest first."""
@@ -110,7 +110,7 @@ def ingest_segments(
     context: typer.Context,
     folder: Folder = None,
     config: LedgerConfig = None,
-    is_following: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C or SIGTERM.")] = False,
+    is_following: Annotated[bool, typer.Option("--follow", help="Keep going until Ctrl-C or SIGTERM.")] = False,
 ) -> None:
     """Move written rows into the database file. Queries are fast there."""
     place = find_folder(*_inherit(context, folder, config))

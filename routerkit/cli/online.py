@@ -31,7 +31,7 @@ def report(
     config: LedgerConfig = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what became of an answer: it worked, or it did not."""
+    """Report what became of an answer: it worked, or it did not."""
     if success is None:
         raise ConfigError("say --success or --failure")
     place = find_folder(folder, config)

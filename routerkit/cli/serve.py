@@ -30,7 +30,7 @@ keys_app: Final = typer.Typer(
 
 def serve(
     config: ConfigPath = DEFAULT_CONFIG,
-    host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a key.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 = any free one.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share what [state] keeps.")] = 1,
     is_logging: Annotated[bool, typer.Option("--log-calls", help="Print one line of JSON per call, without prompts.")] = False,
@@ -68,7 +68,7 @@ def create(
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests under way at the same time.")] = None,
     same_per_minute: Annotated[int | None, typer.Option(min=1, help="How often the very same chat request may come.")] = None,
     priority: Annotated[
-        Priority | None, typer.Option(help="Most that its requests may matter where places are scarce; default: what they say.")
+        Priority | None, typer.Option(help="Highest priority of its requests when places are scarce; default: what they ask for.")
     ] = None,
     days: Annotated[float | None, typer.Option(min=0.0, max=36_500.0, help="Days until it expires.")] = None,
 ) -> None:

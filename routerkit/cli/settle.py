@@ -57,7 +57,7 @@ def settle_estimates(folder: Path, usage: Path, config: Path | None) -> Change:
     return _change(done, found.strangers)
 
 
-Settle = Annotated[bool, typer.Option("--settle", help="First put what it says in place of estimates, in rows and in budgets.")]
+Settle = Annotated[bool, typer.Option("--settle", help="First replace estimates by what was billed, in rows and in budgets.")]
 
 
 def print_change(change: Change, to: TextIO) -> None:

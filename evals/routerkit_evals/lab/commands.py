@@ -31,7 +31,7 @@ def simulate_command(
     verifier: Annotated[str | None, typer.Option(help="TPR,FPR[,USD] of the check behind `cascade`.")] = None,
     floor: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the best model's quality a cascade must keep.")] = 0.97,
     price: Annotated[list[str] | None, typer.Option(help="MODEL=USD per million tokens, for models without recorded costs.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of label draw, folds, resamples and bandit.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of label draw, folds, resamples and bandit.")] = 0,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples behind the intervals.")] = 500,
     out: Annotated[Path | None, typer.Option("--json", help="Write all numbers there.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw cost against quality: .svg, .png, .html.")] = None,
@@ -72,7 +72,7 @@ def fit_command(
     items: Annotated[list[Path], typer.Option("--items", help="Item files: prompt, category, repo, language.")],
     models: Annotated[str, typer.Option(help="Models, comma-separated, cheapest first; default: the hull of cost and quality.")] = "",
     benchmark: Annotated[str | None, typer.Option(help="Only this benchmark.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds.")] = 0,
     out: Annotated[Path, typer.Option(help="Predictor file to write.")] = Path("predictor.json"),
     report: Annotated[Path | None, typer.Option("--json", help="Write the calibration there.")] = None,
 ) -> None:
