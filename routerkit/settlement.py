@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether what it cost is to be looked up."""
+        """Whether its cost must be looked up."""
         return not (self.is_reported or self.is_settled)
 
 

@@ -89,7 +89,7 @@ _ERAS: Final = (
     _Era(9.0, _CALM),
     _Era(DAYS, {**_CALM, "large": 0.05}, quality={"medium": 0.4}, slower={"large": 1.5}),
 )
-"""A calm week, half a day of outages, and in the end a `medium` that is no longer what it was measured to be."""
+"""A calm week, half a day of outages, and finally a `medium` that no longer performs as measured."""
 
 
 def generate_calls(folder: Path, n: int, rng: random.Random) -> Path:

@@ -101,7 +101,7 @@ def run_agent(router: Router, model: str, task: Task, space: Workspace, *, quest
         task: What it is about.
         space: Its files.
         question: First message.
-        bounds: Where it ends at the latest.
+        bounds: What ends it.
         epoch: Repetition, sent as `seed`.
     """
     chat = ChatRouter(

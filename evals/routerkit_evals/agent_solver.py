@@ -29,7 +29,7 @@ _TASK: Final = "{prompt}\n\nYou may change or add: {paths}."
 
 @dataclass(frozen=True, slots=True)
 class AgentBounds:
-    """Where the loop ends at the latest; what was edited by then is graded."""
+    """What ends the loop; whatever was edited by then is graded."""
 
     max_steps: int = 20
     """Calls of the model."""

@@ -84,7 +84,7 @@ def pareto(points: Sequence[Point], *, unit: Literal["usd", "s"], title: str = "
     # A log scale shows cheap and dear ones together; it has no place for what costs nothing.
     least, most = min((p.x_low for p in points), default=0.0), max((p.x_high for p in points), default=0.0)
     is_log = least > 0 and most > _LOG_FROM * least
-    # In a linear scale zero belongs into the picture, and on its right the names need room.
+    # On a linear scale zero belongs in the picture, and the names need room on the right.
     scale = alt.Scale(type="log", padding=24) if is_log else alt.Scale(domain=[0, 1.3 * most or 1.0], nice=True)
     labels = {"usd": ("dollars per task", "$~g" if is_log else "$~f"), "s": ("seconds per task", ",~r")}
     x = alt.X("x:Q", title=labels[unit][0], scale=scale, axis=alt.Axis(format=labels[unit][1], grid=False, tickCount=5, labelOverlap=True))

@@ -99,7 +99,7 @@ class NightPlan:
     """Cells that drifted in production."""
 
     def run(self, watchers: Watchers = Watchers()) -> Night:
-        """Run it to its end and publish what it may. The same night again goes on where it stopped.
+        """Run it to its end and publish what it may. Run again, the same night resumes where it stopped.
 
         Raises:
             EvalError: limits without prices, another run on the same store, or something that cannot be stored.

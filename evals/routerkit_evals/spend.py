@@ -18,7 +18,7 @@ GUESSED_OUTPUT: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """Where a run ends at the latest; None = no limit."""
+    """What ends a run; None = no limit."""
 
     max_usd: float | None = None
     max_tokens: int | None = None

@@ -223,7 +223,7 @@ def run_suite(
     on_progress: Callable[[Progress], None] | None = None,
     options: Options = _DEFAULT,
 ) -> RunResult:
-    """Answer, grade and store tasks with the targets of a pool. Running it again goes on where it stopped.
+    """Answer, grade and store tasks with the targets of a pool. Run it again and it resumes where it stopped.
 
     Tasks whose own reference fails, or that an empty answer solves, are left out; see `Suite.invalid` to learn which.
 
@@ -252,7 +252,7 @@ def run_suite(
 def open_suite(
     router: Router, pool: str, tasks: str | Sequence[Task], *, folder: Path | str, options: Options = _DEFAULT
 ) -> Iterator[Suite]:
-    """Plan a run step by step; closes the sandbox in the end.
+    """Plan a run step by step; closes the sandbox afterwards.
 
     Raises:
         EvalError: unknown pool or target, or no task to grade.

@@ -66,7 +66,7 @@ class SuiteSection:
 
 @dataclass(frozen=True, slots=True)
 class StopsSection:
-    """`[stops]`: where a night ends at the latest."""
+    """`[stops]`: what ends a night."""
 
     budget_usd: float | None = None
     budget_tokens: int | None = None

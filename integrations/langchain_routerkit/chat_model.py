@@ -38,7 +38,7 @@ class ChatRouter(EntryPoints):
         model.invoke("Explain this function: ...", kind="explain")
         ```
 
-    Give `config` (or set `ROUTERKIT_CONFIG`) or a `router`. Keys, addresses and retries belong into the configuration: `api_key`,
+    Give `config` (or set `ROUTERKIT_CONFIG`) or a `router`. Keys, addresses and retries belong in the configuration: `api_key`,
     `base_url` and `max_retries` are accepted so that existing code keeps working, and have no effect.
     """
 

@@ -36,7 +36,7 @@ class ExperimentSection(Section):
     """Variant → share of all but the first, which gets the rest; left out = even shares."""
     ramp: RampSection | None = None
     settle_within: Annotated[float, Field(ge=0.001, le=1)] | None = None
-    """Ends by itself: rolls back what is certainly worse than the first, stops at what is certainly so close to the best."""
+    """Ends by itself: rolls back what is certainly worse than the first, stops at what is certainly this close to the best."""
 
 
 class RouteSection(Section):

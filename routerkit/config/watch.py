@@ -60,7 +60,7 @@ class ScorecardWatch:
             path: The published scorecard; it may appear later.
             every_s: Seconds between two looks.
             adjust: Applied to each card that was read, e.g. to set the configured prior.
-            predictor: The fitted predictor, if there is to be one; it may appear later, too.
+            predictor: The fitted predictor, if one is wanted; it may also appear later.
         """
         self._files = [_Watched("scorecard", path, _scorecard_reader(adjust), lambda state: state.scorecard.revision, file_mark(path))]
         if predictor is not None:

@@ -1,4 +1,4 @@
-"""State of many machines, in Redis or Valkey. When it is away each router goes on by itself, says so once, and comes back by itself."""
+"""State of many machines, in Redis or Valkey. When it is away each router continues on its own, says so once, and comes back on its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells that are no longer what they were measured to be, over days and nights."""
+"""Cells that no longer perform as measured, over days and nights."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Candidate:
     tree: str
     """Commit whose files everything starts from."""
     after: Mapping[str, str]
-    """Files as they are in the end, path → text: what a right answer writes."""
+    """Files as they end up, path → text: what a right answer writes."""
     targets: tuple[str, ...]
     """Test files to run."""
     before: Mapping[str, str] = field(default_factory=dict)
