@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from routerkit.quick import quick
 
-PassOn: TypeAlias = Callable[[str, bytes], bool]
-"""Takes a piece of a stream, its text and the events it was read from; False = it cannot now, and the piece must come as a chunk."""
+PassOn: TypeAlias = Callable[[int, bytes], bool]
+"""Takes events of a stream, given how many characters of text and tool calls they say; False = it cannot now, they must come as chunks."""
 
 
 @quick

@@ -33,10 +33,10 @@ class Running(Call):
         return provider.astream(sent)
 
     def _counted(self, onward: PassOn) -> PassOn:
-        def pass_on(text: str, events: bytes) -> bool:
-            is_taken = onward(text, events)
+        def pass_on(n_chars: int, events: bytes) -> bool:
+            is_taken = onward(n_chars, events)
             if is_taken:
-                self._chars += len(text)
+                self._chars += n_chars
             return is_taken
 
         return pass_on

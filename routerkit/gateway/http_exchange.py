@@ -96,7 +96,7 @@ class HttpExchange:
         if connection.drain is not None:
             await connection.drained()
 
-    def pass_on(self, _: str, events: bytes) -> bool:
+    def pass_on(self, _: int, events: bytes) -> bool:
         """See `Exchange`."""
         connection = self._connection
         if connection.drain is not None or not self.is_started:

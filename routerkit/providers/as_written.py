@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from routerkit.as_written import WrittenAnswer
+from routerkit.as_written import PassOn, WrittenAnswer
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
 from routerkit.providers.http1 import Pieces
 from routerkit.providers.openai_format import as_object
 from routerkit.providers.openai_stream import StreamDecoder
-from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
+from routerkit.providers.plain_events import PlainEvents, plain_events, plain_pieces, plain_text
 from routerkit.quick import maker
 
 _chunk: Final = maker(Chunk)
@@ -91,23 +91,43 @@ class PassingDecoder(StreamDecoder):
     """Whether the first event has the id that clients insist on; if not, all are written anew."""
     _is_flowing = False
     """Whether an answer that passes has said something and goes on, with the beginning of an event."""
+    _has_said = False
+    """Whether a chunk was made that says something."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
         if self._is_flowing and (text := plain_text(data)) is not None:
-            self._n_chars += len(text)
+            self._count(text)
             return [_chunk(text, written=WrittenAnswer(data, text))]
         made = self._plain(data) or self._any(data)
-        self._is_flowing = bool(self._passes) and self._has_text and not self._finish and self._sse.is_at_rest
+        self._has_said = self._has_said or (made is not None and made.says_something())
+        self._is_flowing = bool(self._passes) and self._has_said and not self._finish and self._sse.is_at_rest
         return [] if made is None else [made]
 
     def pass_on(self, data: bytes) -> bool:
         """See `StreamDecoder.pass_on`: what `feed` would make a chunk of without a further look."""
         onward = self._request.pass_on
-        if onward is None or not self._is_flowing or (text := plain_text(data)) is None or not onward(text, data):
+        if onward is None or not self._is_flowing:
             return False
+        if b'"content":' not in data or (text := plain_text(data)) is None:
+            return self._pass_pieces(data, onward)
+        if is_taken := onward(len(text), data):
+            self._count(text)
+        return is_taken
+
+    def _pass_pieces(self, data: bytes, onward: PassOn) -> bool:
+        events = self._sse.whole(data)
+        plain = plain_pieces(events) if events else None
+        if plain is None or plain.model not in {"", self._model} or not self._goes_on(plain):
+            return False
+        n_chars = sum([len(call.arguments) for call in plain.calls])
+        if is_taken := onward(n_chars, data):
+            self._n_chars += n_chars + len(plain.reasoning)
+        return is_taken
+
+    def _count(self, text: str) -> None:
         self._n_chars += len(text)
-        return True
+        self._has_text = self._has_text or bool(text.strip())
 
     def _plain(self, data: bytes) -> Chunk | None:
         """What plain events say, perhaps with the end mark behind them; None where there is more to what arrived."""
@@ -151,7 +171,7 @@ class PassingDecoder(StreamDecoder):
     def _together(self, events: Sequence[bytes]) -> PlainEvents | None:
         """What plain events say, after noting what `_event` would; None where one of them is none."""
         plain = plain_events(events)
-        if plain is None or (plain.calls and not (self._calls and all(map(self._calls.goes_on, plain.calls)))):
+        if plain is None or not self._goes_on(plain):
             return None
         if plain.finish and self._calls and self._calls.has_empty:
             return None
@@ -165,6 +185,10 @@ class PassingDecoder(StreamDecoder):
         if self._passes is None:
             self._passes = True
         return plain
+
+    def _goes_on(self, plain: PlainEvents) -> bool:
+        """Whether the pieces of calls that it holds belong to calls that have begun."""
+        return not plain.calls or (self._calls is not None and all(map(self._calls.goes_on, plain.calls)))
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         n_before = len(chunks)
@@ -194,7 +218,7 @@ class PassingDecoder(StreamDecoder):
             calls,
             finish_reason=next((piece.finish_reason for piece in pieces if piece.finish_reason), None),
             usage=next((piece.usage for piece in reversed(pieces) if piece.usage), None),
-            model=next((piece.model for piece in pieces if piece.model), ""),
+            model=next((piece.model for piece in pieces if piece.model), self._model),
             reasoning="".join([piece.reasoning for piece in pieces]),
             refusal="".join([piece.refusal for piece in pieces]),
             extra={name: value for piece in pieces for name, value in piece.extra.items()},

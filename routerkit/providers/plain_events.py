@@ -154,7 +154,7 @@ def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
     try:
         read = [*map(_decode_any, events)]
     except _NOT_PLAIN:
-        return _plain_pieces(events)
+        return plain_pieces(events)
     if not read:
         return None
     choices, last = [*chain.from_iterable(map(_choices, read))], read[-1]
@@ -174,7 +174,8 @@ def plain_events(events: Sequence[bytes]) -> PlainEvents | None:
     )
 
 
-def _plain_pieces(events: Sequence[bytes]) -> PlainEvents | None:
+def plain_pieces(events: Sequence[bytes]) -> PlainEvents | None:
+    """As `plain_events`, where all of them go on with reasoning or with a call's arguments."""
     try:
         read = [*map(_decode_piece, events)]
     except _NOT_PLAIN:

@@ -124,6 +124,11 @@ def event(delta: dict[str, Any], finish: str | None = None, **more: Any) -> byte
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 WORDS = [event({"content": f"word {n} "}) for n in range(5)]
+THOUGHTS = [event({"reasoning_content": f"hm {n}"}) for n in range(3)]
+CALL = [
+    event({"tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
+    *[event({"tool_calls": [{"index": 0, "function": {"arguments": part}}]}) for part in ("{", "} ")],
+]
 UNNAMED = [event({"content": "x"}, id="")]
 UNCOUNTED = [event({}, "stop"), b"data: [DONE]\n\n"]
 ENDING = [event({}, "stop", usage=USAGE), b"data: [DONE]\n\n"]
@@ -137,10 +142,12 @@ EVENTS = st.sampled_from(
         *UNNAMED,
         event({"content": "x", "surprise": 1}),
         event({"content": "x"}, usage=USAGE),
-        event({"reasoning_content": "hm"}),
+        *THOUGHTS,
+        *CALL,
+        event({"content": None, "reasoning": "hm"}),
+        event({"content": "and", "reasoning": "hm"}),
         event({"refusal": "no"}),
-        event({"tool_calls": [{"index": 0, "id": "t", "type": "function", "function": {"name": "f", "arguments": "{"}}]}),
-        event({"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]}),
+        event({"tool_calls": [{"index": 1, "function": {"arguments": "}"}}]}),
         WORDS[0].replace(b"\n", b"\r\n"),
         WORDS[1].replace(b"{", b"{\ndata: ", 1),
         b": ping\n\n",
@@ -157,8 +164,8 @@ EVENTS = st.sampled_from(
 def pieces(draw: st.DrawFn) -> list[bytes]:
     """What an upstream sends: events, mostly alone, now and then together or in parts; its end may be missing."""
     events = [
-        *draw(st.sampled_from([[], WORDS[:1], UNNAMED])),
-        *draw(st.lists(st.sampled_from(WORDS) | EVENTS, max_size=8)),
+        *draw(st.sampled_from([[], WORDS[:1], UNNAMED, THOUGHTS, CALL])),
+        *draw(st.lists(st.sampled_from([*WORDS, *THOUGHTS, *CALL]) | EVENTS, max_size=8)),
         *draw(st.sampled_from([ENDING, UNCOUNTED, []])),
     ]
     found = [HEAD]
@@ -202,31 +209,50 @@ def test_streams_are_the_same_whether_pieces_pass_or_not(sock: socket.socket, se
 
 
 @pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Texts that went past all chunks."""
-    texts: list[str] = []
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Events that went past all chunks."""
+    passed: list[bytes] = []
     real = HttpExchange.pass_on
 
-    def pass_on(self: HttpExchange, text: str, events: bytes) -> bool:
-        is_taken = real(self, text, events)
-        texts.extend([text] if is_taken else [])
+    def pass_on(self: HttpExchange, n_chars: int, events: bytes) -> bool:
+        is_taken = real(self, n_chars, events)
+        passed.extend([events] if is_taken else [])
         return is_taken
 
     monkeypatch.setattr(HttpExchange, "pass_on", pass_on)
-    return texts
+    return passed
 
 
 ALL = [HEAD, *map(chunked, [*WORDS, *ENDING]), END]
 
 
-async def test_plain_pieces_pass_once_the_answer_has_begun(sock: socket.socket, taken: list[str]) -> None:
+async def test_plain_pieces_pass_once_the_answer_has_begun(sock: socket.socket, taken: list[bytes]) -> None:
     said, record = await answer(sock, ALL)
-    assert [f"word {n} " for n in range(1, 5)] == taken
+    assert WORDS[1:] == taken
     assert all(chunked(word) in said for word in WORDS)
     assert (35, "ok") == (record.output_chars, record.status)
 
 
-async def test_caller_that_reads_slowly_gets_all_in_order(sock: socket.socket, taken: list[str]) -> None:
+async def test_reasoning_and_arguments_pass_likewise(sock: socket.socket, taken: list[bytes]) -> None:
+    ending = event({}, "tool_calls", usage=USAGE), ENDING[1]
+    said, record = await answer(sock, [HEAD, *map(chunked, [*THOUGHTS, *CALL, *ending]), END])
+    assert [*THOUGHTS[1:], *CALL[1:]] == taken
+    assert all(chunked(event) in said for event in (*THOUGHTS, *CALL))
+    assert (3, "tool_calls", "ok") == (record.output_chars, record.finish_reason, record.status)
+
+
+async def test_answer_that_passed_after_reasoning_is_not_empty(sock: socket.socket, taken: list[bytes]) -> None:
+    _, record = await answer(sock, [HEAD, *map(chunked, [THOUGHTS[0], *WORDS, *UNCOUNTED]), END])
+    assert (WORDS, "ok") == (taken, record.status)
+
+
+async def test_change_of_the_model_is_seen(sock: socket.socket, taken: list[bytes]) -> None:
+    other = event({"reasoning_content": "hm"}, model="other")
+    _, record = await answer(sock, [HEAD, *map(chunked, [*THOUGHTS, other, WORDS[0], other, UNCOUNTED[0].replace(b'"m"', b'""')]), END])
+    assert ([*THOUGHTS[1:], WORDS[0], other], "other") == (taken, record.model)
+
+
+async def test_caller_that_reads_slowly_gets_all_in_order(sock: socket.socket, taken: list[bytes]) -> None:
     line = await connect(sock)
     await line.feed(*ALL[:3])
     line.caller.pause_writing()
@@ -234,12 +260,12 @@ async def test_caller_that_reads_slowly_gets_all_in_order(sock: socket.socket, t
     line.caller.resume_writing()
     await quiet()
     await line.feed(*ALL[5:])
-    assert ["word 1 ", "word 4 "] == taken
+    assert [WORDS[1], WORDS[4]] == taken
     places = [line.said().index(word) for word in WORDS]
     assert sorted(places) == places
 
 
-async def test_what_passed_before_the_caller_went_away_is_paid(sock: socket.socket, taken: list[str]) -> None:
+async def test_what_passed_before_the_caller_went_away_is_paid(sock: socket.socket, taken: list[bytes]) -> None:
     """Nobody reports the usage of such a call; it is estimated from what came."""
     line = await connect(sock)
     await line.feed(*ALL[:5])
@@ -262,7 +288,7 @@ async def test_nothing_is_written_before_the_answer_has_begun(sock: socket.socke
     caller, answered = Connection(Gateway(Router(RouterState({}, {}))).serve, lambda _: None), Transport(sock)
     caller.connection_made(answered)
     head, _ = read_head(b"POST", b"/v1/chat/completions", [])
-    assert not HttpExchange(caller, head, None).pass_on("word", WORDS[0])
+    assert not HttpExchange(caller, head, None).pass_on(7, WORDS[0])
     assert [] == answered.written
 
 
@@ -278,13 +304,13 @@ class Listening(Router):
             yield chunk
 
 
-async def test_nothing_passes_a_router_that_was_derived_to_see_all(sock: socket.socket, taken: list[str]) -> None:
+async def test_nothing_passes_a_router_that_was_derived_to_see_all(sock: socket.socket, taken: list[bytes]) -> None:
     await answer(sock, ALL, kind=Listening)
     assert "".join(f"word {n} " for n in range(5)) == "".join(Listening.seen)
     assert [] == taken
 
 
-async def test_nothing_passes_where_a_second_target_may_be_asked(sock: socket.socket, taken: list[str]) -> None:
+async def test_nothing_passes_where_a_second_target_may_be_asked(sock: socket.socket, taken: list[bytes]) -> None:
     """Which of two attempts counts is known only later."""
     said, _ = await answer(sock, ALL, hedged=["pool"])
     assert [] == taken
