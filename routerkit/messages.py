@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from operator import attrgetter, is_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -37,15 +36,6 @@ TASK_KINDS: Final[tuple[TaskKind, ...]] = (
     "plan",
     "chat",
 )
-
-
-class KnownTools(tuple[Mapping[str, "Json"], ...]):  # noqa: SLOT001  what is cached needs a place
-    """The tools of many requests, which therefore nobody may write into; how long they are is counted once."""
-
-    @cached_property
-    def chars(self) -> int:
-        """Length as text."""
-        return len(str(self))
 
 
 _parts: Final = attrgetter("messages", "tools", "tool_choice", "response_format", "temperature", "max_tokens", "stop", "extra", "inputs")

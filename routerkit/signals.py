@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 
 from routerkit.kinds import instruction
+from routerkit.known import KnownMessages
 from routerkit.languages import (
     Jump,
     framework_jump,
@@ -223,10 +224,21 @@ def _n_earlier_failures(turns: Turns) -> int:
     roles = turns.roles[-_RESULTS:]
     if roles.count("tool") + roles.count("user") < 2:
         return 0
-    told = [content for content, role in zip(turns.contents[-_RESULTS:], roles, strict=True) if role in ("tool", "user")]
-    ends = [text_of(content)[-_RESULT_CHARS:] for content in told]
-    failures = [files for end in reversed(ends) if (files := _failing_files(end)) is not None]
+    failures = [*reversed(_failures(turns, roles))]
     return sum(not failures[0].isdisjoint(files) for files in failures[1:]) if failures else 0
+
+
+def _failures(turns: Turns, roles: Sequence[Json]) -> list[frozenset[str]]:
+    """Files of each failure that the newest messages, which have these roles, report."""
+    if isinstance(turns.messages, KnownMessages):
+        known = turns.messages.each(_failing_files_of)[-_RESULTS:]
+        return [files for files, role in zip(known, roles, strict=True) if files is not None and role in ("tool", "user")]
+    told = [content for content, role in zip(turns.contents[-_RESULTS:], roles, strict=True) if role in ("tool", "user")]
+    return [files for content in told if (files := _failing_files(text_of(content)[-_RESULT_CHARS:])) is not None]
+
+
+def _failing_files_of(message: Message) -> frozenset[str] | None:
+    return _failing_files(text_of(message.get("content"))[-_RESULT_CHARS:])
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from routerkit.messages import Json, KnownTools, Request, text_of
+from routerkit.known import KnownMessages, fact
+from routerkit.messages import Json, Message, Request, text_of
 from routerkit.turns import Turns, turns_of
 
 CHARS_PER_TOKEN: Final = 4.0
@@ -47,9 +48,25 @@ class Size(NamedTuple):
     """Images, sounds and files by the capability they need."""
 
 
+class _Length(NamedTuple):
+    """What messages hold."""
+
+    chars: int
+    bytes_: int
+    media: Mapping[str, int] = _NO_MEDIA
+
+
 def measure(request: Request, turns: Turns | None = None) -> Size:
     """Size of everything that is sent; `turns` are those of its messages, where they are at hand."""
-    turns = turns or turns_of(request.messages)
+    messages = request.messages
+    length = _sum(messages.each(_length_of)) if isinstance(messages, KnownMessages) else _length(turns or turns_of(messages))
+    tools = fact(request.tools, _chars_of) if request.tools else 0
+    more = sum(length.media.values()) * _TOKENS_PER_MEDIA + 1 if length.media else 1
+    tokens, bound = (length.chars + tools) / CHARS_PER_TOKEN, (length.bytes_ + tools) / MIN_BYTES_PER_TOKEN
+    return Size(length.chars + tools, int(tokens) + more, int(bound) + more, length.media)
+
+
+def _length(turns: Turns) -> _Length:
     texts: list[str] = turns.contents  # type: ignore[assignment]  # if they are not, the next line finds out
     media = _NO_MEDIA
     if not _TEXTS.issuperset(map(type, texts)):
@@ -57,12 +74,20 @@ def measure(request: Request, turns: Turns | None = None) -> Size:
     if not turns.are_plain:
         texts = [*texts, *[text for m in turns.messages if (calls := m.get("tool_calls")) for text in _call_texts(calls)]]
     chars = sum(map(len, texts))
-    bytes_ = chars if all(map(str.isascii, texts)) else sum(map(_utf8_bytes, texts))
-    if request.tools:
-        tools = request.tools.chars if isinstance(request.tools, KnownTools) else len(str(request.tools))
-        chars, bytes_ = chars + tools, bytes_ + tools
-    more = sum(media.values()) * _TOKENS_PER_MEDIA + 1 if media else 1
-    return Size(chars, int(chars / CHARS_PER_TOKEN) + more, int(bytes_ / MIN_BYTES_PER_TOKEN) + more, media)
+    return _Length(chars, chars if all(map(str.isascii, texts)) else sum(map(_utf8_bytes, texts)), media)
+
+
+def _length_of(message: Message) -> _Length:
+    return _length(turns_of((message,)))
+
+
+def _sum(lengths: Sequence[_Length]) -> _Length:
+    chars, bytes_, media = zip(*lengths, strict=True)
+    return _Length(sum(chars), sum(bytes_), sum(map(Counter, media), Counter()) if any(media) else _NO_MEDIA)
+
+
+def _chars_of(tools: Sequence[Mapping[str, Json]]) -> int:
+    return len(str(tools))
 
 
 def _utf8_bytes(text: str) -> int:

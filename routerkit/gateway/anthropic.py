@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from routerkit.gateway.anthropic_shape import check
 from routerkit.gateway.exchange import encode
@@ -44,6 +44,17 @@ def chat_body(body: Object) -> Object:
     Raises:
         Refusal: a field is wrong, or asks for something no other provider has.
     """
+    check_all(body)
+    messages = [*system_of(body.get("system")), *(m for message in _objects(body, "messages") for m in messages_of(message))]
+    return translated(body, messages, offer_of(body))
+
+
+def check_all(body: Object) -> None:
+    """Look at every field.
+
+    Raises:
+        Refusal: one is wrong.
+    """
     if body.get("thread") is not None:
         # With these details Anthropic's SDK goes on by itself with the whole conversation.
         details: Json = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
@@ -52,16 +63,22 @@ def chat_body(body: Object) -> Object:
     check(body)
     if not isinstance(body.get("max_tokens"), int):
         raise bad("max_tokens is missing; it must be a whole number", param="max_tokens")
+
+
+def translated(body: Object, messages: Sequence[Object], offer: Offer | None) -> Object:
+    """The request in OpenAI's chat format, given what its messages and its tools are there."""
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
-    messages = [*_system(body.get("system")), *(m for message in _objects(body, "messages") for m in _message(message))]
     found["messages"] = _with_mark(messages, _mark(body))
-    found |= _tools(body) | _text_format(body.get("output_config"))
+    if offer is not None:
+        found |= {"tools": offer.sent} | _tool_choice(body.get("tool_choice"), offer.names)
+    found |= _text_format(body.get("output_config"))
     if body.get("stop_sequences"):
         found["stop"] = body["stop_sequences"]
     return found | _session(body.get("metadata"))
 
 
-def _system(value: Json) -> list[Object]:
+def system_of(value: Json) -> list[Object]:
+    """The system prompt as messages, of which there is one or none."""
     if not value:
         return []
     if isinstance(value, str):
@@ -69,7 +86,8 @@ def _system(value: Json) -> list[Object]:
     return [{"role": "system", "content": [_part(block) for block in _blocks(value, "system")]}]
 
 
-def _message(message: Object) -> Iterator[Object]:
+def messages_of(message: Object) -> Iterator[Object]:
+    """A message as those of a chat."""
     role, content = message.get("role"), message.get("content")
     if isinstance(content, str):
         yield {"role": role, "content": content}
@@ -146,10 +164,10 @@ def _part(block: Object) -> Object:
     raise bad(f"a content block of type {str(block.get('type'))[:40]!r} cannot be routed; send text, image, tool_use or tool_result")
 
 
-def _with_mark(messages: Sequence[Object], mark: Object) -> list[Object]:
+def _with_mark(messages: Sequence[Object], mark: Object) -> Sequence[Object]:
     """A mark for the whole request is one at its end, wherever that will be next time."""
     if not mark or not messages:
-        return list(messages)
+        return messages
     *before, last = messages
     content = last.get("content")
     if last.get("role") == "tool" or not content:
@@ -163,16 +181,26 @@ def _mark(block: Object) -> Object:
     return {"cache_control": block["cache_control"]} if block.get("cache_control") else {}
 
 
-def _tools(body: Object) -> dict[str, Json]:
-    """The tools a caller runs itself. Those that Anthropic would run are left out beside them, as in `response_tools.tools_of`."""
+class Offer(NamedTuple):
+    """The tools a caller runs itself."""
+
+    sent: Sequence[Object]
+    """As functions."""
+    names: Sequence[Json]
+    """What the caller calls them."""
+
+
+def offer_of(body: Object) -> Offer | None:
+    """The tools a caller runs itself. Those that Anthropic would run are left out beside them, as in `response_tools.tools_of`.
+
+    Raises:
+        Refusal: there are none but those.
+    """
     given = _objects(body, "tools")
     own = [tool for tool in given if tool.get("type") in (None, "custom")]
     if given and not own:
         raise bad(f"tool type {str(given[0].get('type'))[:40]!r} runs at one provider only; give tools with an input_schema", param="tools")
-    choice = body.get("tool_choice")
-    if not own or choice is None:
-        return {"tools": [_tool(tool) for tool in own]} if own else {}
-    return {"tools": [_tool(tool) for tool in own], **_tool_choice(choice, [tool.get("name") for tool in own])}
+    return Offer([_tool(tool) for tool in own], [tool.get("name") for tool in own]) if own else None
 
 
 def _tool(tool: Object) -> Object:
@@ -186,6 +214,8 @@ def _name(tool: Object) -> Json:
 
 
 def _tool_choice(value: Json, names: Sequence[Json]) -> dict[str, Json]:
+    if value is None:
+        return {}
     choice = value if isinstance(value, Mapping) else {}
     found: dict[str, Json] = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") else {}
     kind = choice.get("type")

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from routerkit.gateway.anthropic import chat_body
+from routerkit.gateway.anthropic_parts import MessagesParts, names_of
 from routerkit.gateway.chat import comment
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
 from routerkit.gateway.refusal import Refusal
-from routerkit.gateway.tool_names import changed_names
 from routerkit.gateway.tool_turns import ToolTurns
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCallDelta, Usage
 from routerkit.sizes import measure
@@ -28,7 +28,7 @@ def message(reply: Reply, asked: Mapping[str, Json]) -> dict[str, Any]:
         blocks.append({"type": "thinking", "thinking": reply.reasoning, "signature": ""})
     if reply.text or reply.refusal:
         blocks.append({"type": "text", "text": reply.text or reply.refusal})
-    names = _changed_names(asked) if reply.tool_calls else {}
+    names = names_of(asked.get("tools")) if reply.tool_calls else {}
     blocks += [{"type": "tool_use", "id": c.id, "name": names.get(c.name, c.name), "input": _input(c.arguments)} for c in reply.tool_calls]
     ending = _REFUSED if reply.refusal else _ending(reply, asked, has_calls=bool(reply.tool_calls))
     return {**_head(reply.model, f"msg_{reply.record_id}"), "content": blocks, **ending, "usage": _usage(reply.usage)}
@@ -40,7 +40,7 @@ class MessageEvents:
     def __init__(self, asked: Mapping[str, Json], request: Request) -> None:
         self._asked, self._request = asked, request
         self._shows_thinking = _wants_thinking(asked)
-        self._names = _changed_names(asked)
+        self._names = names_of(asked.get("tools"))
         self._is_open = self._has_begun = self._has_calls = self._has_refused = False
         self._index, self._turns = -1, ToolTurns()
         self._block: object = None
@@ -128,12 +128,6 @@ def _ending(last: Reply | Chunk, asked: Mapping[str, Json], *, has_calls: bool) 
     return {"stop_reason": "end_turn", "stop_sequence": None}
 
 
-def _changed_names(asked: Mapping[str, Json]) -> Mapping[str, str]:
-    tools = asked.get("tools")
-    names = [tool.get("name") for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
-    return changed_names(name for name in names if isinstance(name, str))
-
-
 def _head(model: str, message_id: str) -> dict[str, Any]:
     return {"id": message_id, "type": "message", "role": "assistant", "model": model}
 
@@ -160,4 +154,4 @@ def _event(kind: str, body: dict[str, Any]) -> bytes:
     return f"event: {kind}\ndata: ".encode() + encode({"type": kind, **body}) + b"\n\n"
 
 
-MESSAGES: Final = Format(chat_body, message, MessageEvents)
+MESSAGES: Final = Format(chat_body, message, MessageEvents, MessagesParts())

@@ -124,6 +124,25 @@ def check(body: Mapping[str, Json]) -> None:
             _checked(tool, _Tool, f"tools.{number}")
 
 
+def message_ids(message: Json) -> tuple[list[str], list[str]]:
+    """Ids of the tool uses in a message, and of those before it that it has results of.
+
+    Raises:
+        Refusal: something in it is not what it should be.
+    """
+    content = message.get("content") if isinstance(message, dict) else None
+    used: list[str] = []
+    results: list[str] = []
+    for block in content if isinstance(content, list) else ():
+        told = convert(block, _Use | _Result) if isinstance(block, dict) and block.get("type") in ("tool_use", "tool_result") else None
+        if isinstance(told, _Use):
+            used.append(told.id)
+        elif told is not None and told.tool_use_id not in used:
+            results.append(told.tool_use_id)
+    _check_message(message, "messages.0", set(results))
+    return used, results
+
+
 def _is_usual(messages: Sequence[Json]) -> bool:
     """Whether all of it is well-formed and of known kinds, as nearly always; told far sooner than the place of a mistake is found."""
     used: set[str] = set()

@@ -26,11 +26,11 @@ from routerkit.gateway.listing import model_list, models
 from routerkit.gateway.memory import Memory
 from routerkit.gateway.metrics import Metrics
 from routerkit.gateway.openai_chat import CHAT
+from routerkit.gateway.parts import PartsReader, Read
 from routerkit.gateway.plain_chat import plain_chat
 from routerkit.gateway.refusal import Refusal, bad, refusal
 from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.room import Room, fitting_room
-from routerkit.gateway.tool_chat import tool_chat
 from routerkit.gateway.tracing import follow
 from routerkit.gateway.wire import hints_of, is_streamed, request_of
 from routerkit.gateway.written import keep_written
@@ -84,10 +84,10 @@ class Gateway:
             ("GET", "/readyz"): self._ready,
         }
         self._work: Mapping[tuple[str, str], Work] = {
-            ("POST", "/v1/chat/completions"): partial(self._talk, CHAT),
-            ("POST", "/v1/completions"): partial(self._talk, COMPLETIONS),
-            ("POST", "/v1/responses"): partial(self._talk, RESPONSES),
-            ("POST", "/v1/messages"): partial(self._talk, MESSAGES),
+            ("POST", "/v1/chat/completions"): self._talking(CHAT),
+            ("POST", "/v1/completions"): self._talking(COMPLETIONS),
+            ("POST", "/v1/responses"): self._talking(RESPONSES),
+            ("POST", "/v1/messages"): self._talking(MESSAGES),
             ("POST", "/v1/embeddings"): self._embed,
             ("POST", "/v1/messages/count_tokens"): self._count_tokens,
             ("POST", "/v1/feedback"): self._feedback,
@@ -179,18 +179,21 @@ class Gateway:
         counted = features(request_of(body, exchange.head, self._limits)).input_tokens
         await exchange.answer(200, encode({"input_tokens": counted}))
 
-    def _read(self, spoken: Format, head: Head, data: bytes) -> tuple[Mapping[str, Json], Request]:
+    def _read(self, spoken: Format, reader: PartsReader | None, head: Head, data: bytes) -> tuple[Mapping[str, Json], Request]:
         """What a body asks for, in its own format and as a request."""
         limits, hints = self._limits, self._hints_of
-        if spoken is CHAT and (found := plain_chat(data, head, limits, hints) or tool_chat(data, head, limits, hints)):
-            return found
-        asked = parsed(data, limits)
-        body = spoken.chat_body(asked)
+        if spoken is CHAT and (plain := plain_chat(data, head, limits, hints)):
+            return plain
+        asked, body, place = (reader and reader.read(data)) or _read_at_once(spoken, parsed(data, limits))
         request = request_of(body, head, limits)
-        return asked, keep_written(request, body, data) if spoken is CHAT else request
+        return asked, keep_written(request, body, data, place) if spoken is CHAT else request
 
-    def _talk(self, spoken: Format, exchange: Exchange, key: Key | None, data: bytes) -> Awaitable[None]:
-        asked, request = self._read(spoken, exchange.head, data)
+    def _talking(self, spoken: Format) -> Work:
+        """Answers callers who speak a format."""
+        return partial(self._talk, spoken, None if spoken.parts is None else PartsReader(spoken.parts, self._limits))
+
+    def _talk(self, spoken: Format, reader: PartsReader | None, exchange: Exchange, key: Key | None, data: bytes) -> Awaitable[None]:
+        asked, request = self._read(spoken, reader, exchange.head, data)
         answer = self._stream if is_streamed(asked) else self._reply
         passage = None if self._gate is None or key is None else self._gate.admit(key, request, data)
         return answer(spoken, exchange, asked, request) if passage is None else _within(passage, answer, spoken, exchange, asked, request)
@@ -276,6 +279,10 @@ async def _within(passage: AbstractContextManager[None], answer: Callable[P, Awa
     """Answer while the request holds its place at the turnstile."""
     with passage:
         await answer(*args, **named)
+
+
+def _read_at_once(spoken: Format, asked: Mapping[str, Json]) -> Read:
+    return Read(asked, spoken.chat_body(asked), None)
 
 
 def _told(exc: Exception, head: Head) -> Refusal:

@@ -174,7 +174,7 @@ def checked(body: Mapping[str, Json]) -> Mapping[str, Json]:
     """
     fitting(body, _Settings, "")
     chat = fitting(body, _Chat, "")
-    _check_messages(chat.messages or ())
+    _check_messages(chat.messages or (), set())
     if chat.tools or chat.tool_choice is not None:
         _check_tools(chat.tools or (), chat.tool_choice)
     if chat.response_format is not None and chat.response_format.type == "json_schema" and chat.response_format.json_schema is None:
@@ -182,8 +182,19 @@ def checked(body: Mapping[str, Json]) -> Mapping[str, Json]:
     return body
 
 
-def _check_messages(messages: Sequence[_Message]) -> None:
-    called: set[str] = set()
+def message_ids(message: Json) -> tuple[list[str], list[str]]:
+    """Ids of the calls in a message, and of those before it that it has a result of.
+
+    Raises:
+        Refusal: something in it is not what it should be.
+    """
+    told = fitting(message, _Message, "messages[0]")
+    results = [] if told.role != "tool" or told.tool_call_id is None else [told.tool_call_id]
+    _check_messages([told], set(results))
+    return [call.id for call in told.tool_calls or ()], results if told.tool_calls is None else []
+
+
+def _check_messages(messages: Sequence[_Message], called: set[str]) -> None:
     for number, message in enumerate(messages):
         if message.role not in ROLES:
             raise bad(f"messages[{number}].role must be one of {', '.join(sorted(ROLES))}", param=f"messages[{number}].role")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from routerkit.gateway.parts import Parts
 from routerkit.gateway.refusal import Refusal
 from routerkit.messages import Chunk, Json, Reply, Request
 
@@ -36,3 +37,5 @@ class Format:
     """Body of a whole answer, given the caller's body."""
     events: Callable[[Mapping[str, Json], Request], Events]
     """Writer for a streamed answer, given the caller's body and what was read from it."""
+    parts: Parts | None = None
+    """How its bodies are read part by part; None where no agent speaks it."""

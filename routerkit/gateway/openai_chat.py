@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from routerkit.gateway.chat import comment
+from routerkit.gateway.chat_parts import ChatParts
 from routerkit.gateway.chat_shape import checked
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.formats import Format
@@ -141,4 +142,4 @@ def _event(body: Json) -> bytes:
     return b"data: " + encode(body) + b"\n\n"
 
 
-CHAT: Final = Format(checked, completion, ChatEvents)
+CHAT: Final = Format(checked, completion, ChatEvents, ChatParts())

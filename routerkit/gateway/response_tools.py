@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from routerkit.gateway.exchange import encode
+from routerkit.gateway.parts import Tools
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.gateway.tool_names import portable_name
 from routerkit.messages import Json
@@ -45,6 +46,8 @@ def tools_of(body: Object) -> dict[str, Tool]:
     Raises:
         Refusal: nothing but tools that one provider runs, or a malformed list.
     """
+    if isinstance(known := body.get("tools"), Tools):
+        return cast("dict[str, Tool]", known.own)
     given = objects(body.get("tools") or [], "tools")
     found = {tool.full_name: tool for entry in given for tool in _callable(entry)}
     if given and not found:

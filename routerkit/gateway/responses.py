@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from routerkit.gateway.parts import Said
 from routerkit.gateway.refusal import bad, refuse_unknown
-from routerkit.gateway.response_tools import Object, choice_of, flat_name, objects, text_as_arguments, tools_of
+from routerkit.gateway.response_tools import Object, Tool, choice_of, flat_name, objects, text_as_arguments, tools_of
 from routerkit.gateway.responses_shape import check, is_reference
 from routerkit.messages import Json
 
@@ -59,36 +60,81 @@ def chat_body(body: Object) -> Object:
     Raises:
         Refusal: a field is wrong, or needs answers stored at a provider.
     """
+    check_all(body)
+    messages = [*lead_of(body.get("instructions")), *_messages(body.get("input"))]
+    tools = tools_of(body)
+    return translated(body, messages, tools, functions_of(tools))
+
+
+def check_all(body: Object) -> None:
+    """Look at every field.
+
+    Raises:
+        Refusal: one is wrong, or needs answers stored at a provider.
+    """
     if body.get("previous_response_id") or body.get("conversation"):
         raise bad("nothing is stored here; send the whole conversation as input", param="previous_response_id")
     refuse_unknown({name: value for name, value in body.items() if value not in _HARMLESS.get(name, ())}, KNOWN)
     check(body)
+
+
+def translated(body: Object, messages: Sequence[Object], tools: Mapping[str, Tool], functions: Sequence[Object]) -> Object:
+    """The request in OpenAI's chat format, given what its messages and its tools are there."""
     found: dict[str, Any] = {name: body[name] for name in _SAME if body.get(name) is not None}
-    said = [{"role": "system", "content": body["instructions"]}] if body.get("instructions") else []
-    found["messages"] = [*said, *_messages(body.get("input"))]
-    found |= _tools(body)
+    found["messages"] = messages
+    if tools:
+        wanted = {"tool_choice": choice_of(body, tools), "parallel_tool_calls": body.get("parallel_tool_calls")}
+        found |= {name: value for name, value in wanted.items() if value is not None} | {"tools": functions}
     if body.get("max_output_tokens") is not None:
         found["max_tokens"] = body["max_output_tokens"]
     return found | _hints(body) | _text_format(body.get("text")) | _effort(body.get("reasoning"))
 
 
-def _messages(value: Json) -> Iterator[Object]:
+def lead_of(instructions: Json) -> list[Object]:
+    """Instructions as messages, of which there is one or none."""
+    return [{"role": "system", "content": instructions}] if instructions else []
+
+
+def functions_of(tools: Mapping[str, Tool]) -> list[Object]:
+    """Tools as chats have them."""
+    return [{"type": "function", "function": tool.function} for tool in tools.values()]
+
+
+def _messages(value: Json) -> Iterable[Object]:
     if isinstance(value, str):
-        yield {"role": "user", "content": value}
-        return
-    calls: list[Json] = []
-    for item in objects(value, "input"):
-        if _is_reasoning(item):
-            continue
-        if item.get("type") in _CALLS:
-            calls.append(_call(item))
-            continue
-        if calls:
-            yield {"role": "assistant", "content": None, "tool_calls": calls}
-            calls = []
-        yield _message(item)
-    if calls:
-        yield {"role": "assistant", "content": None, "tool_calls": calls}
+        return [{"role": "user", "content": value}]
+    return grouped(map(said_of, objects(value, "input")))
+
+
+def said_of(item: Object) -> Said:
+    """What an item says.
+
+    Raises:
+        Refusal: something that no other provider understands.
+    """
+    if _is_reasoning(item):
+        return Said(())
+    is_call = item.get("type") in _CALLS
+    return Said([{"role": "assistant", "content": None, "tool_calls": [_call(item)]} if is_call else _message(item)], is_call=is_call)
+
+
+def grouped(items: Iterable[Said]) -> Iterator[Object]:
+    """Messages of items; calls that nothing stands between belong to one."""
+    turn: list[Object] = []
+    for item in items:
+        if item.is_call:
+            turn += item.messages
+        elif item.messages:
+            yield from _turn(turn)
+            turn = []
+            yield from item.messages
+    yield from _turn(turn)
+
+
+def _turn(calls: Sequence[Object]) -> Sequence[Object]:
+    if len(calls) < 2:
+        return calls
+    return [{**calls[0], "tool_calls": [call for one in calls for call in objects(one.get("tool_calls"), "tool_calls")]}]
 
 
 def _is_reasoning(item: Object) -> bool:
@@ -139,15 +185,6 @@ def _part(part: Object) -> Object:
         case "input_file" if part.get("file_data"):
             return {"type": "file", "file": {"file_data": part["file_data"], "filename": part.get("filename") or "file.pdf"}}
     raise bad(f"a content part of type {str(part.get('type'))[:40]!r} cannot be routed; send text or image_url", param="input")
-
-
-def _tools(body: Object) -> dict[str, Json]:
-    tools = tools_of(body)
-    if not tools:
-        return {}
-    wanted = {"tool_choice": choice_of(body, tools), "parallel_tool_calls": body.get("parallel_tool_calls")}
-    found: dict[str, Json] = {name: value for name, value in wanted.items() if value is not None}
-    return {**found, "tools": [{"type": "function", "function": tool.function} for tool in tools.values()]}
 
 
 def _hints(body: Object) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.response_tools import Object, tools_of
 from routerkit.gateway.responses import chat_body
 from routerkit.gateway.responses_answer import Item, body_of, call, finished, message, response, thought
+from routerkit.gateway.responses_parts import ResponsesParts
 from routerkit.gateway.tool_turns import ToolTurns
 from routerkit.messages import Chunk, Request, ToolCallDelta, Usage
 
@@ -173,4 +174,4 @@ def _refused(text: str) -> Item:
     return {"type": "refusal", "refusal": text}
 
 
-RESPONSES: Final = Format(chat_body, response, ResponseEvents)
+RESPONSES: Final = Format(chat_body, response, ResponseEvents, ResponsesParts())

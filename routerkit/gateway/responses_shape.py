@@ -173,6 +173,19 @@ def is_reference(item: Mapping[str, Json]) -> bool:
     return item.get("type") == "item_reference" or (item.get("type") is None and "id" in item and "role" not in item)
 
 
+def item_ids(item: Json) -> tuple[list[str], list[str]]:
+    """Ids of the call that an item is, and of the one before it that it is the output of.
+
+    Raises:
+        Refusal: something in it is not what it should be.
+    """
+    kind = item.get("type") if isinstance(item, dict) else None
+    told = fitting(item, _ITEMS[kind], "input[0]") if isinstance(kind, str) and kind in _ITEMS else None
+    results = [told.call_id] if isinstance(told, _Output) else []
+    _check_item(item, "input[0]", set(results))
+    return [told.call_id] if isinstance(told, _Call | _Custom) else [], results
+
+
 def _check_items(items: Json) -> None:
     if not isinstance(items, list):
         raise bad("input is missing; it must be a text or a list of items", param="input")
@@ -180,15 +193,18 @@ def _check_items(items: Json) -> None:
         return
     called: set[str] = set()
     for number, item in enumerate(items):
-        at = f"input[{number}]"
-        if not isinstance(item, dict):
-            raise misplaced(at, "must be an object")
-        if is_reference(item):
-            continue
-        if item.get("type") in (None, "message"):
-            _check_message(item, at)
-        else:
-            _check_call(item, at, called)
+        _check_item(item, f"input[{number}]", called)
+
+
+def _check_item(item: Json, at: str, called: set[str]) -> None:
+    if not isinstance(item, dict):
+        raise misplaced(at, "must be an object")
+    if is_reference(item):
+        return
+    if item.get("type") in (None, "message"):
+        _check_message(item, at)
+    else:
+        _check_call(item, at, called)
 
 
 def _is_usual(items: Sequence[Json]) -> bool:

@@ -10,6 +10,7 @@ from routerkit.fair_queue import PRIORITIES, USUAL, Priority
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
 from routerkit.gateway.refusal import Refusal, bad, refuse_unknown
+from routerkit.known import KnownMessages, KnownTools
 from routerkit.messages import TASK_KINDS, Json, Request
 
 Body = Mapping[str, Json]
@@ -163,6 +164,8 @@ def _check_fields(body: Body) -> None:
 
 def _messages(body: Body, limits: Limits) -> tuple[Mapping[str, Json], ...]:
     messages = body.get("messages")
+    if isinstance(messages, KnownMessages):
+        return messages
     if not messages or not isinstance(messages, list):
         raise bad("messages is missing or empty; send at least one message", param="messages")
     if len(messages) > limits.messages:
@@ -258,6 +261,8 @@ def _objects(body: Body, name: str) -> tuple[Mapping[str, Json], ...]:
     value = body.get(name)
     if value is None:
         return ()
+    if isinstance(value, KnownTools):
+        return value
     if not isinstance(value, list):
         raise bad(f"{name} must be a list of objects", param=name)
     # Parsed JSON holds dicts, never other Mappings, for which checking takes ten times as long.

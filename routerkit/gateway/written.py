@@ -17,18 +17,19 @@ _ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
 _EMPTY: Final[tuple[Json, ...]] = (None, [])
 
 
-def keep_written(request: Request, body: Body, data: bytes) -> Request:
+def keep_written(request: Request, body: Body, data: bytes, place: slice | None = None) -> Request:
     """The request, with its body kept where a provider may get it unread; else unchanged.
 
     Args:
         request: Fresh from `body`, because it is the one returned.
         body: The parsed body.
         data: What it was parsed from.
+        place: Where the model's name stands in that, if it is known.
     """
     limits = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
     if len(limits) > 1 or not _is_sendable(body):
         return request
-    place = model_at(data)
+    place = place or model_at(data)
     if place is not None:
         limit_field = limits[0] if limits else None
         written = Written(data, place, request.parts, limit_field, body.get("stream") is True, body.get("stream_options") is not None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Json, Reply, Request
-from routerkit.providers import openai_format
+from routerkit.providers import openai_format, openai_request
 from routerkit.providers.as_read import is_strict
 from routerkit.providers.openai_usage import counted, usage
 
@@ -25,7 +25,7 @@ def payload(request: Request) -> bytes:
     Raises:
         ProviderError: `invalid_request` if the request is not JSON.
     """
-    return openai_format.encode(arguments(request))
+    return openai_request.encode(arguments(request))
 
 
 def reply(parsed: Json, request: Request, body: bytes | None = None) -> Reply:

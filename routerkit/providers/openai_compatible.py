@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from routerkit import hops
 from routerkit.errors import ConfigError, ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request
-from routerkit.providers import as_written, embedding_format, http1, http1_sync, openai_format
+from routerkit.providers import as_written, embedding_format, http1, http1_sync, openai_format, openai_request
 from routerkit.providers.openai_errors import Upstream, error, error_event
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_answer import plain_answer
@@ -162,7 +162,7 @@ class OpenAICompatible:
         """
         head = http1.request_head(self._origin, path, self._headers)
         watch = Watch(self._timers, timeout_s=timeout_s, first_token_s=None)
-        connection = self._sync.open(http1.with_body(head, openai_format.encode(body)), watch)
+        connection = self._sync.open(http1.with_body(head, openai_request.encode(body)), watch)
         try:
             return self._json(connection.exchange, connection.body())
         finally:
@@ -197,12 +197,12 @@ class OpenAICompatible:
         if request.inputs:
             return http1.with_body(hops.counted(self._embeddings, request.hops), embedding_format.payload(request))
         field = self._max_tokens_field
-        body = as_written.whole_body(request, field) or (openai_format.payload(request, max_tokens_field=field),)
+        body = as_written.whole_body(request, field) or (openai_request.payload(request, max_tokens_field=field),)
         return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, *body)
 
     def _streamed(self, request: Request) -> http1.Pieces:
         field = self._max_tokens_field
-        body = as_written.streamed_body(request, field) or (openai_format.stream_payload(request, max_tokens_field=field),)
+        body = as_written.streamed_body(request, field) or (openai_request.stream_payload(request, max_tokens_field=field),)
         return http1.with_body(hops.counted(self._chat, request.hops) if request.hops else self._chat, *body)
 
     def _decoder(self, request: Request) -> StreamDecoder:

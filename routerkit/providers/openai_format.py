@@ -1,92 +1,24 @@
-"""OpenAI's chat format: requests to bytes, answers to values. Pure functions; streams are put together in `openai_stream`."""
+"""OpenAI's chat format: answers to values. Pure functions; `openai_request` writes requests, `openai_stream` puts streams together."""
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from routerkit import fastjson
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta, text_of
 from routerkit.providers.openai_finish import OWN_FINISHES, finish_reason, stopped_by
+from routerkit.providers.openai_request import as_text
 from routerkit.providers.openai_usage import counted, usage
 
 Object = Mapping[str, Json]
 """A JSON object."""
 
-_OWN_PARAMETERS: Final = frozenset({"model", "messages", "stream"})
 _KNOWN_FIELDS: Final = frozenset({"role", "content", "tool_calls", "refusal", "reasoning", "reasoning_content"})
 NO_ARGUMENTS: Final = "{}"
 """What a tool is given that is given nothing."""
-
-
-def payload(request: Request, *, max_tokens_field: str = "max_tokens") -> bytes:
-    """JSON body of a whole call.
-
-    Args:
-        request: What is asked; `request.extra` fills in what the request does not set, and never changes model or messages.
-        max_tokens_field: Name of the limit, `max_tokens` or `max_completion_tokens`.
-
-    Raises:
-        ProviderError: `invalid_request` if the request is not JSON.
-    """
-    return encode(_body(request, max_tokens_field))
-
-
-def stream_payload(request: Request, *, max_tokens_field: str = "max_tokens") -> bytes:
-    """JSON body of a streamed call, as `payload`; usage is always asked for."""
-    body = _body(request, max_tokens_field)
-    options = body.get("stream_options")
-    body["stream"] = True
-    body["stream_options"] = {**(options if isinstance(options, Mapping) else {}), "include_usage": True}
-    return encode(body)
-
-
-def _body(request: Request, max_tokens_field: str) -> dict[str, Json]:
-    body: dict[str, Json] = {name: value for name, value in request.extra.items() if name not in _OWN_PARAMETERS}
-    body["model"] = request.model
-    body["messages"] = request.messages
-    if request.tools:
-        body["tools"] = request.tools
-        if request.tool_choice is not None:
-            body["tool_choice"] = request.tool_choice
-    if request.stop:
-        body["stop"] = request.stop
-    optional: dict[str, Json] = {
-        "response_format": request.response_format,
-        "temperature": request.temperature,
-        max_tokens_field: request.max_tokens,
-    }
-    body.update((name, value) for name, value in optional.items() if value is not None)
-    return body
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
-_ENCODE_ASCII: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
-
-
-def encode(body: Object) -> bytes:
-    """JSON bytes of a request body.
-
-    Raises:
-        ProviderError: `invalid_request` if it is not JSON.
-    """
-    try:
-        return _ENCODE(body).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
-        return _ENCODE_ASCII(body).encode()
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise ProviderError(f"request cannot be written as JSON: {exc}; use plain values", code="invalid_request") from exc
 
 
 def decode(body: bytes) -> Json:
@@ -217,7 +149,7 @@ def _tool_delta(raw: Object, position: int) -> ToolCallDelta:
 
 
 def _arguments(raw: Json) -> str:
-    return raw if isinstance(raw, str) else "" if raw is None else _ENCODE(raw)  # an object where the format asks for its text (Ollama)
+    return raw if isinstance(raw, str) else "" if raw is None else as_text(raw)  # an object where the format asks for its text (Ollama)
 
 
 def _reasoning(message: Object) -> str:

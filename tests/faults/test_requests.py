@@ -23,7 +23,7 @@ from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.wire import is_streamed, request_of
 from routerkit.gateway.written import keep_written
 from routerkit.normalise import normalise
-from routerkit.providers import as_written, openai_format
+from routerkit.providers import as_written, openai_request
 from routerkit.testing import ScriptedProvider, make_reply, make_router, make_target
 from tests.faults.shapes import CALL, surprises
 
@@ -101,7 +101,7 @@ def answer(spoken: Format, value: Any) -> object:
     spoken.events(asked, request)
     is_streamed(body)
     sent = normalise(request, TARGET).request
-    openai_format.payload(sent)
+    openai_request.payload(sent)
     as_written.whole_body(sent, "max_tokens")
     assert features(request).signals is not None
     return spoken.answer(ROUTER.complete(request), asked)

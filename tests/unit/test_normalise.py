@@ -7,7 +7,8 @@ from itertools import count, product, repeat
 import pytest
 
 from routerkit import Request, Target
-from routerkit.normalise import _are_texts, _habits, _is_plain, normalise, portable_id
+from routerkit.habits import are_texts, habits_of, is_plain
+from routerkit.normalise import normalise, portable_id
 
 GPT = Target("gpt", "p", "gpt-5-mini")
 CLAUDE = Target("sonnet", "p", "anthropic/claude-sonnet-4-5")
@@ -190,8 +191,8 @@ def test_quick_look_at_texts_never_passes_what_the_closer_one_stops():
     messages = [{"role": role, "content": content} for role in values for content in ("x", None, ["x"])]
     messages += [{"role": "user"}, {"content": "x"}, {"role": "user", "content": "x", "name": "n"}, {"role": "user", "vendor": "x"}, {}]
     lists = [chat for n in range(3) for chat in product(messages, repeat=n)]
-    passed = [chat for chat in lists if _are_texts(chat)]
-    for habits in (_habits("claude"), _habits("mistral"), _habits("gpt-5"), _habits("qwen")):
-        assert [] == [chat for chat in passed if not all(map(_is_plain, chat, count(), repeat(habits)))]
+    passed = [chat for chat in lists if are_texts(chat)]
+    for habits in (habits_of("claude"), habits_of("mistral"), habits_of("gpt-5"), habits_of("qwen")):
+        assert [] == [chat for chat in passed if not all(map(is_plain, chat, count(), repeat(habits)))]
     usual = {"role": "system", "content": "x"}, {"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}
-    assert (True, 17) == (_are_texts(usual), len(passed))
+    assert (True, 17) == (are_texts(usual), len(passed))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Request, Usage
-from routerkit.providers import openai_format, openai_usage
+from routerkit.providers import openai_format, openai_request, openai_usage
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.sse import SseDecoder
@@ -23,7 +23,7 @@ TOOL: Any = {"type": "function", "function": {"name": "f"}}
 
 
 def body(request: Request, **options: Any) -> Any:
-    return json.loads(openai_format.payload(request, **options))
+    return json.loads(openai_request.payload(request, **options))
 
 
 def whole(message: dict[str, Any], finish: str | None = "stop", **top: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class TestPayload:
 
     def test_streams_ask_for_usage_and_keep_other_stream_options(self) -> None:
         request = Request("m", REQUEST.messages, extra={"stream_options": {"include_usage": False, "x": 1}})
-        sent = json.loads(openai_format.stream_payload(request))
+        sent = json.loads(openai_request.stream_payload(request))
         assert {"stream": True, "stream_options": {"include_usage": True, "x": 1}} == {k: sent[k] for k in ("stream", "stream_options")}
 
     def test_any_mapping_and_half_a_surrogate_pair_can_be_sent(self) -> None:
@@ -80,7 +80,7 @@ class TestPayload:
     @pytest.mark.parametrize("value", [float("nan"), object(), {1, 2}])
     def test_what_is_not_json_is_refused_as_invalid(self, value: Any) -> None:
         with pytest.raises(ProviderError) as caught:
-            openai_format.payload(Request("m", ({"role": "user", "content": value},)))
+            openai_request.payload(Request("m", ({"role": "user", "content": value},)))
         assert "invalid_request" == caught.value.code
 
 

@@ -1,4 +1,4 @@
-"""The quick reading of a chat with tools says what the general one says of it, on bodies good and bad, be the tools known or new."""
+"""Reading a chat part by part says what the general way says of it, on bodies good and bad, be the parts known or new."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import copy
 import itertools
 import json
 import random
-from functools import partial
 from typing import Any
 
 import pytest
 
 from routerkit.features import features
-from routerkit.gateway import known_tools
+from routerkit.gateway.chat_parts import ChatParts
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import Limits
+from routerkit.gateway.parts import PartsReader
 from routerkit.gateway.refusal import Refusal
-from routerkit.gateway.tool_chat import tool_chat
-from routerkit.gateway.wire import hints_of
-from routerkit.messages import KnownTools
+from routerkit.gateway.wire import request_of
+from routerkit.gateway.written import keep_written
+from routerkit.known import KnownMessages, KnownTools
+from routerkit.messages import Request
+from routerkit.providers import as_written
 from routerkit.providers.litellm_params import arguments
 from tests.gateway.test_plain_chat import HEADS, read, seen
 
@@ -115,31 +117,57 @@ VALUES: dict[str, list[Any]] = {
     "nonsense": [1],
 }
 USUAL = {"model": "pool", "messages": [USER, CALLED, RESULT], "tools": [TOOL]}
+READERS: dict[Limits, PartsReader] = {}
+
+
+def by_parts(data: bytes, head: Head, limits: Limits) -> tuple[Any, Request] | None:
+    """A body as it is read part by part."""
+    found = READERS.setdefault(limits, PartsReader(ChatParts(), limits)).read(data)
+    if found is None:
+        return None
+    asked, body, place = found
+    return asked, keep_written(request_of(body, head, limits), body, data, place)
 
 
 def quickly(data: bytes, head: Head, limits: Limits) -> tuple[object, ...] | None:
-    """What the quick reading makes of a body; None = nothing."""
-    found = tool_chat(data, head, limits, partial(hints_of, limits=limits))
-    return None if found is None else (*seen(*found), features(found[1]).to_dict())
+    """What that makes of a body; None = nothing."""
+    found = by_parts(data, head, limits)
+    return None if found is None else all_of(*found)
 
 
 def slowly(data: bytes, head: Head, limits: Limits) -> tuple[object, ...]:
     """What the general one makes of it."""
-    found = read(data, head, limits)
-    return *seen(*found), features(found[1]).to_dict()
+    return all_of(*read(data, head, limits))
+
+
+def all_of(asked: Any, request: Request) -> tuple[object, ...]:
+    """What a body was read as, what follows from it, what is sent to a provider, and whether that is what was written."""
+    *told, written = seen(asked, request)
+    field = (request.written.limit_field if request.written else None) or "max_tokens"
+    sent = as_written.whole_body(request, field) or as_written.streamed_body(request, field)
+    return told, features(request).to_dict(), json.loads(b"".join(sent)) if sent else None, written
+
+
+def are_alike(quick: tuple[object, ...], slow: tuple[object, ...]) -> bool:
+    """Whether they are the same, but that the quick way finds the place of the model more often, and what is sent then."""
+    return quick == slow or (len(quick) == len(slow) > 2 and slow[-1] is None and quick[:-2] == slow[:-2])
 
 
 def compare(data: bytes, head: Head = HEADS[0], limits: Limits = LIMITS) -> bool:
     """Whether the quick reading took it; then both must have said the same, and the quick one the same again."""
-    found: list[object] = []
+    found: list[Any] = []
     for way in (quickly, quickly, slowly):
         try:
             found.append(way(data, head, limits))
         except Refusal as refused:
             found.append((refused.status, refused.body()))
     assert found[0] == found[1], data
-    assert found[0] in (None, found[2]), data
-    return found[0] is not None
+    if (quick := found[0]) is None:
+        return False
+    assert are_alike(quick, found[2]), data
+    if len(quick) > 2 and quick[-2] is not None:
+        assert quick[-2] == json.loads(data) | ({"stream_options": {"include_usage": True}} if quick[-2].get("stream") else {})
+    return True
 
 
 @pytest.mark.parametrize("head", HEADS[:4:3], ids=range(2))
@@ -185,31 +213,25 @@ def test_what_is_nested_deeper_than_a_caller_may_is_refused_alike(depth):
     assert compare(json.dumps(USUAL).encode(), limits=Limits(depth=depth)) == (depth >= 7)
 
 
-def test_the_same_tools_are_parsed_once_and_others_for_themselves():
-    def tools_of(tools: Any, **more: Any) -> KnownTools:
-        found = tool_chat(json.dumps({**USUAL, "tools": tools, **more}).encode(), HEADS[0], LIMITS, partial(hints_of, limits=LIMITS))
+def test_the_same_parts_are_read_once_and_others_for_themselves():
+    def read_of(**more: Any) -> Request:
+        found = by_parts(json.dumps({**USUAL, **more}).encode(), HEADS[0], LIMITS)
         assert found is not None
-        assert isinstance(found[1].tools, KnownTools)
-        return found[1].tools
+        return found[1]
 
     other = copy.deepcopy(TOOL)
     other["function"]["description"] = "u"
-    assert tools_of([TOOL]) is tools_of([TOOL], temperature=1)
-    assert (TOOL,) == tools_of([TOOL]) != tools_of([other]) == (other,)
-    assert tools_of([TOOL]).chars == len(str((TOOL,)))
-
-
-def test_known_tools_are_bounded_and_long_lists_are_not_kept():
-    known_tools._kept.cache_clear()
-    for n in range(100):
-        known_tools.known_tools(json.dumps([{**TOOL, "n": n}]).encode(), 9)
-    assert known_tools._kept.cache_info().currsize == 32
-    long = json.dumps([{**TOOL, "x": "x" * 70_000}]).encode()
-    assert known_tools.known_tools(long, 9) is not known_tools.known_tools(long, 9) is not None
+    first, again = read_of(), read_of(temperature=1)
+    assert isinstance(first.tools, KnownTools)
+    assert first.tools is again.tools
+    assert (TOOL,) == first.tools != read_of(tools=[other]).tools == (other,)
+    assert isinstance(first.messages, KnownMessages)
+    changed = read_of(messages=[USER, {**CALLED, "content": "so"}, RESULT])
+    assert [True, False, True] == [one is two for one, two in zip(again.messages, changed.messages, strict=True)]
 
 
 def test_litellm_gets_tools_of_its_own():
-    found = tool_chat(json.dumps(USUAL).encode(), HEADS[0], LIMITS, partial(hints_of, limits=LIMITS))
+    found = by_parts(json.dumps(USUAL).encode(), HEADS[0], LIMITS)
     assert found is not None
     given: Any = arguments(found[1])["tools"]
     given[0]["function"]["parameters"]["properties"]["x"]["y"] = 1
