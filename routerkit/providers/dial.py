@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from routerkit.providers.http1 import Origin
 from routerkit.providers.reach import check_reach, is_literal
@@ -16,27 +17,52 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
-async def dial(origin: Origin, make: Callable[[], P], tls: ssl.SSLContext | None) -> P:
-    """Connect to the first address of an upstream that answers.
+class Dialler:
+    """Connects to one upstream, within one event loop."""
 
-    Raises:
-        ProviderError: its name leads where it must not, see `check_reach`.
-        OSError: none answers.
-    """
-    loop, failure = asyncio.get_running_loop(), OSError("its name leads nowhere")
-    for address in [origin.host] if is_literal(origin.host) else await _resolve(origin):
-        try:
-            _, made = await loop.create_connection(make, address, origin.port, ssl=tls, server_hostname=origin.host if tls else None)
-        except OSError as exc:
-            failure = exc
-        else:
-            return made
-    raise failure
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._lookup: asyncio.Future[list[Any]] | None = None
+
+    async def dial(self, make: Callable[[], P], tls: ssl.SSLContext | None, left_s: Callable[[], float]) -> P:
+        """Connect to the first address that answers; one that does not leaves the others their share of the time.
+
+        Args:
+            make: Makes the protocol.
+            tls: How the connection is secured; None = not at all.
+            left_s: Seconds left for all of it.
+
+        Raises:
+            ProviderError: its name leads where it must not, see `check_reach`.
+            OSError: none answers.
+        """
+        host, port = self._origin.host, self._origin.port
+        loop, failure = asyncio.get_running_loop(), OSError("its name leads nowhere")
+        addresses = [host] if is_literal(host) else await self._addresses()
+        for n, address in enumerate(addresses):
+            try:
+                async with asyncio.timeout(left_s() / (len(addresses) - n)):
+                    _, made = await loop.create_connection(make, address, port, ssl=tls, server_hostname=host if tls else None)
+            except OSError as exc:
+                failure = exc
+            else:
+                return made
+        raise failure
+
+    async def _addresses(self) -> list[str]:
+        """Where its name leads. All who ask at once wait for one lookup: one that hangs would soon have every thread of the loop."""
+        if self._lookup is None or self._lookup.done():
+            ask = partial(socket.getaddrinfo, self._origin.host, self._origin.port, type=socket.SOCK_STREAM)
+            self._lookup = asyncio.get_running_loop().run_in_executor(None, ask)
+            self._lookup.add_done_callback(_heard)
+        found = await asyncio.shield(self._lookup)
+        addresses = [str(address[0]) for *_, address in found]
+        for address in addresses:
+            check_reach(self._origin.name, address)
+        return addresses
 
 
-async def _resolve(origin: Origin) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-    addresses = [str(address[0]) for *_, address in found]
-    for address in addresses:
-        check_reach(origin.name, address)
-    return addresses
+def _heard(lookup: asyncio.Future[list[Any]]) -> None:
+    """Whoever waited may have gone; then asyncio would complain of an error that nobody asked for."""
+    if not lookup.cancelled():
+        lookup.exception()

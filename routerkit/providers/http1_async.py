@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from routerkit.errors import ProviderError
-from routerkit.providers.dial import dial
+from routerkit.providers.dial import Dialler
 from routerkit.providers.http1 import Origin, Pieces
 from routerkit.providers.http1_connection import Connection
 from routerkit.providers.reuse import IDLE_S, tls_context, unreachable
@@ -60,6 +60,7 @@ class Connections:
     def __init__(self, origin: Origin, *, n_idle: int, max_body_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.where, self.max_body_bytes = origin.name, max_body_bytes
         self._origin, self._clock, self._n_idle = origin, clock, n_idle
+        self._dialler = Dialler(origin)
         self._idle: deque[Connection] = deque()
         self._tls: ssl.SSLContext | None = None
         self._guard: AsyncGenerator[None, None] | None = None
@@ -127,7 +128,7 @@ class Connections:
             self._tls = self._tls or tls_context()
         try:
             async with asyncio.timeout(watch.remaining_s()):
-                return await dial(self._origin, lambda: Connection(self), self._tls)
+                return await self._dialler.dial(lambda: Connection(self), self._tls, watch.remaining_s)
         except TimeoutError as exc:
             raise watch.error(self.where) from exc
         except OSError as exc:

@@ -191,6 +191,33 @@ class TestConnecting:
         assert "connect" == caught.value.code
         assert time.monotonic() - began < 0.6
 
+    def test_name_lookups_that_hang_keep_no_other_upstream_waiting(
+        self, openai_server: StrictOpenAI, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many calls want the same name, it takes one thread of the event loop's few."""
+        release = threading.Event()
+
+        def look_up(host: str, port: int, *_: object, **__: object) -> list[object]:
+            if host == "slow.invalid":
+                release.wait(5)
+                raise socket.gaierror(-2, "Name or service not known")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        timers = Timers(connect_s=0.3)
+        slow = OpenAICompatible("http://slow.invalid", timers=timers)
+        good = OpenAICompatible(openai_server.base_url.replace("127.0.0.1", "good.invalid"), openai_server.api_key, timers=timers)
+
+        async def run() -> None:
+            stuck = [asyncio.create_task(slow.acomplete(ASK)) for _ in range(50)]
+            await asyncio.sleep(0)
+            assert (await good.acomplete(ASK)).text
+            failures = await asyncio.gather(*stuck, return_exceptions=True)
+            assert {"connect"} == {getattr(failure, "code", "") for failure in failures}
+            release.set()
+
+        asyncio.run(run())
+
     def test_server_that_never_accepts_is_bounded(self, call: Call) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:  # TLS handshake without an answer
             provider = OpenAICompatible(f"https://127.0.0.1:{silent.getsockname()[1]}", timers=Timers(connect_s=0.1))

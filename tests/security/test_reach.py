@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,6 +14,7 @@ from routerkit.gateway.server import build
 from routerkit.messages import Request
 from routerkit.providers.openai_compatible import OpenAICompatible
 from routerkit.providers.reach import check_reach
+from routerkit.providers.timers import Timers
 from tests.contracts.colours import Call
 from tests.gateway.test_refusals import post
 from tests.servers.strict_openai import StrictOpenAI
@@ -81,6 +83,23 @@ def test_name_whose_first_address_is_dead_is_reached_at_its_next(call: Call, ope
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     provider = OpenAICompatible(openai_server.base_url.replace("127.0.0.1", "models.example"), openai_server.api_key)
     assert call(provider, ASK).text
+    provider.close()
+
+
+def test_name_whose_first_address_never_answers_is_reached_at_its_next(call: Call, openai_server: StrictOpenAI, monkeypatch) -> None:
+    """As with an IPv6 address whose packets are dropped on the way: the next one gets its share of the time."""
+    port = int(openai_server.base_url.rpartition(":")[2].partition("/")[0])
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.77", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    provider = OpenAICompatible(
+        openai_server.base_url.replace("127.0.0.1", "models.example"), openai_server.api_key, timers=Timers(connect_s=0.4)
+    )
+    with socket.create_server(("127.0.0.77", port), backlog=0), ExitStack() as crowd:
+        for _ in range(3):  # they fill the queue of a server that accepts nobody, and further ones are dropped
+            waiting = crowd.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.77", port))
+        assert call(provider, ASK).text
     provider.close()
 
 
