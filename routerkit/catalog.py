@@ -10,7 +10,7 @@ from typing import Final
 from routerkit.messages import Json, Usage
 
 CAPABILITIES: Final = ("tools", "parallel_tools", "json_mode", "json_schema", "vision", "pdf", "audio", "reasoning", "embeddings")
-"""What a target can be able to do. Tri-state: absent from `Target.can` means unknown, which is allowed for all but `embeddings`."""
+"""What a target may be able to do. Tri-state: absent from `Target.can` means unknown, which is allowed for all but `embeddings`."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Price:
     cache_write: float | None = None
     """None = same as `input`."""
     version: str = "config"
-    """Where and when the price was taken from, stored with every record."""
+    """Where and when the price was taken, stored with every record."""
 
     @cached_property
     def dearest_input(self) -> float:
@@ -61,7 +61,7 @@ class Target:
     """None = unknown, which is never treated as free."""
     tags: tuple[str, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
-    """Body parameters sent with every request to this target (`temperature`, `reasoning_effort`, …); the caller's win."""
+    """Body parameters sent with every request to this target (`temperature`, `reasoning_effort`, …); the caller's own take precedence."""
     at_once: int | None = None
     """Most calls of one process at the same time; None = only what the target itself turns away limits them."""
 

@@ -117,7 +117,6 @@ class Decision:
     """What the caller should know: `panic: …`, `no target is measured to reach the floor`."""
     steps: tuple[str, ...] = ()
     """Targets whose answers are checked, each asked when the answer before is rejected; empty = the first answer is returned unchecked."""
-
     matches: tuple[Match, ...] = ()
     """Routes that match the request or come close, the one that applies first."""
     arm: Arm | None = None

@@ -48,7 +48,7 @@ class Features:
     agent: str | None
     session: str | None
     pin: str | None = None
-    """Target that should go on because its tool loop is open; None when the policy is free to choose."""
+    """Target that should continue because its tool loop is open; None when the policy is free to choose."""
     see: Callable[[], Signals] = field(default=lambda: NOTHING_SEEN, repr=False, compare=False)
     """Reads the conversation for `signals`, when first called."""
 
@@ -138,7 +138,7 @@ def features(request: Request) -> Features:
 def _check(request: Request) -> None:
     """Refuse what else nobody would notice (no rule is about the letters of a tag), or only a target, which would be blamed for it."""
     if request.tags and (isinstance(request.tags, str) or not all(isinstance(tag, str) for tag in request.tags)):
-        raise _wrong("tags", request.tags, "a tuple of texts")
+        raise _wrong("tags", request.tags, "a tuple of strings")
     if request.tools and not (_DICTS.issuperset(map(type, request.tools)) or all(isinstance(tool, Mapping) for tool in request.tools)):
         raise _wrong("tools", request.tools, "definitions in OpenAI's chat format")
     if request.max_tokens is not None and not isinstance(request.max_tokens, _NUMBER):
@@ -164,6 +164,6 @@ def _needs(request: Request, media: Mapping[str, int]) -> frozenset[str]:
 
 
 def last_user_text(messages: Sequence[Message]) -> str:
-    """Text of the newest user message, where the instruction stands; empty when there is none."""
+    """Text of the newest user message, which holds the instruction; empty when there is none."""
     turns = turns_of(messages)
     return turns.text_at(turns.asked_at())

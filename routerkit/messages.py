@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, is_
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from routerkit.as_written import PassOn, Written, WrittenAnswer
 from routerkit.fair_queue import USUAL, Priority
@@ -22,20 +22,7 @@ TaskKind = Literal[
 ]
 """What kind of work a request is; scorecards are measured per kind."""
 
-TASK_KINDS: Final[tuple[TaskKind, ...]] = (
-    "explain",
-    "document",
-    "review",
-    "bug_fix",
-    "synthesize",
-    "refactor",
-    "migrate",
-    "translate",
-    "test_write",
-    "multi_file",
-    "plan",
-    "chat",
-)
+TASK_KINDS: Final[tuple[TaskKind, ...]] = get_args(TaskKind)
 
 
 _parts: Final = attrgetter("messages", "tools", "tool_choice", "response_format", "temperature", "max_tokens", "stop", "extra", "inputs")

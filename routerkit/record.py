@@ -84,7 +84,7 @@ class Attempt:
 @quick
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One routed call. Emitted exactly once per call, also for failed, cancelled and abandoned ones."""
+    """One routed call. Emitted exactly once per call, failed, cancelled and abandoned ones included."""
 
     id: str
     at: datetime
@@ -109,7 +109,7 @@ class Record:
     cached_from: str | None = None
     """Record whose answer was repeated, at no cost; None = a target was asked."""
     cached_likeness: float | None = None
-    """How alike its prompt is, 0.95..1; None = it is the same one, or nothing was repeated."""
+    """How similar its prompt is, 0.95..1; None = it is the same one, or nothing was repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Report:
     """Later truth about a call: did the answer work?
 
     Raises:
-        ProviderError: `invalid_request`, when success is neither true nor false; unknown (None, NaN) is not to be reported.
+        ProviderError: `invalid_request`, when success is neither true nor false; what is unknown (None, NaN) must not be reported.
     """
 
     record_id: str

@@ -19,13 +19,13 @@ class PolicySettings:
     usd_per_second: float = 0.0005
     """bang_for_buck: what a second of waiting costs, in dollars (about $2 an hour)."""
     explore_share: float = 0.0
-    """Share of calls, 0..1, that go to a random kept target, so that others are measured too."""
+    """Share of calls, 0..1, that go to a random kept target, so that the others are measured, too."""
     explore_by: str = "even"
     """How those calls are spread: `even`, or `thompson` = as probably as each target is the right pick (see `exploring`)."""
     explore_usd_per_day: float | None = None
     """What calls that went to another target than the best may cost per UTC day, in dollars; None = no limit. Counted per process."""
     protected_tags: tuple[str, ...] = ()
-    """Calls with any of these tags are never explored with."""
+    """Calls with any of these tags never explore."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """weighted: share of traffic per target; a target left out has weight 1."""
     max_usd_per_call: float | None = None

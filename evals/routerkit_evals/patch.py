@@ -10,10 +10,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 AnswerFormat = Literal["whole", "search-replace", "diff"]
-FORMATS: Final[tuple[AnswerFormat, ...]] = ("whole", "search-replace", "diff")
+FORMATS: Final[tuple[AnswerFormat, ...]] = get_args(AnswerFormat)
 """Forms of an answer that is files: whole files, SEARCH/REPLACE blocks, a unified diff."""
 
 _SEARCH: Final = re.compile(r"^[ \t]*<{5,9} ?SEARCH>?[ \t]*$")
