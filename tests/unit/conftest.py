@@ -1,15 +1,19 @@
-"""Runs one behaviour in all four forms of a call."""
+"""One behaviour in all four forms of a call, and a configuration to try things on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from routerkit import Chunk, Reply, Request
+from routerkit.config import prices
+from routerkit.config.prices import find_facts
 from routerkit.provider import Provider
+from tests.unit.config_text import GOOD, KEY
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,21 @@ def _pieces(chunks: list[Chunk]) -> Answer:
 
 def _facts(end: Reply | Chunk) -> tuple[str, str, float | None, str | None, float | None]:
     return end.target, end.record_id, end.cost_usd, end.cached_from, end.cached_likeness
+
+
+@pytest.fixture
+def no_price_map(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Prices of the configuration alone, and the key that `config_text.GOOD` refers to."""
+    monkeypatch.setattr(prices, "map_path", lambda: None)
+    monkeypatch.setenv("RK_TEST_KEY", KEY)
+    find_facts.cache_clear()
+    yield
+    find_facts.cache_clear()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file with `config_text.GOOD`."""
+    path = tmp_path / "routerkit.toml"
+    path.write_text(GOOD)
+    return path

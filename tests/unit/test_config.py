@@ -7,28 +7,13 @@ from pathlib import Path
 import pytest
 
 from routerkit.catalog import Price
-from routerkit.config import load, parse, plan_state, prices, read
-from routerkit.config.prices import find_facts
+from routerkit.config import load, parse, plan_state, read
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
 from routerkit.router_state import RouterState
 from tests.unit.config_text import GOOD, KEY
 
-
-@pytest.fixture(autouse=True)
-def _no_price_map(monkeypatch: pytest.MonkeyPatch) -> object:
-    monkeypatch.setattr(prices, "map_path", lambda: None)
-    monkeypatch.setenv("RK_TEST_KEY", KEY)
-    find_facts.cache_clear()
-    yield
-    find_facts.cache_clear()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "routerkit.toml"
-    path.write_text(GOOD)
-    return path
+pytestmark = pytest.mark.usefixtures("no_price_map")
 
 
 def plan(text: str, base: Path = Path()) -> RouterState:

@@ -10,8 +10,7 @@ from types import ModuleType
 import pytest
 
 from routerkit.catalog import Price
-from routerkit.config import build_state, load, parse, plan_state, prices, reload
-from routerkit.config.prices import find_facts
+from routerkit.config import build_state, load, parse, plan_state, reload
 from routerkit.errors import ConfigError
 from routerkit.messages import Request
 from routerkit.providers.timers import Timers
@@ -33,20 +32,7 @@ targets = ["t"]
 """
 
 
-@pytest.fixture(autouse=True)
-def _no_price_map(monkeypatch: pytest.MonkeyPatch) -> object:
-    monkeypatch.setattr(prices, "map_path", lambda: None)
-    monkeypatch.setenv("RK_TEST_KEY", KEY)
-    find_facts.cache_clear()
-    yield
-    find_facts.cache_clear()
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "routerkit.toml"
-    path.write_text(GOOD)
-    return path
+pytestmark = pytest.mark.usefixtures("no_price_map")
 
 
 def plan(text: str, base: Path = Path()) -> RouterState:
