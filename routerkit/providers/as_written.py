@@ -110,19 +110,21 @@ class PassingDecoder(StreamDecoder):
         if onward is None or not self._is_flowing:
             return False
         if b'"content":' not in data or (text := plain_text(data)) is None:
-            return self._pass_pieces(data, onward)
+            return self._pass_others(data, onward)
         if is_taken := onward(len(text), data):
             self._count(text)
         return is_taken
 
-    def _pass_pieces(self, data: bytes, onward: PassOn) -> bool:
-        events = self._sse.whole(data)
-        plain = plain_pieces(events) if events else None
-        if plain is None or plain.model not in {"", self._model} or not self._goes_on(plain):
+    def _pass_others(self, data: bytes, onward: PassOn) -> bool:
+        """Likewise several events, or what goes on with reasoning or with a call's arguments."""
+        events, read = self._sse.whole(data), plain_events if b'"content":' in data else plain_pieces
+        plain = read(events) if events else None
+        if plain is None or plain.finish or plain.usage or plain.model not in {"", self._model} or not self._goes_on(plain):
             return False
-        n_chars = sum([len(call.arguments) for call in plain.calls])
-        if is_taken := onward(n_chars, data):
-            self._n_chars += n_chars + len(plain.reasoning)
+        n_in_calls = sum([len(call.arguments) for call in plain.calls])
+        if is_taken := onward(len(plain.text) + n_in_calls, data):
+            self._count(plain.text)
+            self._n_chars += n_in_calls + len(plain.reasoning)
         return is_taken
 
     def _count(self, text: str) -> None:

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from routerkit import fastjson
 from routerkit.messages import ToolCallDelta, Usage
 from routerkit.providers.plain_answer import Counts, usage_of
+from routerkit.quick import maker
 
 
 class _Delta(Struct, forbid_unknown_fields=True):
@@ -119,6 +120,7 @@ _NOT_PLAIN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode: Final = msgspec.json.Decoder(_Event).decode
 _decode_any: Final = msgspec.json.Decoder(_AnyEvent).decode
 _decode_piece: Final = msgspec.json.Decoder(_Piece).decode
+_call: Final = maker(ToolCallDelta)
 _choices, _usage = attrgetter("choices"), attrgetter("usage")
 _content, _finish_reason = attrgetter("delta.content"), attrgetter("finish_reason")
 
@@ -182,8 +184,10 @@ def plain_pieces(events: Sequence[bytes]) -> PlainEvents | None:
         return None
     if not fastjson.is_text(b"\n".join(events)):
         return None
-    deltas = [event.choices[0].delta for event in read]
-    reasoning = "".join([delta.reasoning_content or delta.reasoning or "" for delta in deltas])
-    pieces = [piece for delta in deltas if delta.tool_calls for piece in delta.tool_calls]
-    calls = tuple([ToolCallDelta(piece.index, None, None, piece.function.arguments) for piece in pieces])
-    return PlainEvents("", "", read[0].model or "", None, False, reasoning, calls)  # noqa: FBT003  a field of its own
+    reasoning, calls = "", list[ToolCallDelta]()
+    for event in read:
+        delta = event.choices[0].delta
+        reasoning += delta.reasoning_content or delta.reasoning or ""
+        for piece in delta.tool_calls or ():
+            calls.append(_call(piece.index, None, None, piece.function.arguments))
+    return PlainEvents("", "", read[0].model or "", None, False, reasoning, tuple(calls))  # noqa: FBT003  a field of its own

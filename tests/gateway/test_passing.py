@@ -241,6 +241,14 @@ async def test_reasoning_and_arguments_pass_likewise(sock: socket.socket, taken:
     assert (3, "tool_calls", "ok") == (record.output_chars, record.finish_reason, record.status)
 
 
+async def test_events_that_come_together_pass_unless_one_ends_the_answer(sock: socket.socket, taken: list[bytes]) -> None:
+    together = WORDS[1] + WORDS[2]
+    said, record = await answer(sock, [HEAD, *map(chunked, [WORDS[0], together, WORDS[3] + ENDING[0], ENDING[1]]), END])
+    assert [together] == taken
+    assert chunked(together) in said
+    assert (28, "ok", 2) == (record.output_chars, record.status, record.usage.output_tokens)
+
+
 async def test_answer_that_passed_after_reasoning_is_not_empty(sock: socket.socket, taken: list[bytes]) -> None:
     _, record = await answer(sock, [HEAD, *map(chunked, [THOUGHTS[0], *WORDS, *UNCOUNTED]), END])
     assert (WORDS, "ok") == (taken, record.status)
