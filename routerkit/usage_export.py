@@ -82,13 +82,16 @@ def read_lines(path: Path) -> list[Billed]:
     """What a provider says was used, line by line.
 
     Raises:
-        ConfigError: the file cannot be read, a column is missing or a value is wrong; names line, column and value.
+        ConfigError: the file cannot be read, holds no line, a column is missing or a value is wrong; names line, column and value.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(_rows(path, csv.DictReader(file)))
+            found = list(_rows(path, csv.DictReader(file)))
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ConfigError(f"{path}: cannot be read as CSV ({getattr(exc, 'strerror', None) or exc}); export the usage again") from exc
+    if not found:
+        raise ConfigError(f"{path}: has no lines, so there is nothing to compare or settle; export the usage of these days")
+    return found
 
 
 def model_name(text: str) -> str:

@@ -210,7 +210,8 @@ def _print_calls(rows: Rows) -> None:
 
 
 def _print_json(rows: Rows) -> None:
-    print(json.dumps(rows.as_json(), indent=2, ensure_ascii=False))
+    holds_all = sys.stdout.encoding.lower().startswith("utf")  # elsewhere what it does not know would become "?"
+    print(json.dumps(rows.as_json(), indent=2, ensure_ascii=not holds_all))
 
 
 def _print_csv(rows: Rows) -> None:

@@ -27,7 +27,7 @@ def print_reconciliation(folder: Path, usage: Path, *, tolerance: float, as_json
     """Compare, print, and end with exit code 1 when anything differs."""
     theirs = read_export(usage)
     days = [cell.day for cell in theirs]
-    ours = _ours(folder, min(days), max(days)) if days else {}
+    ours = _ours(folder, min(days), max(days))
     lines = reconcile(ours, theirs, tolerance=tolerance)
     if as_json:
         print(json.dumps([_facts(line) for line in lines], indent=2))

@@ -41,8 +41,6 @@ def settle_estimates(folder: Path, usage: Path, config: Path | None) -> Change:
         StateError: the budgets cannot be reached.
     """
     bill = read_lines(usage)
-    if not bill:
-        raise ConfigError(f"{usage}: has no lines, so nothing can be settled; export the usage of these days")
     ingest(folder)
     times = [line.at for line in bill]
     first, last = min(times) - 2 * NEAR, max(times) + 2 * NEAR

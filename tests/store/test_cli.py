@@ -107,6 +107,23 @@ def test_sql_prints_table_json_and_csv(folder):
     assert [["target", "n"], ["b", "2"]] == list(csv.reader(io.StringIO(run("sql", statement, "--csv", "--folder", folder))))
 
 
+def test_json_is_whole_where_the_terminal_knows_no_unicode(folder):
+    """A "?" in the place of a letter would be another name."""
+    command = [
+        sys.executable,
+        "-c",
+        "from routerkit.cli import main; main()",
+        "ledger",
+        "sql",
+        "SELECT 'größe →' AS x",
+        "--json",
+        "--folder",
+        folder,
+    ]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    assert [{"x": "größe →"}] == json.loads(done.stdout)
+
+
 def test_options_before_the_sub_command_count(folder):
     assert "1" in run("--folder", folder, "sql", "SELECT count(*) FROM calls", "--csv")
 

@@ -59,6 +59,7 @@ def test_exports_of_several_providers_are_understood(tmp_path, text):
     ("text", "message"),
     [
         ("", "has no column for a day (e.g. date); it has none"),
+        ("date,model,input_tokens,output_tokens\n", "usage.csv: has no lines"),
         ("date,model,tokens\n", "has no column for tokens in (e.g. input_tokens); it has date, model, tokens"),
         ("date,model,input_tokens,output_tokens\nsoon,m,1,1\n", "usage.csv:2: date is 'soon', which is not a date; write e.g. 2026-11-26"),
         ("date,model,input_tokens,output_tokens\n2026-01-01,m,many,1\n", "usage.csv:2: input_tokens is 'many', which is not a number"),
