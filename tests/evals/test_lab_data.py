@@ -58,6 +58,13 @@ def test_csv_json_lines_and_parquet_read_the_same(tmp_path: Path) -> None:
     assert 1 == len(seen)
 
 
+def test_whole_ids_are_the_same_whether_stored_as_floats_or_not(tmp_path: Path) -> None:
+    for name, number in (("i", "7"), ("o", "7.0")):
+        (tmp_path / f"{name}.jsonl").write_text(f'{{"item_id": {number}, "model": "a", "score": 1, "prompt": "p"}}\n')
+    recorded = record(read_items([tmp_path / "i.jsonl"]), read_outcomes([tmp_path / "o.jsonl"]))
+    assert ("7", "p") == (recorded.items[0].item_id, recorded.items[0].prompt)
+
+
 def test_trials_are_averaged_and_unknown_scores_dropped_and_counted(tmp_path: Path) -> None:
     recorded = record((), read_outcomes([write_rows(tmp_path / "o.csv", ROWS)]))
     assert [[0.5]] == recorded.score.tolist()

@@ -149,6 +149,8 @@ def _text(row: Row, name: str) -> str:
     value = row.get(name)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # pandas makes floats of whole ids as soon as one cell of the column is empty
     return str(value)
 
 
