@@ -25,7 +25,10 @@ def is_counted(parsed: Mapping[str, Json]) -> bool:
     said = as_object(parsed.get("usage"))
     used = usage(said)
     sides = said.get("prompt_tokens"), said.get("completion_tokens")
-    return used is not None and all(sides) and sides == (used.input_tokens, used.output_tokens)
+    if used is None or not all(sides):
+        return False
+    # The second is how a server tells it that counts reasoning beside the completion.
+    return sides in ((used.input_tokens, used.output_tokens), (used.input_tokens, used.output_tokens - used.reasoning_tokens))
 
 
 def corrected(event: bytes, parsed: Mapping[str, Json], pieces: Sequence[Chunk]) -> bytes:

@@ -29,7 +29,14 @@ def usage(raw: Json) -> Usage | None:
         _count(details_out.get("audio_tokens")),
     ]
     prompt, completion, cached, written, reasoned, heard, spoken = [n if n > 0 else 0 for n in counts]
+    if is_beside(prompt, completion, reasoned, _count(raw.get("total_tokens"))):
+        completion += reasoned
     return Usage(prompt, completion, cached, written, reasoned, min(counts) < 0, heard, spoken)
+
+
+def is_beside(prompt: int, completion: int, reasoned: int, total: int | None) -> bool:
+    """Whether a server counts reasoning beside the completion and not within it (xAI): it is billed all the same."""
+    return reasoned > 0 and total == prompt + completion + reasoned
 
 
 def counted(reported: Usage | None, request: Request, n_chars: int) -> Usage:

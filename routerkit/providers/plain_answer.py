@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from routerkit import fastjson
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Json, Reply, Request, ToolCall, Usage
-from routerkit.providers.openai_usage import MAX_TOKENS
+from routerkit.providers.openai_usage import MAX_TOKENS, is_beside
 from routerkit.quick import maker
 
 _Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
@@ -44,6 +44,7 @@ class Counts(Struct):
 
     prompt_tokens: _Some
     completion_tokens: _Some
+    total_tokens: _Count | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _AnswerDetails | None = None
     # What other servers call the same.
@@ -129,12 +130,13 @@ def usage_of(used: Counts) -> Usage:
     if prompt is None and answer is None:
         return _usage(used.prompt_tokens, used.completion_tokens)
     prompt, answer = prompt or _NO_PROMPT_DETAILS, answer or _NO_ANSWER_DETAILS
+    asked, said, reasoned = used.prompt_tokens, used.completion_tokens, answer.reasoning_tokens or 0
     return _usage(
-        used.prompt_tokens,
-        used.completion_tokens,
+        asked,
+        said + reasoned if is_beside(asked, said, reasoned, used.total_tokens) else said,
         prompt.cached_tokens or 0,
         prompt.cache_write_tokens or 0,
-        answer.reasoning_tokens or 0,
+        reasoned,
         False,  # noqa: FBT003  positional, because keywords take longer
         prompt.audio_tokens or 0,
         answer.audio_tokens or 0,

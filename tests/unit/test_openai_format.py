@@ -15,6 +15,7 @@ from routerkit.messages import Chunk, Request, Usage
 from routerkit.providers import openai_format, openai_request, openai_usage
 from routerkit.providers.openai_errors import Upstream
 from routerkit.providers.openai_stream import StreamDecoder
+from routerkit.providers.plain_answer import plain_answer
 from routerkit.providers.sse import SseDecoder
 from tests.contracts.colours import joined
 
@@ -166,6 +167,17 @@ class TestUsage:
             "completion_tokens_details": {"reasoning_tokens": 3},
         }
         assert Usage(10, 5, 4, 0, 3) == openai_usage.usage(raw)
+
+    @pytest.mark.parametrize(("total", "output"), [(18, 8), (15, 5), (None, 5)])
+    def test_reasoning_that_a_server_counts_beside_the_completion_is_part_of_the_output(self, total: int | None, output: int) -> None:
+        """xAI bills it as such, and only the total tells."""
+        details = {"completion_tokens_details": {"reasoning_tokens": 3}}
+        raw: Any = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": total, **details}
+        assert Usage(10, output, reasoning_tokens=3) == openai_usage.usage(raw)
+        answer = json.dumps(whole({"content": "x"}) | {"usage": raw}).encode()
+        plain = plain_answer(answer, REQUEST)
+        assert plain is not None
+        assert Usage(10, output, reasoning_tokens=3) == plain.usage
 
     def test_other_servers_names_are_read(self) -> None:
         raw = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4, "cache_creation_input_tokens": 2}
