@@ -241,6 +241,12 @@ class Chunk:
         """Whether it holds anything of the answer."""
         return bool(self.text or self.tool_calls or self.reasoning or self.refusal)
 
+    def is_text(self) -> bool:
+        """Whether a text is all there is to it."""
+        return bool(self.text) and not (
+            self.tool_calls or self.reasoning or self.refusal or self.finish_reason or self.usage or self.record_id
+        )
+
     def says_something(self) -> bool:
         """Whether a caller could see something of the answer in it; from then on no other target may continue the stream.
 

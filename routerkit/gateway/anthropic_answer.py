@@ -18,6 +18,8 @@ from routerkit.messages import Chunk, Json, Reply, Request, ToolCallDelta, Usage
 from routerkit.sizes import measure
 
 _STOPS: Final = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
+_DELTA: Final = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b_delta","%b":%b}}\n\n'
+"""An event by which a block grows: the block, what kind of growth it is, the field's name, and its text in JSON."""
 _REFUSED: Final[Mapping[str, Json]] = {"stop_reason": "refusal", "stop_sequence": None}
 
 
@@ -49,6 +51,8 @@ class MessageEvents:
 
     def of(self, chunk: Chunk) -> bytes:
         """Events of a chunk."""
+        if self._is_open and self._block == "text" and not self._has_calls and chunk.is_text():  # as most are
+            return self._delta(b"text", b"text", chunk.text)
         self._final = chunk if chunk.finish_reason else self._final
         self._usage = chunk.usage or self._usage
         if chunk.record_id:
@@ -71,10 +75,10 @@ class MessageEvents:
         out = b""
         if chunk.reasoning and self._shows_thinking:
             out += self._in("thinking", {"type": "thinking", "thinking": "", "signature": ""})
-            out += self._delta({"type": "thinking_delta", "thinking": chunk.reasoning})
+            out += self._delta(b"thinking", b"thinking", chunk.reasoning)
         self._has_refused = self._has_refused or bool(chunk.refusal)
         if said := chunk.text or chunk.refusal:
-            out += self._in("text", {"type": "text", "text": ""}) + self._delta({"type": "text_delta", "text": said})
+            out += self._in("text", {"type": "text", "text": ""}) + self._delta(b"text", b"text", said)
         for call in chunk.tool_calls:
             out += self._call(call)
         return out
@@ -90,7 +94,7 @@ class MessageEvents:
         self._has_calls = True
         name = self._names.get(call.name or "", call.name)
         out = self._in(call.index, {"type": "tool_use", "id": call.id, "name": name, "input": {}})
-        return out + (self._delta({"type": "input_json_delta", "partial_json": call.arguments}) if call.arguments else b"")
+        return out + (self._delta(b"input_json", b"partial_json", call.arguments) if call.arguments else b"")
 
     def _in(self, block: object, start: dict[str, Any]) -> bytes:
         if self._is_open and self._block == block:
@@ -99,8 +103,8 @@ class MessageEvents:
         self._is_open, self._block, self._index = True, block, self._index + 1
         return closed + _event("content_block_start", {"index": self._index, "content_block": start})
 
-    def _delta(self, delta: dict[str, Any]) -> bytes:
-        return _event("content_block_delta", {"index": self._index, "delta": delta})
+    def _delta(self, kind: bytes, name: bytes, said: str) -> bytes:
+        return _DELTA % (self._index, kind, name, encode(said))
 
     def _close(self) -> bytes:
         was_open, self._is_open = self._is_open, False

@@ -16,6 +16,12 @@ from routerkit.gateway.responses_parts import ResponsesParts
 from routerkit.gateway.tool_turns import ToolTurns
 from routerkit.messages import Chunk, Request, ToolCallDelta, Usage
 
+_TEXT_DELTA: Final = (
+    b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":%d,'
+    b'"item_id":%b,"output_index":%d,"content_index":0,"delta":%b,"logprobs":[]}\n\n'
+)
+"""The event that nearly all of an answer is told by: its number, the item and its place, the text in JSON."""
+
 
 class ResponseEvents:
     """Writes chunks as this format's numbered events; an item closes when the next one opens."""
@@ -36,6 +42,8 @@ class ResponseEvents:
 
     def of(self, chunk: Chunk) -> bytes:
         """Events of a chunk."""
+        if self._call_index is None and self._is_open("message") and not self._refuses and chunk.is_text():  # as most are
+            return self._text(chunk.text)
         self._finish = chunk.finish_reason or self._finish
         self._usage = chunk.usage or self._usage
         if chunk.record_id:
@@ -83,7 +91,10 @@ class ResponseEvents:
         if not self._is_open("message") or self._refuses:
             out = self._begin_message(_output_text(""))
         self._said += said
-        return out + self._event("response.output_text.delta", {**self._part(), "delta": said, "logprobs": []})
+        assert self._open is not None
+        out += _TEXT_DELTA % (self._number, encode(self._open["id"]), len(self._items), encode(said))
+        self._number += 1
+        return out
 
     def _refusal(self, said: str) -> bytes:
         out = b""

@@ -83,6 +83,7 @@ class PassingDecoder(StreamDecoder):
     somebody asked for it.
     """
 
+    _reads_texts = False  # of those that are read one by one each is kept
     _texts: list[str]
     _events: list[bytes]
     _parsed_event: Mapping[str, Json]

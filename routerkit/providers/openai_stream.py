@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Json, Request, Usage
 from routerkit.providers import openai_format
 from routerkit.providers.openai_errors import Upstream, error_event
 from routerkit.providers.openai_usage import counted
+from routerkit.providers.plain_events import said
 from routerkit.providers.sse import SseDecoder
 from routerkit.providers.tool_index import ToolIndex
+from routerkit.quick import maker
+
+_chunk: Final = maker(Chunk)
 
 
 class StreamDecoder:
@@ -19,6 +24,8 @@ class StreamDecoder:
     Usage is held back until the end, because some servers repeat a growing count with every event.
     """
 
+    _reads_texts = True
+    """Whether events that say nothing but a text are read for that alone."""
     is_done = False
     """Whether the last chunk has been handed out."""
     is_ending = False
@@ -63,10 +70,18 @@ class StreamDecoder:
         for event in events:
             if self.is_done:
                 break
-            if event.strip() == b"[DONE]":
+            if self._reads_texts and self._has_text and not self._finish and (plain := said(event)) is not None:
+                self._text(*plain, chunks)
+            elif event.strip() == b"[DONE]":
                 chunks.append(self._last(is_marked=True))
             else:
                 self._event(event, chunks, is_last=is_last)
+
+    def _text(self, text: str, model: str, chunks: list[Chunk]) -> None:
+        """What `_event` does with an event that says a text and nothing else, once the answer has begun."""
+        self._model, self._n_chars = model or self._model, self._n_chars + len(text)
+        if text:
+            chunks.append(_chunk(text, (), None, None, model))
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         parsed = self._parsed(event, is_last=is_last)

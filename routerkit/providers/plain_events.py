@@ -116,9 +116,20 @@ class _Piece(Struct):
     error: None = None
 
 
+class _Said(Struct):
+    """One that says a text, of a server that may not name itself or its answer."""
+
+    choices: tuple[_Choice]
+    model: str | None = None
+    object: str | None = None
+    usage: None = None
+    error: None = None
+
+
 _NOT_PLAIN: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode: Final = msgspec.json.Decoder(_Event).decode
 _decode_any: Final = msgspec.json.Decoder(_AnyEvent).decode
+_decode_said: Final = msgspec.json.Decoder(_Said).decode
 _decode_piece: Final = msgspec.json.Decoder(_Piece).decode
 _call: Final = maker(ToolCallDelta)
 _choices, _usage = attrgetter("choices"), attrgetter("usage")
@@ -134,6 +145,17 @@ def plain_text(data: bytes) -> str | None:
     except _NOT_PLAIN:
         return None
     return text if data.isascii() or fastjson.is_text(data) else None
+
+
+def said(event: bytes) -> tuple[str, str] | None:
+    """Text and model of an event, given its data, if it says a text and nothing else; None for anything else."""
+    try:
+        read = _decode_said(event)
+    except _NOT_PLAIN:
+        return None
+    if read.object == "error" or not (event.isascii() or fastjson.is_text(event)):
+        return None
+    return read.choices[0].delta.content, read.model or ""
 
 
 class PlainEvents(NamedTuple):

@@ -10,9 +10,10 @@ import pytest
 
 from routerkit.errors import ProviderError
 from routerkit.messages import Chunk, Request
-from routerkit.providers import as_written, tool_index
+from routerkit.providers import as_written, openai_stream, tool_index
 from routerkit.providers.as_written import PassingDecoder
 from routerkit.providers.openai_errors import Upstream
+from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import plain_events
 from tests.unit.test_as_written import asked
 
@@ -125,6 +126,29 @@ def test_streams_say_the_same_when_their_events_are_read_one_by_one(start, monke
     monkeypatch.setattr(as_written, "plain_text", lambda _: None)
     for (pieces, request), found in zip(streams, together, strict=True):
         assert read(pieces, request) == found, b"|".join(pieces)
+
+
+@pytest.mark.parametrize("start", range(0, 2_000, 500))
+def test_streams_that_are_written_anew_say_the_same_when_texts_are_read_as_all_else(start, monkeypatch):
+    def chunks_of(pieces: list[bytes]) -> tuple[list[Chunk], str]:
+        decoder, chunks = StreamDecoder(asked(stream=True), Upstream("up")), list[Chunk]()
+        try:
+            for piece in [*pieces, b""]:
+                chunks += [] if decoder.is_done else decoder.feed(piece)
+        except ProviderError as exc:
+            return chunks, f"{exc.code}: {exc}"
+        return chunks, ""
+
+    more = [{"object": "error"}, {"id": None}, {"model": 7}, {"object": 7}, {"model": "other"}]
+    rng = random.Random(start)
+    streams = [stream(seed) for seed in range(start, start + 500)]
+    plain = {"id": "1", "model": "m", "choices": [{"index": 0, "delta": {"content": "x"}}]}
+    streams += [[b"data: " + json.dumps({**plain, **rng.choice([{}, {}, *more])}).encode() + b"\n\n" for _ in range(5)] for _ in range(200)]
+    monkeypatch.setattr(tool_index, "new_call_id", lambda: "call_new")
+    found = [chunks_of(pieces) for pieces in streams]
+    monkeypatch.setattr(openai_stream, "said", lambda _: None)
+    for pieces, read_quickly in zip(streams, found, strict=True):
+        assert chunks_of(pieces) == read_quickly, b"|".join(pieces)
 
 
 PLAIN = b'{"id":"1","choices":[{"delta":{"content":"a"}}]}'
