@@ -20,6 +20,9 @@ from routerkit.waiting import aresult, result
 class CachingRouter(Router):
     """A Router in every other respect, which is why it is derived from one: whoever takes a Router takes it, too."""
 
+    lets_pass = True
+    """But for answers that are to be kept, see `_on_time`."""
+
     def remember(self, cache: AnswerCache) -> None:
         """Use this cache, closed with the router. To be called before the first request."""
         self._cache = cache
@@ -129,9 +132,9 @@ class CachingRouter(Router):
 
 
 def _on_time(request: Request, searched_s: float) -> Request:
-    """The request with what the search has left of its time."""
+    """The request with what the search has left of its time, and all its chunks coming by here."""
     first_s = None if request.first_token_s is None else request.first_token_s - searched_s
-    return replace(request, timeout_s=request.timeout_s - searched_s, first_token_s=first_s)
+    return replace(request, timeout_s=request.timeout_s - searched_s, first_token_s=first_s, pass_on=None)
 
 
 def _searched(search: Search, left_s: Callable[[], float]) -> Entry | Turn:

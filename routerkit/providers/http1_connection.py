@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
 
     def release(self) -> None:
         """Keep the connection if its answer is complete; close it at once if not."""
-        self._is_asked = False
+        self._is_asked, self._taker = False, None
         if self.exchange.is_keep_alive:
             self._pool.keep(self)
         else:

@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routerkit import Policy, Record
+from routerkit.cache.answers import AnswerCache
+from routerkit.cache.caching_router import CachingRouter
 from routerkit.catalog import Pool
 from routerkit.dispatch import Retry
 from routerkit.gateway.app import Gateway
@@ -67,6 +69,8 @@ class Line(NamedTuple):
     answered: Transport
     upstream: http1_connection.Connection
     record: Callable[[], Record]
+    ask: Callable[[], None]
+    """Sends the request once more."""
 
     async def feed(self, *pieces: bytes) -> None:
         """Have the upstream send these, each while nobody is busy any more."""
@@ -93,7 +97,7 @@ def sock() -> Iterator[socket.socket]:
         yield ours
 
 
-async def connect(sock: socket.socket, kind: type[Router] = Router, hedged: Sequence[str] = (), **more: Any) -> Line:
+async def connect(sock: socket.socket, kind: Callable[..., Router] = Router, hedged: Sequence[str] = (), **more: Any) -> Line:
     """A request for a stream that was sent to the upstream."""
     provider, recorder = OpenAICompatible("http://upstream.test/v1", "sk-upstream"), Recorder()
     upstream = http1_connection.Connection(provider._async())
@@ -108,9 +112,10 @@ async def connect(sock: socket.socket, kind: type[Router] = Router, hedged: Sequ
     )
     caller.connection_made(answered)
     body = json.dumps(BODY | more).encode()
-    caller.data_received(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+    asked = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    caller.data_received(asked)
     await quiet()
-    return Line(caller, answered, upstream, lambda: recorder.records[0])
+    return Line(caller, answered, upstream, lambda: recorder.records[0], lambda: caller.data_received(asked))
 
 
 def chunked(data: bytes) -> bytes:
@@ -316,6 +321,35 @@ async def test_nothing_passes_a_router_that_was_derived_to_see_all(sock: socket.
     await answer(sock, ALL, kind=Listening)
     assert "".join(f"word {n} " for n in range(5)) == "".join(Listening.seen)
     assert [] == taken
+
+
+def caching(state: RouterState, **options: Any) -> CachingRouter:
+    router = CachingRouter(state, **options)
+    router.remember(AnswerCache())
+    return router
+
+
+async def test_answer_passes_a_cache_that_does_not_keep_it(sock: socket.socket, taken: list[bytes]) -> None:
+    await answer(sock, ALL, kind=caching)
+    assert WORDS[1:] == taken
+
+
+async def test_answer_that_a_cache_keeps_comes_by_it_whole(sock: socket.socket, taken: list[bytes]) -> None:
+    line = await connect(sock, caching, temperature=0)
+    await line.feed(*ALL)
+    line.ask()
+    await quiet()
+    assert [] == taken
+    for n in range(5):
+        assert 2 == line.said().count(f"word {n} ".encode())
+
+
+async def test_idle_connection_keeps_nothing_of_a_stream(sock: socket.socket) -> None:
+    """Or the last prompt of each upstream connection would stay in memory."""
+    line = await connect(sock)
+    await line.feed(*ALL[:-2], ALL[-2] + END)
+    assert "ok" == line.record().status
+    assert line.upstream._taker is None
 
 
 async def test_nothing_passes_where_a_second_target_may_be_asked(sock: socket.socket, taken: list[bytes]) -> None:
