@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import filterfalse
 from typing import Final, NamedTuple
 
 from routerkit.known import KnownMessages, fact
@@ -74,7 +75,8 @@ def _length(turns: Turns) -> _Length:
     if not turns.are_plain:
         texts = [*texts, *[text for m in turns.messages if (calls := m.get("tool_calls")) for text in _call_texts(calls)]]
     chars = sum(map(len, texts))
-    return _Length(chars, chars if all(map(str.isascii, texts)) else sum(map(_utf8_bytes, texts)), media)
+    wide = [*filterfalse(str.isascii, texts)]
+    return _Length(chars, chars - sum(map(len, wide)) + sum(map(_utf8_bytes, wide)) if wide else chars, media)
 
 
 def _length_of(message: Message) -> _Length:
@@ -91,9 +93,7 @@ def _chars_of(tools: Sequence[Mapping[str, Json]]) -> int:
 
 
 def _utf8_bytes(text: str) -> int:
-    """Length in UTF-8; of long texts outside ASCII an estimate from every eighth block, because encoding them takes a millisecond."""
-    if text.isascii():
-        return len(text)
+    """Length in UTF-8; of long texts an estimate from every eighth block, because encoding them takes a millisecond."""
     if len(text) <= _EXACT_CHARS:
         return len(text.encode("utf-8", "surrogatepass"))
     sample = "".join([text[i : i + _BLOCK_CHARS] for i in range(0, len(text), _STRIDE_CHARS)])
