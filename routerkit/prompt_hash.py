@@ -1,7 +1,7 @@
 """SHA-256 of prompts, so that rows of the ledger tell equal ones without holding them.
 
 An agent sends its conversation again with every turn, so that hashing it was most of what its length cost. Of one that grew, only what is
-new is hashed: what was hashed before is kept for as long as there is room.
+new is hashed: what was hashed before is kept from the second turn on, for as long as there is room.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST_BYTES: Final = 4 * 2**20
 """JSON of the conversations that are kept. In memory such texts take little more; messages of a few characters each, ten times as much."""
+_MOST_OPENINGS: Final = 4_096
 _OPENING_CHARS: Final = 64
 _Texts = tuple[dict[str, str | list[dict[str, str | dict[str, str | None] | None]] | None], ...]
 """Messages of nothing but texts, as nearly all are: in others 1, 1.0 and true are equal to Python, but not as JSON."""
@@ -52,7 +53,9 @@ class PromptHashes:
     def of(self, messages: tuple[Message, ...]) -> str:
         """As `prompt_sha256`."""
         opening = _opening(messages)
-        known = self._kept.pop(opening, _NOTHING)
+        if (known := self._kept.pop(opening, None)) is None:  # it may be the only one that begins like this
+            self._keep(opening, _NOTHING)
+            return prompt_sha256(messages)
         self._n_bytes -= known.n_bytes
         if messages[: len(known.messages)] != known.messages:
             known = _NOTHING
@@ -67,7 +70,7 @@ class PromptHashes:
     def _keep(self, opening: Hashable, hashed: _Hashed) -> None:
         self._kept[opening] = hashed
         self._n_bytes += hashed.n_bytes
-        while self._n_bytes > self._most_bytes:
+        while self._n_bytes > self._most_bytes or len(self._kept) > _MOST_OPENINGS:
             self._n_bytes -= self._kept.pop(next(iter(self._kept))).n_bytes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,19 +28,28 @@ def test_hash_is_the_same_whatever_was_hashed_before(steps: list[tuple[int, list
     hashes, messages = PromptHashes(2_000), ()
     for n_kept, new in steps:
         messages = copy.deepcopy((*messages[:n_kept], *new))
-        assert prompt_sha256(messages) == hashes.of(messages)
+        assert [prompt_sha256(messages)] * 2 == [hashes.of(messages), hashes.of(messages)]
         assert sum(kept.n_bytes for kept in hashes._kept.values()) == hashes._n_bytes <= 2_000
 
 
 def test_what_is_changed_after_its_call_is_hashed_anew() -> None:
     hashes, message = PromptHashes(), {"role": "user", "content": "a" * 100}
-    before = hashes.of((message,))
+    before = [hashes.of((message,)) for _ in range(2)][-1]
     message["content"] += "b"
     assert before != hashes.of((message,)) == prompt_sha256((message,))
 
 
 def test_conversation_that_was_not_asked_for_longest_is_forgotten() -> None:
     hashes, talks = PromptHashes(250), [({"role": "user", "content": letter * 70},) for letter in "abc"]
-    for talk in (talks[0], talks[1], talks[0], talks[2]):
+    for talk in (*talks, talks[0], talks[1], talks[0], talks[2]):
         hashes.of(talk)
     assert ["a", "c"] == [kept.messages[0]["content"][0] for kept in hashes._kept.values()]
+
+
+def test_conversation_that_came_once_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routerkit.prompt_hash._MOST_OPENINGS", 3)
+    hashes = PromptHashes()
+    for letter in "abcde":
+        hashes.of(({"role": "user", "content": letter * 70},))
+        assert hashes._n_bytes == 0
+        assert len(hashes._kept) <= 3
