@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from routerkit import fastjson
+from routerkit.known import KnownMessages
 from routerkit.messages import Message
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def prompt_sha256(messages: Sequence[Message]) -> str:
 
 
 class _Hashed(NamedTuple):
-    messages: _Texts
-    """Copies, because whoever made a call may change its messages afterwards."""
+    messages: tuple[Message, ...]
+    """Copies of those that whoever made the call may change afterwards; known ones are the same objects again, and equal at a glance."""
     begun: _Hash
     """Of everything but the bracket at the end."""
     digest: str
@@ -87,7 +88,8 @@ def _grown(known: _Hashed, messages: tuple[Message, ...]) -> _Hashed:
     begun.update(written[1:-1])
     whole = begun.copy()
     whole.update(b"]")
-    return _Hashed(known.messages + new, begun, whole.hexdigest(), known.n_bytes + len(written))
+    kept = messages if isinstance(messages, KnownMessages) else known.messages + new
+    return _Hashed(kept, begun, whole.hexdigest(), known.n_bytes + len(written))
 
 
 def _opening(messages: Sequence[Message]) -> Hashable:
