@@ -19,6 +19,8 @@ from routerkit.messages import TASK_KINDS, Json, Request
 NONE: Final = "none"
 """Expected of `picked` and `route` where there must be none."""
 _CHARS_PER_TOKEN: Final = 4
+_MOST_TOKENS: Final = 10_000_000
+"""Of a lengthened text, which is really made; the widest windows there are hold as many."""
 _PARTS: Final[Mapping[str, Mapping[str, Json]]] = {
     "vision": {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}},
     "audio": {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
@@ -43,7 +45,7 @@ class AskSection(Section):
     session: str | None = None
     tags: Names = ()
     needs: Names = ()
-    input_tokens: Count | None = None
+    input_tokens: Annotated[int, Field(gt=0, le=_MOST_TOKENS)] | None = None
     """Lengthen the text to this many tokens."""
     max_tokens: Count | None = None
 

@@ -113,6 +113,11 @@ def test_random_policies_are_tested_with_the_same_dice(tmp_path):
         (PORT, "", "tests[0].expect: expects nothing, so it could not fail"),
         (PORT, 'pick = "mini"', "tests[0].expect.pick: unknown key; did you mean 'picked'?"),
         ("texts = []", 'picked = "mini"', "tests[0].request.texts: is empty; name at least one"),
+        (
+            PORT + ", input_tokens = 999_999_999_999",
+            'picked = "none"',
+            "request.input_tokens: 999999999999 should be less than or equal to 10000000",
+        ),
         (PORT + ', pool = "codin"', 'picked = "mini"', "tests[0].request.pool: unknown pool 'codin'; did you mean 'coding'?"),
         (PORT + ', needs = ["visoin"]', 'picked = "mini"', "tests[0].request.needs: unknown need 'visoin'; did you mean 'vision'?"),
     ],
