@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from routerkit_evals.execution import Execution, Limits, Program, Verdict
@@ -13,6 +13,8 @@ from routerkit_evals.task import Task
 _WALL_PER_CPU = 3.0
 """A loaded machine stretches wall time, not processor time; so the task's limit bounds the latter and this much of the former."""
 _WHY_CHARS = 300
+_NAMED = 5
+"""Tests that are named where some did not pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,16 @@ def verdict_of(task: Task, execution: Execution) -> Grade:
     missing = set(task.scorer.expected) - set(report.passed)
     n_passed, n_total = len(report.passed), len({*report.passed, *report.failed, *task.scorer.expected})
     if not report.is_complete or report.failed or missing or not report.passed:
-        why = report.error or f"failed: {', '.join([*report.failed, *sorted(missing)][:5]) or 'no test ran'}"
-        return Grade("fail", one_line(why), n_passed, n_total)
+        return Grade("fail", one_line(report.error or _shortfall(report.failed, missing - set(report.failed))), n_passed, n_total)
     if task.scorer.must_print and not re.search(task.scorer.must_print, execution.stdout):
         return Grade("fail", "the tests' closing line was not printed", n_passed, n_total)
     return Grade("pass", tests_passed=n_passed, tests_total=n_total)
+
+
+def _shortfall(failed: Sequence[str], absent: Collection[str]) -> str:
+    """Which tests did not pass; those that did not even run may only be called otherwise, as pytest escapes `ü` in a parameter."""
+    named = [(words, list(names)[:_NAMED]) for words, names in (("failed", failed), ("did not run", sorted(absent))) if names]
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in named) or "failed: no test ran"
 
 
 def one_line(text: str) -> str:

@@ -97,7 +97,8 @@ def test_pytest_task_needs_every_expected_test(sandbox: Sandbox, add_task: Task)
     assert ("pass", 2, 2) == (right.verdict, right.tests_passed, right.tests_total)
     assert ("fail", 1, 2) == (half.verdict, half.tests_passed, half.tests_total)
     missing = replace(task, scorer=Scorer("tests", expected=(*expected, "test_add.py::test_gone")))
-    assert "failed: test_add.py::test_gone" == grader.grade(missing, RIGHT).why
+    assert "did not run: test_add.py::test_gone" == grader.grade(missing, RIGHT).why
+    assert "failed: test_add.py::test_negative" == half.why
 
 
 @pytest.mark.parametrize(
