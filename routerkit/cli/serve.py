@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
 from dataclasses import asdict
@@ -39,19 +37,17 @@ def serve(
     from routerkit.gateway.call_log import CallLog
     from routerkit.gateway.server import Address, check, listen
     from routerkit.gateway.server import serve as run
-    from routerkit.offspring import fork_children
+    from routerkit.offspring import Watch, fork_children
 
     address = Address(host, port)
     check(config, address)
     with listen(address) as sock:
         print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
-        children = fork_children(workers - 1)
+        children = Watch(fork_children(workers - 1), lambda line: print(line, file=sys.stderr, flush=True))
         try:
             run(config, sock, more=[CallLog()] if is_logging else [], n_processes=workers)
         finally:
-            for pid in children:
-                os.kill(pid, signal.SIGTERM)
-                os.waitpid(pid, 0)
+            children.end()
 
 
 @keys_app.command("create")

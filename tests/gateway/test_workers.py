@@ -65,6 +65,28 @@ def test_children_fork_no_further():
     assert b"xxxx" == done.stdout
 
 
+def test_child_that_is_killed_is_told_of_and_the_others_end_as_ever():
+    script = (
+        "import os, signal, sys, time\n"
+        "from routerkit.offspring import Watch, fork_children\n"
+        "parent = os.getpid()\n"
+        "children = fork_children(2)\n"
+        "if os.getpid() != parent:\n"
+        "    time.sleep(60)\n"
+        "watch = Watch(children, lambda line: os.write(1, line.encode() + b'\\n'))\n"
+        "os.kill(children[0], signal.SIGKILL)\n"
+        "sys.stdin.read(1)\n"
+        "watch.end()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline().endswith("was killed by signal 9; 2 of 3 serve on, start anew to have all\n")
+        process.stdin.close()
+        assert 0 == process.wait(10)
+    wait_until(lambda: living(process.pid) == 0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_children_end_with_a_parent_that_is_not_ready_to_tell_them(number):
     script = "import time\nfrom routerkit.offspring import fork_children\nfork_children(3)\nprint(flush=True)\ntime.sleep(60)\n"
