@@ -15,8 +15,10 @@ def usable_path(path: str) -> str:
     """The same path, if it can be one here.
 
     Raises:
-        PydanticCustomError: nobody has the home it begins with, as in containers without users, or it holds a NUL.
+        PydanticCustomError: nobody has the home it begins with, as in containers without users, or it is empty or holds a NUL.
     """
+    if not path.strip():
+        raise PydanticCustomError("path", "is empty; write a path, or leave the key out")
     if "\0" in path:
         raise PydanticCustomError("path", "is not a path; leave the NUL out")
     try:

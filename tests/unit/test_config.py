@@ -132,6 +132,7 @@ def test_a_policy_may_have_its_own_name() -> None:
             "scorecard.predictor: '~nobody-here/p' begins with a home that does not",
         ),
         ("[scorecard]", '[scorecard]\npredictor = "a\\u0000b"', "is not a path; leave the NUL out"),
+        ("[scorecard]", '[scorecard]\npredictor = " "', "scorecard.predictor: ' ' is empty; write a path, or leave the key out"),
         (
             "[ledger]",
             "[state]\nurl = 'sqlite:~nobody-here/s'\n[ledger]",
