@@ -296,6 +296,17 @@ async def test_answer_that_ends_within_a_plain_piece_is_noticed(sock: socket.soc
     assert ("error", 14) == (record.status, record.output_chars)
 
 
+async def test_stream_that_passes_ends_at_its_deadline(sock: socket.socket, taken: list[bytes]) -> None:
+    line = await connect(sock)
+    await line.feed(*ALL[:4])
+    line.upstream._watch.total_at = 0.0
+    line.upstream._check()
+    await quiet()
+    assert WORDS[1:3] == taken
+    assert b"total timer of" in line.said()
+    assert ("error", "timeout", 21) == (line.record().status, line.record().attempts[0].error_code, line.record().output_chars)
+
+
 async def test_nothing_is_written_before_the_answer_has_begun(sock: socket.socket) -> None:
     """Events without the head of an answer are none."""
     caller, answered = Connection(Gateway(Router(RouterState({}, {}))).serve, lambda _: None), Transport(sock)
