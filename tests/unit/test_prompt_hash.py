@@ -23,7 +23,7 @@ MESSAGES = st.one_of(TEXT_MESSAGES, TEXT_MESSAGES, TEXT_MESSAGES, ODD_MESSAGES)
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 4), st.lists(MESSAGES, max_size=3)), min_size=1, max_size=12), are_known=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_hash_is_the_same_whatever_was_hashed_before(steps: list[tuple[int, list[Any]]], *, are_known: bool) -> None:
     """Conversations that go on, or go back and on in another way."""
     hashes, messages = PromptHashes(2_000), cast("Any", ())
