@@ -84,22 +84,11 @@ def run(
         raise EvalError("--night and --report belong to --suite; `routerkit eval report` shows what is stored")
     from routerkit_evals.suite import Options
 
-    options = Options(
-        targets=_names(targets),
-        epochs=epochs,
-        limit=limit,
-        workers=workers,
-        max_usd=max_usd,
-        budget_tokens=budget_tokens,
-        max_s=None if max_minutes is None else max_minutes * 60.0,
-        max_tokens=max_tokens,
-        solver=solver,
-        answer_format=_format(answer_format),
-        executor=executor,
-        allocate=_allocation(allocate or "uniform"),
-        worth=_worth(value_usd),
-        is_unsafe=unsafe_no_sandbox,
-        python=str(python or ""),
+    options = Options(targets=_names(targets), epochs=epochs, limit=limit, workers=workers, max_tokens=max_tokens, solver=solver)
+    options = replace(options, max_usd=max_usd, budget_tokens=budget_tokens, max_s=None if max_minutes is None else max_minutes * 60.0)
+    options = replace(options, allocate=_allocation(allocate or "uniform"), worth=_worth(value_usd))
+    options = replace(
+        options, answer_format=_format(answer_format), executor=executor, python=str(python or ""), is_unsafe=unsafe_no_sandbox
     )
     _run_tasks(config, pool, tasks, data, options, is_dry=dry_run, as_json=as_json)
 

@@ -184,10 +184,11 @@ def test_redis_that_hangs_costs_a_call_a_moment(mortal, call):
         worker.router.close()
 
 
-def test_call_that_ends_after_its_router_was_closed_ends_well(hired):
+def test_call_that_ends_after_its_router_was_closed_ends_well(hired, caplog):
     worker = hired()
     worker.store.close()
     worker.lab.router._warmth.remember(record_of(turn()), POOL)
+    assert [] == caplog.records
 
 
 class Boards:
