@@ -89,13 +89,11 @@ def test_worker_learns_only_from_calls_so_that_deciding_waits_for_nobody(hired):
     assert "sonnet" == second.router.decide(turn(3)).picked
 
 
-@pytest.mark.parametrize(
-    "next_turn", [turn(2, session="other"), turn(2, session=None), turn(2, agent="reviewer"), turn(2, key="ab12")], ids=str
-)
-def test_another_conversation_is_cold(hired, next_turn):
+@pytest.mark.parametrize("other", [{"session": "other"}, {"session": None}, {"agent": "reviewer"}, {"key": "ab12"}], ids=str)
+def test_another_conversation_is_cold(hired, other):
     """The last one is another caller of the gateway, who chose the same name."""
     _, second = after_sonnet(hired)
-    assert "haiku" == second.router.complete(next_turn).target
+    assert "haiku" == second.router.complete(turn(2, **other)).target
 
 
 def test_rewritten_conversation_is_cold(hired):
