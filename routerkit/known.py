@@ -38,6 +38,17 @@ class KnownMessages(tuple[KnownMessage, ...]):
             return [fact(message, of) for message in self]
 
 
+_ALL_KNOWN: Final = frozenset({KnownMessage})
+
+
+def known(messages: Iterable[Message]) -> KnownMessages:
+    """A conversation of these messages, those as they are that are known."""
+    found = [*messages]
+    if not _ALL_KNOWN.issuperset(map(type, found)):
+        found = [message if isinstance(message, KnownMessage) else KnownMessage(message) for message in found]
+    return KnownMessages(cast("list[KnownMessage]", found))
+
+
 class KnownTools(tuple[Mapping[str, "Json"], ...]):  # noqa: SLOT001  its facts need a place
     """The tools of many requests, which therefore nobody may write into."""
 

@@ -7,14 +7,15 @@ back to it; cache marks, tool-call ids, media in tool results and late system me
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from itertools import chain, count, repeat
+from itertools import chain, compress, count, repeat
+from operator import not_
 from typing import Final, NamedTuple, TypeVar
 
 from routerkit.catalog import Target
 from routerkit.habits import COMMON_CALL_FIELDS, COMMON_FIELDS, SYSTEM_ROLES, Habits, are_plain, are_texts, habits_of, is_plain, objects
-from routerkit.known import KnownMessage, KnownMessages, KnownTools, fact
+from routerkit.known import KnownMessage, KnownMessages, KnownTools, fact, known
 from routerkit.messages import Json, Message, Request, text_of
+from routerkit.quick import copier
 from routerkit.turns import turns_of
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ _PLAIN_REASONING: Final = frozenset({"reasoning", "reasoning_content"})
 _ANSWER_PARTS: Final = frozenset({"text", "refusal"})
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _THINKING_PARAMETERS: Final = frozenset({"thinking", "reasoning_effort"})
+_MOVED: Final = frozenset({*SYSTEM_ROLES, "tool"})
+"""Roles of messages of which something may move into another one, unless they are fine."""
+_with: Final = copier(Request, "messages", "tools", "extra")
 
 
 class Normalised(NamedTuple):
@@ -58,10 +62,17 @@ def normalise(request: Request, target: Target) -> Normalised:
     are_fit = are_plain(request.messages, habits)
     messages = _own_parts(request, target, are_fit, notes)
     messages = _with_valid_ids(messages, request, target, are_fit, notes)
-    messages = _settled(messages, habits, notes)
+    messages = _settled(messages, habits, notes) if _may_move(messages, are_fit) else _with_one_head(messages, habits, notes)
     tools = request.tools if habits.is_claude else _bare(request.tools, _bare_tools, notes)
     extra = _extra(request.extra, messages, habits, notes)
-    return Normalised(replace(request, messages=tuple(messages), tools=tools, extra=extra), tuple(notes))
+    said = known(messages) if isinstance(request.messages, KnownMessages) else tuple(messages)
+    return Normalised(_with(request, said, tools, extra), tuple(notes))
+
+
+def _may_move(messages: Sequence[Message], are_fit: Sequence[bool]) -> bool:
+    """Whether something of a message may have to move into another one; system prompts at the head are joined at most."""
+    roles = [message.get("role") for message in compress(messages, map(not_, are_fit))]
+    return not _MOVED.isdisjoint(roles[1:] if roles[:1] == ["system"] and not are_fit[0] else roles)
 
 
 def portable_id(call_id: str) -> str:
@@ -94,7 +105,7 @@ def _own(message: Message, *, is_in_loop: bool) -> Message:
 
 
 def _portable(message: Message, notes: dict[str, None]) -> Message:
-    for name in message.keys() - COMMON_FIELDS - {ORIGIN}:
+    for name in sorted(message.keys() - COMMON_FIELDS - {ORIGIN}):
         notes[f"dropped foreign {name}"] = None
     kept = {name: value for name, value in message.items() if name in COMMON_FIELDS}
     content = kept.get("content")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -18,7 +18,7 @@ from msgspec import Raw
 from routerkit.gateway.limits import LONG_BYTES, Limits, is_deeper
 from routerkit.gateway.memo import Memo
 from routerkit.gateway.refusal import Refusal
-from routerkit.known import KnownMessage, KnownMessages, KnownTools
+from routerkit.known import KnownMessage, KnownMessages, KnownTools, known
 from routerkit.messages import Json, Message
 
 T = TypeVar("T")
@@ -148,8 +148,8 @@ class PartsReader:
         said = self._said.each(elements) if 0 < len(elements) <= self._limits.messages else None
         if said is None or not _have_calls(said):
             return None
-        found = cast("Iterable[KnownMessage]", self._parts.joined(said))  # they are of messages that `_known` has made
-        return KnownMessages([led, *found] if led else found)
+        found = self._parts.joined(said)
+        return known([led, *found] if led else found)
 
     @staticmethod
     def _reading(read: Callable[[Json], T | None], levels: int) -> Callable[[bytes], T | None]:
@@ -191,4 +191,4 @@ def _place(fields: Mapping[str, bytes], gaps: _Gaps) -> slice | None:
 
 
 def _known(said: Said) -> Said:
-    return said._replace(messages=[KnownMessage(message) for message in said.messages])
+    return said._replace(messages=known(said.messages))

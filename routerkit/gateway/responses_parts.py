@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from routerkit.gateway.parts import Object, Said, Tools
 from routerkit.gateway.response_tools import tools_of
 from routerkit.gateway.responses import check_all, functions_of, grouped, lead_of, said_of, translated
 from routerkit.gateway.responses_shape import check, item_ids
-from routerkit.known import KnownMessage, KnownMessages, KnownTools
+from routerkit.known import KnownMessages, KnownTools
 from routerkit.messages import Json, Message
 
 
@@ -34,9 +34,9 @@ class ResponsesParts:
         tools = tools_of({"tools": value})
         return Tools(KnownTools(functions_of(tools)), tools)
 
-    def joined(self, said: Iterable[Said]) -> list[Message]:
+    def joined(self, said: Iterable[Said]) -> Iterator[Message]:
         """See `Parts`."""
-        return [m if isinstance(m, KnownMessage) else KnownMessage(m) for m in grouped(said)]
+        return grouped(said)
 
     def chat_body(self, rest: Object, messages: KnownMessages, tools: Tools | None) -> Object:
         """See `Parts`."""

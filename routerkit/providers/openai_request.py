@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from routerkit.errors import ProviderError
-from routerkit.known import KnownMessage, KnownTools, fact
+from routerkit.known import KnownMessages, KnownTools, fact
 from routerkit.messages import Json, Request
 
 Object = Mapping[str, Json]
@@ -99,9 +99,7 @@ def _with_known(body: Object) -> bytes | None:
 def _known(value: Json) -> bytes | None:
     if isinstance(value, KnownTools):
         return fact(value, _written)
-    if not isinstance(value, tuple) or KnownMessage not in map(type, value):
-        return None
-    return b"[%b]" % b",".join([fact(message, _written) for message in value])
+    return b"[%b]" % b",".join(value.each(_written)) if isinstance(value, KnownMessages) else None
 
 
 def _written(value: Json) -> bytes:
