@@ -74,7 +74,7 @@ def test_every_policy_reports_every_metric_with_bounds(recordings: Path) -> None
 
 def test_more_labels_than_there_are_is_said(recordings: Path) -> None:
     body = simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "121")
-    assert ["b: --labels 121 is more than the 120 items there are to fit: all are used"] == body["notes"]
+    assert "b: --labels 121 is more than the 120 items there are to fit: all are used" in body["notes"]
     assert [] == simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "120")["notes"]
 
 
@@ -249,3 +249,11 @@ def test_cascade_without_known_costs_promises_no_dollars(tmp_path: Path, pair: t
     assert (None, None, None) == (cascade["plan"]["cost_usd"], cascade["realised"]["cost_usd"], cascade["cost_difference"])
     assert "$" not in cascade["note"]
     assert pytest.approx(0.0) == cascade["error_share"]["quality"]
+
+
+@pytest.mark.parametrize(("n", "has_interval"), [(1, False), (4, True)])
+def test_few_clusters_are_said_to_decide_nothing(tmp_path: Path, n: int, has_interval: bool) -> None:
+    rows = [{"item_id": i, "model": m, "score": i % 2, "cost_usd": c} for i in range(1, n + 1) for m, c in (("mini", 0.1), ("large", 1.0))]
+    body = simulate(_only_outcomes(tmp_path, rows), "--policy", "always")
+    assert f"{n} cluster{'s' if n > 1 else ''} to resample: too few to decide anything" in body["notes"][-1]
+    assert has_interval == (body["policies"]["always:mini"]["quality"]["low"] is not None)

@@ -172,7 +172,9 @@ def _forecast(table: Table, test: Recorded, arms: Sequence[str]) -> Forecast:
 
 def _scene(stage: _Stage, test: Recorded) -> Scene:
     weak, best = single(test, stage.arms[0]), single(test, stage.best)
-    return Scene(weak, best, weak, make_weights(test.clusters, stage.setting.n_resamples, stage.setting.seed))
+    # A single cluster drawn anew is always the same, and an interval without width would look certain.
+    n_resamples = stage.setting.n_resamples if test.clusters.any() else 0
+    return Scene(weak, best, weak, make_weights(test.clusters, n_resamples, stage.setting.seed))
 
 
 def _scored(stage: _Stage) -> list[Scored]:

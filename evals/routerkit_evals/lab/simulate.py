@@ -16,6 +16,8 @@ from routerkit_evals.lab.recorded import Recorded, numbered, record, several_har
 
 _ENOUGH: int = 50
 """Fitted items of the same benchmark from which on the others are left out."""
+_ENOUGH_CLUSTERS: int = 10
+"""As in `routerkit eval compare`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def simulate(experiment: Experiment, on_step: Callable[[str], None] = lambda _: 
         part = sampled(part, experiment.n_labels, seed=experiment.seed)
         notes = (*notes, *_repeated(name, part, test.only(name)))
         comparisons.append(compare(part, test.only(name), _setting(experiment, pair, name)))
+        notes = (*notes, *_few(name, comparisons[-1].n_clusters))
     if not comparisons:
         raise EvalError(_nothing(experiment, test))
     return Simulation(experiment, tuple(comparisons), notes)
@@ -154,6 +157,11 @@ def _fewer(benchmark: str, n: int, n_labels: int | None) -> tuple[str, ...]:
         if (n_labels or 0) > n
         else ()
     )
+
+
+def _few(benchmark: str, n: int) -> tuple[str, ...]:
+    what = f"{n} cluster{'s' if n > 1 else ''} to resample"
+    return () if n >= _ENOUGH_CLUSTERS else (f"{benchmark or 'test'}: {what}: too few to decide anything, whatever the intervals say",)
 
 
 def _nothing(experiment: Experiment, test: Recorded) -> str:
