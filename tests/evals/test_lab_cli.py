@@ -75,7 +75,8 @@ def test_every_policy_reports_every_metric_with_bounds(recordings: Path) -> None
 def test_more_labels_than_there_are_is_said(recordings: Path) -> None:
     body = simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "121")
     assert "b: --labels 121 is more than the 120 items there are to fit: all are used" in body["notes"]
-    assert [] == simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "120")["notes"]
+    notes = simulate(recordings, "--pair", "mini,large", "--policy", "static", "--labels", "120")["notes"]
+    assert not any("--labels" in note for note in notes)
 
 
 def test_model_without_fitted_outcomes_is_named(recordings: Path) -> None:
