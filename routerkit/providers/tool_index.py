@@ -14,7 +14,7 @@ _WHOLE: Final = frozenset({"tool_calls", "stop"})
 
 
 class ToolIndex:
-    """Gives every tool call of a stream its own index, counted from 0, and its own id, also where the server does not.
+    """Gives every tool call of a stream its own index, counted from 0 in the order they begin, and its own id, whatever the server does.
 
     Some say 0 for every call, or count from 1; some give no ids, or the name only after the id. Calls are handed out once they have a name.
     """

@@ -90,15 +90,17 @@ def _streamed(dice: random.Random, text: str, calls: Sequence[tuple[str, str]]) 
 
 
 def _call_pieces(dice: random.Random, calls: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Pieces of the calls, one call after the other or by turns."""
+    """Pieces of the calls, one call after the other or by turns. They begin in order: others would be put in the order they begin."""
     queues = [
         [{"index": i, "id": f"id{i}", "function": {"name": name, "arguments": ""}}]
         + [{"index": i, "function": {"arguments": piece}} for piece in _pieces(dice, arguments)]
         for i, (name, arguments) in enumerate(calls)
     ]
-    by_turns, made = dice.random() < 0.5, []
-    while queues := [queue for queue in queues if queue]:
-        made.append((dice.choice(queues) if by_turns else queues[0]).pop(0))
+    by_turns, n_begun, made = dice.random() < 0.5, 0, []
+    while rest := [queue for queue in queues[: n_begun + 1] if queue]:
+        piece = (dice.choice(rest) if by_turns else rest[0]).pop(0)
+        n_begun += "id" in piece
+        made.append(piece)
     return made
 
 
