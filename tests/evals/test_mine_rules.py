@@ -276,6 +276,7 @@ def test_result_that_was_cut_off_by_a_crash_is_made_again_and_the_rest_kept(tmp_
     assert not dig(tmp_path, Trying({"a": Loss(""), "b": Loss("")}), "ab").losses
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "damage", [b"null", b"[1]", b"{}", b'{"settings": "s"}', b'{"settings": "s", "key": "a", "loss": 3}', b"\xff\0", b"[" * 9999]
 )

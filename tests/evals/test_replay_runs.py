@@ -58,6 +58,7 @@ def test_run_of_an_unknown_task_is_an_error(tmp_path: Path) -> None:
 RUN = {"model": "m", "task_id": "T/0", "prompt": "p", "completion": WHOLE}
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "line",
     ['{"model": "m"}', "[" * 100_000, json.dumps({**RUN, "latency_s": 10**400}), json.dumps({**RUN, "latency_s": math.nan})],

@@ -74,6 +74,7 @@ def test_wrong_field_is_named_with_file_and_line(changes: dict[str, object], mes
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("text", ["{", "[]", '"x"', "[" * 100_000])
 def test_line_that_is_no_object_is_an_error(text: str) -> None:
     with pytest.raises(TaskError, match=r"^t:1: "):

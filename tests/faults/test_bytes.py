@@ -202,6 +202,7 @@ def test_odd_but_honest_answer_is_understood(call: Call, provider: OpenAICompati
     assert ("grüß dich", "stop") == (reply.text, reply.finish_reason)
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("answer", [a for a in ANSWERS if not a.ok], ids=lambda a: a.name)
 def test_lie_is_a_typed_failure(call: Call, provider: OpenAICompatible, openai_server: StrictOpenAI, answer: Answer) -> None:
     openai_server.script(Fault(raw=answer.stream if call.is_stream else answer.whole))

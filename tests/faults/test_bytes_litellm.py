@@ -29,6 +29,7 @@ def upstream() -> Iterator[tuple[StrictOpenAI, LiteLLM]]:
         provider.close()
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("colour", ["complete", "astream"])
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda a: a.name)
 def test_odd_answer_is_the_right_text_or_a_failure_that_fails_over(

@@ -17,6 +17,7 @@ def test_kept_input_breaks_no_law(path: Path) -> None:
     assert TARGETS[path.parent.name](path.read_bytes()) is None  # a broken law raises
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("name", TARGETS)
 def test_target_has_inputs_and_survives_the_shortest(name: str) -> None:
     assert (CORPUS / name).is_dir()

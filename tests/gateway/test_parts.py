@@ -192,6 +192,7 @@ def test_bodies_changed_by_chance_are_read_alike(seed):
         compare(bytes(data))
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("tools", [
     b"[ %b , %b\n]", b"[%b,{}]", b"[%b]]", b"[%b", b"[%b,1e999]", b"[%b],\"tools\":[%b]", b"[%b,\"\xff\"],\"tools\":[%b]",
     b"[1e999],\"tools\":[%b,%b]", b"[1e999],\"to\\u006fls\":[%b]", b"[%b],\"t\\u006Fols\":[1e999]", b"[%b],\"seed\":1,\"seed\":2",

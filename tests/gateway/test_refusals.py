@@ -40,6 +40,7 @@ def with_(**fields) -> bytes:
     return json.dumps({**OK, **fields}).encode()
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("status", "body"),
     [

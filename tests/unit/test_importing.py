@@ -125,6 +125,7 @@ def test_vendors_without_settings_share_a_provider_under_a_neutral_name(tmp_path
     assert all(text in told for text in ("(AWS_REGION_NAME)", "(VERTEXAI_PROJECT)", "is a router of LiteLLM's own"))
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [

@@ -151,6 +151,7 @@ class TestReply:
             openai_format.reply(parsed, REQUEST)
         assert "malformed" == caught.value.code
 
+    @pytest.mark.usefixtures("no_collection")
     @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 100_000])
     def test_what_is_not_json_is_malformed(self, data: bytes) -> None:
         with pytest.raises(ProviderError) as caught:

@@ -129,6 +129,7 @@ def test_usual_answers_are_read_quickly_and_passed_as_written(message: dict[str,
     assert data == quick.as_written()
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, json.dumps(PLAIN)[:-1].encode()])
 def test_what_is_no_answer_is_left_to_the_thorough_reading(data: bytes) -> None:
     assert plain_answer(data, REQUEST) is None

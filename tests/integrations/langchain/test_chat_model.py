@@ -51,6 +51,7 @@ def test_usage_has_cache_reasoning_and_audio_details():
     assert {"reasoning": 2, "audio": 2} == usage["output_token_details"]
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("arguments", ['{"a":', "[1]", "1", "[" * 100_000])
 def test_arguments_that_are_no_object_are_never_guessed(arguments):
     """They come as they were written."""
