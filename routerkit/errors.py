@@ -4,6 +4,7 @@
     ├── ConfigError                 a file, key or value of the configuration is wrong
     ├── StoreError                  the ledger cannot be read or written
     ├── StateError                  budgets and limits that processes share cannot be reached
+    ├── WorkersLostError            the processes that serve keep dying
     └── ProviderError               a target could not answer; carries kind and code
         ├── UnknownModelError       the request names no pool or target
         ├── NoCandidateError        every target was dropped before anything was sent; carries .decision
@@ -105,6 +106,10 @@ class StoreError(RouterKitError):
 
 class StateError(RouterKitError):
     """Budgets and limits that processes share cannot be reached; the message is one line without secrets."""
+
+
+class WorkersLostError(RouterKitError):
+    """The processes that serve keep dying, so that none is left."""
 
 
 class ProviderError(RouterKitError):

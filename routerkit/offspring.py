@@ -1,63 +1,119 @@
-"""Processes that a process makes to share its work: they end with it, however it ends."""
+"""Processes that a process makes to share its work: those that die are replaced, and all end with it, however it ends."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Callable, Sequence
+import time
+from bisect import insort
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
-_LOOK_S: Final = 0.5
+from routerkit.errors import WorkersLostError
+
+_HEARD: Final = frozenset({signal.SIGCHLD, signal.SIGINT, signal.SIGTERM})
+_PERIOD_S: Final = 60.0
+"""How long a death counts."""
+_LONGEST_PAUSE_S: Final = 30.0
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when the one that made it is gone."""
 
 
-def fork_children(n: int) -> list[int]:
-    """Make this many child processes; in each child the list is empty."""
-    children, parent = list[int](), os.getpid()
-    for _ in range(n):
-        pid = os.fork()
-        if pid == 0:
-            end_with(parent)
-            return []  # a child that went on would fork children of its own: 2^n processes
-        children.append(pid)
-    return children
+class Nursery:
+    """Keeps some children at work from a process that does nothing else, so that it can always make another one."""
 
+    def __init__(self, n: int, tell: Callable[[str], None], at_end: Callable[[], None]) -> None:
+        """Prepare.
 
-class Watch:
-    """Says when a child dies that nobody ended: what it was killed by, and how many processes are left."""
+        Args:
+            n: Children to keep.
+            tell: Gets a line about each child that ended without being told to.
+            at_end: Called before the children are told to end.
+        """
+        self._n, self._tell, self._at_end = n, tell, at_end
+        self._living = set[int]()
+        self._deaths = deque[float]()
+        """When children died, within the last minute."""
+        self._wanted = [0.0] * n
+        """When to make those that are missing; the next one first."""
 
-    def __init__(self, children: Sequence[int], tell: Callable[[str], None]) -> None:
-        self._living, self._n_all, self._tell = set(children), len(children) + 1, tell
-        self._lock, self._is_over = threading.Lock(), threading.Event()
-        if children:
-            threading.Thread(target=self._run, name="routerkit-offspring", daemon=True).start()
+    def tend(self) -> bool:
+        """Keep the children at work until SIGINT or SIGTERM, then have them end; a second signal makes them hurry (SIGQUIT).
 
-    def end(self) -> None:
-        """End the children that live, and wait for them."""
-        self._is_over.set()
-        with self._lock:
-            for pid in self._living:
-                os.kill(pid, signal.SIGTERM)
-            for pid in self._living:
-                os.waitpid(pid, 0)
-            self._living.clear()
+        Returns:
+            True in each child, at once; False in the parent, once no child is left.
 
-    def _run(self) -> None:
-        while not self._is_over.wait(_LOOK_S):
-            with self._lock:
-                for pid in [*self._living]:
-                    self._look(pid)
+        Raises:
+            WorkersLostError: none is left, and those that took their places died, too.
+        """
+        usual, parent = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD), os.getpid()
+        while _heard(self._rest_s()) in (None, signal.SIGCHLD):
+            self._bury()
+            while self._is_due():
+                if (pid := os.fork()) == 0:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+                    end_with(parent)
+                    return True
+                self._wanted.pop(0)
+                self._living.add(pid)
+        self._end()
+        return False
 
-    def _look(self, pid: int) -> None:
+    def _is_due(self) -> bool:
+        return bool(self._wanted) and self._wanted[0] <= time.monotonic()
+
+    def _rest_s(self) -> float:
+        """Seconds for which there is nothing to do unless something is heard."""
+        return max(0.0, self._wanted[0] - time.monotonic()) if self._wanted else _PERIOD_S
+
+    def _bury(self) -> None:
+        for pid, status in self._ended():
+            self._note_death(time.monotonic())
+            death = f"worker {pid} {_how(status)}; {len(self._living)} of {self._n} serve on"
+            pause_s = self._pause_s(len(self._deaths) - self._n)
+            if pause_s and not self._living:
+                raise WorkersLostError(f"{death}, and {len(self._deaths)} died within a minute; mend what they told of, then start anew")
+            insort(self._wanted, time.monotonic() + pause_s)
+            self._tell(f"{death}, {f'another follows in {pause_s:g} s' if pause_s else 'another takes its place'}")
+
+    def _note_death(self, now: float) -> None:
+        self._deaths.append(now)
+        while now - self._deaths[0] > _PERIOD_S:
+            self._deaths.popleft()
+
+    @staticmethod
+    def _pause_s(n_beyond: int) -> float:
+        """How long to wait before a child that just died is replaced: not at all as long as each may have died once."""
+        return min(_LONGEST_PAUSE_S, 2.0 ** (n_beyond - 1)) if n_beyond > 0 else 0.0
+
+    def _ended(self) -> list[tuple[int, int]]:
+        """Numbers and statuses of children that ended since the last look."""
         # Each by its own number: the parent may have other children, which are not ours to wait for.
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            self._living.discard(pid)
-        if status:  # one that was told to end, as by Ctrl-C, ends with 0
-            how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"ended with {os.WEXITSTATUS(status)}"
-            self._tell(f"worker {pid} {how}; {len(self._living) + 1} of {self._n_all} serve on, start anew to have all")
+        found = [waited for pid in self._living if (waited := os.waitpid(pid, os.WNOHANG))[0]]
+        self._living.difference_update(pid for pid, _ in found)
+        return found
+
+    def _end(self) -> None:
+        self._at_end()
+        self._send(signal.SIGTERM)
+        while self._living:
+            if _heard(_PERIOD_S) in (signal.SIGINT, signal.SIGTERM):
+                self._send(signal.SIGQUIT)
+            self._ended()
+
+    def _send(self, number: signal.Signals) -> None:
+        for pid in self._living:
+            os.kill(pid, number)
+
+
+def _heard(longest_s: float) -> int | None:
+    found = signal.sigtimedwait(_HEARD, longest_s)
+    return None if found is None else found.si_signo
+
+
+def _how(status: int) -> str:
+    return f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"ended with {os.WEXITSTATUS(status)}"
 
 
 def end_with(parent: int) -> None:

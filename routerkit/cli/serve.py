@@ -37,17 +37,15 @@ def serve(
     from routerkit.gateway.call_log import CallLog
     from routerkit.gateway.server import Address, check, listen
     from routerkit.gateway.server import serve as run
-    from routerkit.offspring import Watch, fork_children
+    from routerkit.offspring import Nursery
 
     address = Address(host, port)
     check(config, address)
     with listen(address) as sock:
         print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
-        children = Watch(fork_children(workers - 1), lambda line: print(line, file=sys.stderr, flush=True))
-        try:
+        nursery = Nursery(workers, lambda line: print(line, file=sys.stderr, flush=True), sock.close)
+        if workers == 1 or nursery.tend():
             run(config, sock, more=[CallLog()] if is_logging else [], n_processes=workers)
-        finally:
-            children.end()
 
 
 @keys_app.command("create")

@@ -97,13 +97,15 @@ def _load_libraries(router: Router) -> None:
 def serve(config: Path, sock: socket.socket, *, more: Sequence[Observer] = (), n_processes: int = 1) -> None:
     """Serve on a listening socket until SIGINT or SIGTERM, then let running answers finish; a second signal ends them.
 
+    One of several processes gets copies of signals from its parent, its terminal and its service manager, so only SIGQUIT ends its answers.
+
     Raises:
         ConfigError: as `build`.
     """
     raise_file_limit()
     gateway, router = build(config, more=more, n_processes=n_processes)
     _tune()
-    uvloop.run(_serve(gateway, router, config, sock))
+    uvloop.run(_serve(gateway, router, config, sock, is_alone=n_processes == 1))
 
 
 def _tune() -> None:
@@ -116,14 +118,19 @@ def _tune() -> None:
     sys.setswitchinterval(0.0005)
 
 
-async def _serve(gateway: Gateway, router: Router, path: Path, sock: socket.socket) -> None:
+async def _serve(gateway: Gateway, router: Router, path: Path, sock: socket.socket, *, is_alone: bool) -> None:
     loop, told, insisted = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
-        (insisted if told.is_set() else told).set()
+        (insisted if told.is_set() and is_alone else told).set()
+
+    def hurry() -> None:
+        told.set()
+        insisted.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGQUIT, hurry)
     async with listening(gateway.serve, sock) as listener:
         with watched(router, path):
             await told.wait()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,11 @@ def living(group: int) -> int:
     return found
 
 
+def children(parent: int) -> set[int]:
+    """Processes that a process has made."""
+    return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+
+
 @pytest.mark.slow
 def test_four_workers_let_in_what_a_key_may_and_end_together(make_served):
     served = make_served()
@@ -38,59 +46,128 @@ def test_four_workers_let_in_what_a_key_may_and_end_together(make_served):
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             served.url = process.stderr.readline().split()[3].removesuffix("/v1")
-            wait_until(lambda: living(process.pid) == 4 and 200 == post(served, b"", path="/readyz", method="GET")[0])
+            wait_until(lambda: living(process.pid) == 1 + 4 and 200 == post(served, b"", path="/readyz", method="GET")[0])
             began = time.monotonic()
             with ThreadPoolExecutor(16) as pool:
                 statuses = list(pool.map(lambda _: post(served, BODY, bearer(text))[0], range(40)))
             assert {200, 429} == set(statuses)
             assert 5 <= statuses.count(200) <= 5 + (time.monotonic() - began) * 5 / 60
-            assert 4 == living(process.pid)
+            assert 1 + 4 == living(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
         process.wait(30)
     wait_until(lambda: living(process.pid) == 0)
 
 
-def test_children_fork_no_further():
-    """One line per process that served: four, not two to the power of three."""
-    script = (
-        "import os\n"
-        "from routerkit.offspring import fork_children\n"
-        "children = fork_children(3)\n"
-        "os.write(1, b'x')\n"
-        "for pid in children or ():\n"
-        "    os.waitpid(pid, 0)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert b"xxxx" == done.stdout
+TENDED = """
+import os, signal, sys, time
+from routerkit.offspring import Nursery
+nursery = Nursery({n}, lambda line: os.write(2, line.encode() + b"\\n"), lambda: os.write(2, b"end\\n"))
+if nursery.tend():
+    os.write(1, b"%d\\n" % os.getpid())
+    {work}
+else:
+    os.write(2, b"over\\n")
+"""
 
 
-def test_child_that_is_killed_is_told_of_and_the_others_end_as_ever():
-    script = (
-        "import os, signal, sys, time\n"
-        "from routerkit.offspring import Watch, fork_children\n"
-        "parent = os.getpid()\n"
-        "children = fork_children(2)\n"
-        "if os.getpid() != parent:\n"
-        "    time.sleep(60)\n"
-        "watch = Watch(children, lambda line: os.write(1, line.encode() + b'\\n'))\n"
-        "os.kill(children[0], signal.SIGKILL)\n"
-        "sys.stdin.read(1)\n"
-        "watch.end()\n"
-    )
+@contextmanager
+def tended(n: int, work: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that keeps so many children at work; each says its number when it begins."""
     with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", TENDED.format(n=n, work=work)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
-        assert process.stdout.readline().endswith("was killed by signal 9; 2 of 3 serve on, start anew to have all\n")
-        process.stdin.close()
-        assert 0 == process.wait(10)
+        try:
+            yield process
+        finally:
+            process.kill()
     wait_until(lambda: living(process.pid) == 0)
 
 
+def test_as_many_children_as_asked_for_and_all_end_when_their_parent_is_told_to():
+    """Not two to the power of three; and nobody is told of children that were told to end."""
+    with tended(3, "time.sleep(60)") as process:
+        assert 3 == len({process.stdout.readline() for _ in range(3)})
+        assert 1 + 3 == living(process.pid)
+        process.terminate()
+        assert ("", "end\nover\n") == process.communicate(timeout=10)
+        assert 0 == process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_child_that_ends_alone_is_told_of_and_replaced(number):
+    with tended(2, "time.sleep(60)") as process:
+        first = int(process.stdout.readline())
+        process.stdout.readline()
+        os.kill(first, number)
+        assert f"worker {first} was killed by signal {int(number)}; 1 of 2 serve on, another takes its place\n" == process.stderr.readline()
+        assert int(process.stdout.readline()) != first
+        assert 1 + 2 == living(process.pid)
+
+
+def test_children_that_keep_dying_are_replaced_ever_later_while_one_lives():
+    with tended(2, "time.sleep(60)") as process:
+        process.stdout.readline()
+        for pause in ("another takes its place", "another takes its place", "another follows in 1 s"):
+            os.kill(int(process.stdout.readline()), signal.SIGKILL)
+            assert pause in process.stderr.readline()
+        began = time.monotonic()
+        process.stdout.readline()
+        assert time.monotonic() - began > 0.9
+
+
+def test_children_that_all_keep_dying_end_their_parent_with_an_error():
+    with tended(2, "sys.exit(7)") as process:
+        _, told = process.communicate(timeout=10)
+    assert 1 == process.returncode
+    *replaced, last = [line for line in told.splitlines() if "ended with 7" in line]
+    assert 2 <= len(replaced) <= 3
+    assert f"0 of 2 serve on, and {len(replaced) + 1} died within a minute" in last
+
+
+def test_second_signal_makes_children_hurry():
+    """The first one, of which a service manager sends a copy to each of them, does not count twice."""
+    work = "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'told\\n')); os.write(1, b'ready\\n'); time.sleep(60)"
+    with tended(1, work) as process:
+        child = int(process.stdout.readline())
+        assert "ready\n" == process.stdout.readline()
+        os.kill(child, signal.SIGTERM)
+        assert "told\n" == process.stdout.readline()
+        process.terminate()
+        assert "told\n" == process.stdout.readline()
+        process.terminate()
+        assert 0 == process.wait(10)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_children_end_with_a_parent_that_is_not_ready_to_tell_them(number):
-    script = "import time\nfrom routerkit.offspring import fork_children\nfork_children(3)\nprint(flush=True)\ntime.sleep(60)\n"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as process:
-        assert [b"\n"] * 4 == [process.stdout.readline() for _ in range(4)]
+def test_children_end_with_their_parent(number):
+    with tended(3, "time.sleep(60)") as process:
+        assert 3 == len([process.stdout.readline() for _ in range(3)])
         process.send_signal(number)
+        wait_until(lambda: living(process.pid) == 0)
+
+
+@pytest.mark.slow
+def test_worker_in_place_of_a_killed_one_serves_with_the_newest_configuration(make_served):
+    served = make_served()
+    command = [COMMAND, "serve", "--config", str(served.config), "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            served.url = process.stderr.readline().split()[3].removesuffix("/v1")
+            wait_until(lambda: len(children(process.pid)) == 2 and 200 == post(served, b"", path="/readyz", method="GET")[0])
+            served.config.write_text(served.config.read_text().replace('["cheap", "strong"]', '["strong"]'))
+            first, second = children(process.pid)
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: len(children(process.pid)) == 2)
+            os.kill(second, signal.SIGKILL)
+            wait_until(lambda: children(process.pid).isdisjoint({first, second}) and len(children(process.pid)) == 2)
+            status, body, _ = post(served, BODY)
+            assert (200, "strong-1") == (status, body["model"])
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(30)
     wait_until(lambda: living(process.pid) == 0)
