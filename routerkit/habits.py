@@ -76,7 +76,25 @@ def is_plain(message: Message, place: int, habits: Habits) -> bool:
     if role == "tool":
         return habits.id_form.fullmatch(str(message.get("tool_call_id"))) is not None
     calls = message.get("tool_calls")
-    return not calls or all(COMMON_CALL_FIELDS.issuperset(c) and habits.id_form.fullmatch(str(c.get("id"))) for c in objects(calls))
+    return not calls or all(_is_plain_call(call, habits) for call in objects(calls))
+
+
+def _is_plain_call(call: Mapping[str, Json], habits: Habits) -> bool:
+    return COMMON_CALL_FIELDS.issuperset(call) and habits.id_form.fullmatch(str(call.get("id"))) is not None and has_object(call)
+
+
+def has_object(call: Mapping[str, Json]) -> bool:
+    """Whether what a model wrote for a tool is a JSON object; many providers refuse a conversation in which it is not."""
+    import json  # needed for calls of tools only
+
+    function = call.get("function")
+    if not isinstance(function, Mapping):
+        return True  # another kind of call, or none
+    arguments = function.get("arguments")
+    try:
+        return isinstance(arguments, str) and isinstance(json.loads(arguments), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def objects(value: Json) -> list[Mapping[str, Json]]:

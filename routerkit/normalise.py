@@ -1,7 +1,7 @@
 """Makes a conversation acceptable to the target it is sent to: what one provider wrote, another may refuse.
 
 Pure. Signed thinking, encrypted reasoning and thought signatures are valid only at the endpoint that issued them, so they travel only
-back to it; cache marks, tool-call ids, media in tool results and late system messages are put in a form the target takes.
+back to it; cache marks, tool calls, media in tool results and late system messages are put in a form the target takes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ from operator import not_
 from typing import Final, NamedTuple, TypeVar
 
 from routerkit.catalog import Target
-from routerkit.habits import COMMON_CALL_FIELDS, COMMON_FIELDS, SYSTEM_ROLES, Habits, are_plain, are_texts, habits_of, is_plain, objects
+from routerkit.habits import (
+    COMMON_CALL_FIELDS,
+    COMMON_FIELDS,
+    SYSTEM_ROLES,
+    Habits,
+    are_plain,
+    are_texts,
+    habits_of,
+    has_object,
+    is_plain,
+    objects,
+)
 from routerkit.known import KnownMessage, KnownMessages, KnownTools, fact, known
 from routerkit.messages import Json, Message, Request, text_of
 from routerkit.quick import copier
@@ -91,6 +102,7 @@ def _own_parts(request: Request, target: Target, are_fit: Sequence[bool], notes:
         kept = messages[i]
         if kept.get("role") == "assistant":
             kept = _own(kept, is_in_loop=i > loop_starts) if _wrote(target, kept, request) else _portable(kept, notes)
+            kept = _with_objects(kept, notes)
         messages[i] = kept if is_claude else _bare(kept, _bare_message, notes)
     return messages
 
@@ -118,6 +130,29 @@ def _portable(message: Message, notes: dict[str, None]) -> Message:
     if calls := kept.get("tool_calls"):
         kept["tool_calls"] = [{n: v for n, v in call.items() if n in COMMON_CALL_FIELDS} for call in objects(calls)]
     return kept
+
+
+def _with_objects(message: Message, notes: dict[str, None]) -> Message:
+    """What a model wrote for its tools as JSON objects; what is none is kept within one, so that nothing is lost and nobody refuses it."""
+    calls = objects(message.get("tool_calls"))
+    if all(map(has_object, calls)):
+        return message
+    notes["kept tool arguments that are no JSON object within one"] = None
+    return {**message, "tool_calls": [call if has_object(call) else _with_object(call) for call in calls]}
+
+
+def _with_object(call: Mapping[str, Json]) -> Mapping[str, Json]:
+    import json  # as in `has_object`
+
+    function = call["function"]
+    assert isinstance(function, Mapping)  # or nothing would be missing
+    said = function.get("arguments") or {}
+    arguments = json.dumps(said if isinstance(said, Mapping) else {"_invalid_json": said}, ensure_ascii=False, default=_plain_or_text)
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def _plain_or_text(value: object) -> Json:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _bare(marked: T, without_marks: Callable[[T], T], notes: dict[str, None]) -> T:

@@ -123,9 +123,18 @@ def _whole_thoughts(pieces: list[Block]) -> list[Json]:
 
 def _tool_calls(message: AIMessage) -> list[Json]:
     """Every call the model made; those it wrote wrongly exactly as it wrote them."""
-    valid: list[Json] = [_tool_call(c["id"], c["name"], json.dumps(c["args"], ensure_ascii=False)) for c in message.tool_calls]
+    valid: list[Json] = [_tool_call(c["id"], c["name"], _as_json(c["name"], c["args"])) for c in message.tool_calls]
     invalid: list[Json] = [_tool_call(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
     return valid + invalid
+
+
+def _as_json(name: str, arguments: object) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(
+            f"tool call {name!r} of an earlier answer has arguments that are not JSON: {exc}; give them as JSON has them"
+        ) from exc
 
 
 def _tool_call(call_id: str | None, name: str, arguments: str) -> Json:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.test_bytes import chunked
 from tests.gateway.test_odd_events import call, event
+from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
 PIECES = {
@@ -46,3 +47,32 @@ def test_openais_sdk_puts_responses_together(script):
             answer = stream.get_final_response()
     assert EXPECTED == [(item.name, json.loads(item.arguments)) for item in answer.output if item.type == "function_call"]
     assert "And so." == answer.output_text
+
+
+BROKEN = '{"path": "a.txt", "text": "half a'
+CHAT_TURN = [
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": BROKEN}}],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "your arguments are not JSON"},
+]
+RESPONSES_TURN = [
+    {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": BROKEN},
+    {"type": "function_call_output", "call_id": "call_1", "output": "your arguments are not JSON"},
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "turn"),
+    [("/v1/chat/completions", "messages", CHAT_TURN), ("/v1/responses", "input", RESPONSES_TURN)],
+)
+def test_call_that_a_model_broke_off_does_not_end_the_conversation(served, path, field, turn):
+    """Also when its turn is one that was seen before."""
+    said = [{"role": "user", "content": "go"}, *turn, {"role": "user", "content": "again"}]
+    for _ in range(2):
+        assert 200 == post(served, json.dumps({"model": "coding", field: said}).encode(), path=path)[0]
+        (sent,) = served.first.bodies[-1]["messages"][1]["tool_calls"]
+        assert {"_invalid_json": BROKEN} == json.loads(sent["function"]["arguments"])
+        said.append({"role": "user", "content": "and again"})

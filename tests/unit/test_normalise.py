@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count, product, repeat
 
 import pytest
@@ -115,6 +116,30 @@ def test_extra_fields_of_foreign_tool_calls_are_dropped():
 
 def marked(text="a"):
     return {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+
+
+@pytest.mark.parametrize("target", ALL, ids=lambda t: t.name)
+@pytest.mark.parametrize("arguments", ['{"a": ', "x", "[1]", "null", "5", '"{}"', '{"a": NaN}{', "[" * 100_000], ids=lambda a: a[:9])
+def test_arguments_that_are_no_object_are_kept_within_one(target, arguments):
+    """vLLM, llama.cpp, Anthropic and Gemini refuse every later turn of a conversation in which a model once wrote such a call."""
+    written = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    result = sent(loop(tool_calls=[written, tool_call("call_2")]), target)
+    first, second = result.request.messages[1]["tool_calls"]
+    assert {"_invalid_json": arguments} == json.loads(first["function"]["arguments"])
+    assert "{}" == second["function"]["arguments"]
+    assert "kept tool arguments that are no JSON object within one" in result.notes
+
+
+@pytest.mark.parametrize(("given", "arguments"), [("", "{}"), (None, "{}"), ({"a": "ü"}, '{"a": "ü"}')])
+def test_arguments_that_are_empty_or_an_object_are_written_as_one(given, arguments):
+    result = sent(loop(tool_calls=[{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": given}}]), GPT)
+    assert arguments == result.request.messages[1]["tool_calls"][0]["function"]["arguments"]
+
+
+@pytest.mark.parametrize("arguments", ["{}", ' {"a": "\\ud800"} ', '{"a": [1, {"b": null}]}'])
+def test_arguments_that_are_an_object_are_sent_as_they_are(arguments):
+    written = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    assert arguments == sent(loop(tool_calls=[written]), GPT).request.messages[1]["tool_calls"][0]["function"]["arguments"]
 
 
 def test_cache_marks_reach_only_claude():

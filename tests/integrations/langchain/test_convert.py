@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, RemoveMessage, SystemMessage, ToolMessage
 
@@ -140,6 +142,15 @@ def test_invalid_tool_calls_are_sent_as_they_were_written():
     """So that the model sees its own mistake."""
     bad = {"name": "f", "args": '{"a":', "id": "c1", "error": None, "type": "invalid_tool_call"}
     assert '{"a":' == sent(AIMessage("", invalid_tool_calls=[bad]))[0]["tool_calls"][0]["function"]["arguments"]
+
+
+def test_arguments_that_are_no_json_are_refused_in_one_line():
+    """Middleware may have put objects there; `json` names the type, but neither the call nor what to do."""
+    call = {**CALL, "args": {"day": date(2026, 1, 2)}}
+    with pytest.raises(
+        ValueError, match=r"tool call 'f' .* arguments that are not JSON: Object of type date .*; give them as JSON has them"
+    ):
+        sent(AIMessage("", tool_calls=[call]))
 
 
 def test_tool_results_inside_user_messages_become_tool_messages():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import date
 from typing import Any
 
 import pytest
@@ -169,6 +170,17 @@ def test_tool_calls_of_any_integration_are_understood(turn: ChatMessage) -> None
         {"role": "assistant", "content": None, "tool_calls": [CALL]},
         {"role": "tool", "tool_call_id": "call_1", "content": "2"},
     ] == wire(*HELLO, turn, result)[1:]
+
+
+def test_arguments_that_are_no_json_are_refused_in_one_line() -> None:
+    """Applications may have put objects there; `json` names the type, but neither the call nor what to do."""
+    turn = ChatMessage(
+        role="assistant", blocks=[ToolCallBlock(tool_call_id="call_1", tool_name="add", tool_kwargs={"day": date(2026, 1, 2)})]
+    )
+    with pytest.raises(
+        ValueError, match=r"tool call 'add' .* arguments that are not JSON: Object of type date .*; give them as JSON has them"
+    ):
+        wire(*HELLO, turn)
 
 
 def test_roles_and_names() -> None:

@@ -116,8 +116,17 @@ def _kept_call(call: Any) -> Json:  # other integrations keep their SDK's object
 
 
 def _call(call_id: str | None, name: str, arguments: object) -> Json:
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    text = arguments if isinstance(arguments, str) else _as_json(name, arguments or {})
     return {"id": call_id or name, "type": "function", "function": {"name": name, "arguments": text or "{}"}}
+
+
+def _as_json(name: str, arguments: object) -> str:
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(
+            f"tool call {name!r} of an earlier answer has arguments that are not JSON: {exc}; give them as JSON has them"
+        ) from exc
 
 
 def _parts(blocks: Iterable[object]) -> list[dict[str, Json]]:
