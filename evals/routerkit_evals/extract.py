@@ -16,6 +16,8 @@ _FIRST_COMMENT: Final = re.compile(
     r"\A[ \t]*(?:#|//|--)[ \t]*(?:file(?:name)?[ \t]*:[ \t]*)?([\w./-]+\.[A-Za-z]\w*)[ \t]*\n", re.IGNORECASE
 )
 _CODE_START: Final = re.compile(r"(?:def|class|import|from|async def|@\w|if __name__|#|\"\"\"|[A-Za-z_]\w* *=)")
+_LABEL_CHARS: Final = 500
+"""Where in a line a path is looked for: at its end before a block, at the start of the block's own. Looking takes the square of that."""
 _MAX_TRIMS: Final = 200
 """Parses tried while cutting prose off an answer without fences."""
 
@@ -80,7 +82,7 @@ def find_blocks(text: str) -> list[Block]:
     blocks, end = [], 0
     for match in FENCED.finditer(text):
         before = text[end : match.start()].rstrip().rpartition("\n")[2]
-        blocks.append(Block(match[2].strip(), match[3], before))
+        blocks.append(Block(match[2].strip()[:_LABEL_CHARS], match[3], before[-_LABEL_CHARS:]))
         end = match.end()
     return blocks
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from routerkit_evals.ast_checks import equal_trees, failed_checks
+from routerkit_evals.errors import SandboxFailureError, TaskError
 from routerkit_evals.extract import extract
 from routerkit_evals.layout import layout_fault
 from routerkit_evals.mutation import grade_tests
+from routerkit_evals.patterns import last_match
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.scope import violations
 from routerkit_evals.task import Task
 from routerkit_evals.type_checks import type_errors
-from routerkit_evals.verdict import Grade, one_line, run_tests
+from routerkit_evals.verdict import Grade, limits_of, one_line, run_tests, unjudged
 
 __all__ = ["Grade", "Grader", "RubricGrader"]
 
@@ -112,10 +113,13 @@ def _same_trees(task: Task, answer: Mapping[str, str]) -> Grade:
 
 def _value(task: Task, text: str) -> Grade:
     assert task.scorer.extract is not None
-    found = re.findall(task.scorer.extract, text.replace("\r\n", "\n").strip())
-    if not found:
+    try:
+        found = last_match(task.scorer.extract, text.replace("\r\n", "\n").strip(), cpu_s=limits_of(task).cpu_s)
+    except (TaskError, SandboxFailureError) as exc:
+        return unjudged(exc)
+    if found is None:
         return Grade("format", f"the answer does not match {task.scorer.extract!r}")
-    given = str(found[-1]).strip().strip("`")
+    given = found.strip().strip("`")
     is_right = _is_one_of(given, task.answer) if task.scorer.kind == "int_in" else _is_equal(given, task.answer)
     return Grade("pass", tests_passed=1, tests_total=1) if is_right else Grade("fail", f"answered {given[:80]!r}", 0, 1)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from routerkit_evals.errors import EvalError, SandboxFailureError, TaskError
 from routerkit_evals.execution import Execution, Limits, Program, Verdict
+from routerkit_evals.patterns import last_match
 from routerkit_evals.sandbox import Sandbox
 from routerkit_evals.task import Task
 
@@ -82,9 +83,17 @@ def verdict_of(task: Task, execution: Execution) -> Grade:
     n_passed, n_total = len(report.passed), len({*report.passed, *report.failed, *task.scorer.expected})
     if not report.is_complete or report.failed or missing or not report.passed:
         return Grade("fail", one_line(report.error or _shortfall(report.failed, missing - set(report.failed))), n_passed, n_total)
-    if task.scorer.must_print and not re.search(task.scorer.must_print, execution.stdout):
-        return Grade("fail", "the tests' closing line was not printed", n_passed, n_total)
+    try:
+        if task.scorer.must_print and last_match(task.scorer.must_print, execution.stdout, cpu_s=limits_of(task).cpu_s) is None:
+            return Grade("fail", "the tests' closing line was not printed", n_passed, n_total)
+    except (TaskError, SandboxFailureError) as exc:
+        return unjudged(exc)
     return Grade("pass", tests_passed=n_passed, tests_total=n_total)
+
+
+def unjudged(why: EvalError) -> Grade:
+    """Grade of an answer that could not be looked at, which says nothing about it."""
+    return Grade("invalid_task" if isinstance(why, TaskError) else "infra_sandbox", one_line(str(why)))
 
 
 def _shortfall(failed: Sequence[str], absent: Collection[str]) -> str:

@@ -80,3 +80,10 @@ def test_only_paths_the_task_names_may_be_written(path: str, expected: bool) -> 
 )
 def test_files_written_as_an_answer_are_read_back(files: dict[str, str]) -> None:
     assert files == extract(as_text(files), ("a.py", "app/*.py")).files
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("line", ["a" * 200_000, "a/" * 100_000], ids=["word", "path"])
+@pytest.mark.parametrize("form", ["{}\n```python a.py\n{}```", "a.py\n``` {}\n{}```"], ids=["before", "info"])
+def test_an_endless_line_beside_a_block_takes_no_time(line: str, form: str) -> None:
+    assert extract(form.format(line, CODE), ("a.py", "b.py")).files["a.py"] == CODE

@@ -117,6 +117,17 @@ def test_literal_answer_is_compared_as_a_value(text: str, verdict: str) -> None:
     assert verdict == Grader(None).grade(task, text).verdict
 
 
+@pytest.mark.parametrize(
+    "scorer", [Scorer("literal_equal", extract=r"((a|a)*)c"), Scorer("tests", must_print=r"((a|a)*)c")], ids=lambda s: s.kind
+)
+def test_a_pattern_that_never_ends_says_nothing_about_the_answer(sandbox: Sandbox, add_task: Task, scorer: Scorer) -> None:
+    task = replace(add_task, scorer=scorer, timeout_s=1.0, program=add_task.program if scorer.must_print else None)
+    code = "print('a' * 60)\n" + "def add(a, b): return a + b"
+    grade = Grader(sandbox).grade(task, answer(code) if scorer.must_print else "a" * 60)
+    assert ("invalid_task", False) == (grade.verdict, grade.counts)
+    assert "takes more than" in grade.why
+
+
 @pytest.mark.parametrize(("text", "verdict"), [("LINE 7", "pass"), ("LINE 9", "fail"), ("seven", "format")])
 def test_number_answer_must_be_one_of_the_right_ones(text: str, verdict: str) -> None:
     task = Task("t", "explain", "?", Scorer("int_in", extract=r"LINE\s+(\d+)"), answer=[7, 8])
