@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from routerkit.cascade import Rates
-from routerkit.predictor import word_vector
+from routerkit.predictor import Predictor, word_vector
 from routerkit_evals.lab.cascade import Planner, attributed, candidates, expect, plan
 from routerkit_evals.lab.compare import Setting, compare
 from routerkit_evals.lab.corrected import apply_predictor
@@ -76,6 +76,17 @@ def test_stream_of_strange_texts_falls_back_to_the_table(telling: Fitted) -> Non
     forecast, note = apply_predictor(telling.predictor, strange, table)
     assert (table.quality == forecast.quality).all()
     assert "60 of 60 texts are out of domain" in note
+
+
+@pytest.mark.parametrize("template", ["fix the bug number {}", "Ticket {}: sort the imports", "sort the imports"])
+def test_texts_of_the_fitted_template_are_in_domain(template: str) -> None:
+    recorded = make_worded(900, is_telling=False)
+    items = [replace(item, prompt=template.format(i)) for i, item in enumerate(recorded.items)]
+    inside, outside = np.arange(900) < 400, items[400:]
+    predictor = Predictor.from_json(fit_predictor(replace(recorded, items=tuple(items)).rows(inside)).predictor.to_json())
+    strange = sum(predictor.correction(item.prompt, item.kind).is_strange for item in outside)
+    assert strange <= 0.05 * len(outside)
+    assert predictor.correction("Wie wird das Wetter morgen?", outside[0].kind).is_strange
 
 
 def test_length_speaks_where_the_words_have_proven_nothing() -> None:
