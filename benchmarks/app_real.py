@@ -139,7 +139,7 @@ def record(path: Path, runs: tuple[RecordedRun, ...]) -> None:
     """The runs as the replay provider reads them."""
     with Recording(path) as recording:
         for run in runs:
-            recording.add(_request(run.model, run), Reply(run.completion, usage=run.usage), latency_s=run.latency_s)
+            recording.add(_request(run.model, run), Reply(run.completion, usage=run.usage), latency_s=run.latency_s, sample=run.epoch)
 
 
 def measure(config: Path, runs: list[RecordedRun]) -> None:

@@ -6,7 +6,6 @@ import gzip
 import json
 import tempfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from routerkit_evals.errors import EvalError
 from routerkit_evals.fields import shown
 from routerkit_evals.grade import Grader
 from routerkit_evals.runner import Progress, Run, RunResult
+from routerkit_evals.sample import digest
 from routerkit_evals.schedule import Cell
 from routerkit_evals.solver import OneShot
 from routerkit_evals.store import SampleLog
@@ -30,6 +30,8 @@ from routerkit_evals.task import Task
 _POOL: Final = "recorded"
 _MOST_S: Final = 1e6
 """Seconds no answer takes."""
+_EPOCHS: Final = 10**9
+"""Fits the column; no date of a night (`nightly.epochs_of`) is taken for one, nor two of ten runs of a task for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class RecordedRun:
     latency_s: float | None
     usage: Usage
     epoch: int
-    """Number among the runs of this model on this prompt, from 0."""
+    """From the whole line, so that the same run has the same number in every file."""
+    line: int
+    """Where it stands in its file, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Agreement:
     agreement: float | None
     """Share of runs graded as recorded, 0..1; None when the recording holds no verdicts."""
     disagreements: tuple[str, ...] = ()
-    """`task, run: recorded …, here …` of each run graded otherwise."""
+    """`task, line: recorded …, here …` of each run graded otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,33 +114,31 @@ def replay_runs(
 
 
 def read_runs(path: Path) -> tuple[RecordedRun, ...]:
-    """Recorded runs of a file.
+    """Recorded runs of a file. Lines that say the same to the last field are one run: a recording that was put together twice.
 
     Raises:
         EvalError: it cannot be read, or a line is wrong; the message says which.
     """
-    seen: Counter[tuple[str, str]] = Counter()
     number = 1
-    runs: list[RecordedRun] = []
+    runs: dict[str, RecordedRun] = {}
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):  # noqa: B007  the message below names it
+            for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
                 row = json.loads(line)
-                key = (row["model"], row["prompt"])
-                runs.append(_run(row, seen[key]))
-                seen[key] += 1
+                run = digest(json.dumps(row, sort_keys=True))
+                runs.setdefault(run, _run(row, int(run, 16) % _EPOCHS, number))
     except (OSError, zlib.error) as exc:
         raise EvalError(f"{path}: cannot be read ({getattr(exc, 'strerror', None) or exc})") from exc
     except (ValueError, KeyError, TypeError, EOFError, RecursionError) as exc:
         raise EvalError(f"{path}:{number}: not a recorded run ({type(exc).__name__}: {exc})") from exc
     if not runs:
         raise EvalError(f"{path}: holds no runs")
-    return tuple(runs)
+    return tuple(runs.values())
 
 
-def _run(row: Mapping[str, Json], epoch: int) -> RecordedRun:
+def _run(row: Mapping[str, Json], epoch: int, line: int) -> RecordedRun:
     passed, latency_s = row.get("passed"), row.get("latency_s")
     n_input, n_output = row.get("prompt_tokens"), row.get("completion_tokens")
     return RecordedRun(
@@ -148,6 +150,7 @@ def _run(row: Mapping[str, Json], epoch: int) -> RecordedRun:
         latency_s=_seconds(latency_s),
         usage=Usage(n_input if isinstance(n_input, int) else 0, n_output if isinstance(n_output, int) else 0),
         epoch=epoch,
+        line=line,
     )
 
 
@@ -178,7 +181,7 @@ def _router(runs: Iterable[RecordedRun], targets: tuple[Target, ...]) -> Iterato
         with Recording(path) as recording:
             for run in runs:
                 request = Request(model=run.model, messages=({"role": "user", "content": run.prompt},))
-                recording.add(request, Reply(run.completion, usage=run.usage), latency_s=run.latency_s)
+                recording.add(request, Reply(run.completion, usage=run.usage), latency_s=run.latency_s, sample=run.epoch)
         state = RouterState({_POOL: Pool(_POOL, targets)}, {"replay": Replay(path)})
         with Router(state) as router:
             yield router
@@ -198,7 +201,7 @@ def _agreements(runs: Sequence[RecordedRun], result: RunResult) -> Iterator[Agre
             passed,
             1.0 - len(wrong) / len(judged) if judged else None,
             tuple(
-                f"{run.task_id}, run {run.epoch}: recorded {'pass' if run.passed else 'fail'}, here "
+                f"{run.task_id}, line {run.line}: recorded {'pass' if run.passed else 'fail'}, here "
                 + (f"{s.verdict} {s.why}".strip() if s else "not graded")
                 for run, s in wrong
             ),

@@ -96,14 +96,17 @@ class Recording:
         """Finish the file."""
         self._file.close()
 
-    def add(self, request: Request, reply: Reply, *, latency_s: float | None, first_token_s: float | None = None) -> None:
-        """Record an answer as the next sample of its question.
+    def add(
+        self, request: Request, reply: Reply, *, latency_s: float | None, first_token_s: float | None = None, sample: int | None = None
+    ) -> None:
+        """Record an answer.
 
         Args:
             request: What was asked, with the model's name at its provider.
             reply: The answer. Its usage is stored unless it is an estimate.
             latency_s: Seconds until the end of the answer; None = unknown.
             first_token_s: Seconds until its first piece; None = unknown.
+            sample: Which of several answers to the same question, each a number of its own; None = the next.
         """
         line: dict[str, Json] = {"text": reply.text, "finish_reason": reply.finish_reason}
         optional: dict[str, Json] = {
@@ -116,7 +119,7 @@ class Recording:
             "first_token_s": first_token_s,
         }
         line.update((name, value) for name, value in optional.items() if value)
-        self._write(request, line, latency_s)
+        self._write(request, line, latency_s, sample)
 
     def add_failure(self, request: Request, failure: ProviderError, *, latency_s: float | None) -> None:
         """Record a failure as the next sample of its question."""
@@ -129,16 +132,17 @@ class Recording:
         }
         self._write(request, line, latency_s)
 
-    def _write(self, request: Request, line: dict[str, Json], latency_s: float | None) -> None:
+    def _write(self, request: Request, line: dict[str, Json], latency_s: float | None, sample: int | None = None) -> None:
         key = request_key(request)
+        number = self._samples[key] if sample is None else sample
+        self._samples[key] = max(self._samples[key], number + 1)
         head: dict[str, Json] = {
             "format": FORMAT,
             "key": key,
             "model": request.model,
-            "sample": self._samples[key],
+            "sample": number,
             "latency_s": latency_s,
         }
-        self._samples[key] += 1
         try:
             self._file.write(json.dumps(head | line, ensure_ascii=False, default=_plain) + "\n")
         except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routerkit_evals import EvalError, Sandbox
+from routerkit_evals import EvalError, Sandbox, read_samples
 from routerkit_evals.replay_runs import replay_runs
 from routerkit_evals.sources import human_eval_task
 
@@ -42,7 +42,22 @@ def test_answers_that_leave_out_what_the_prompt_shows_pass(sandbox: Sandbox, tmp
 def test_disagreement_is_counted_and_named(sandbox: Sandbox, tmp_path: Path) -> None:
     runs = write_runs(tmp_path / "r.gz", (WHOLE, True), (WHOLE, False))
     (model,) = replay_runs(runs, [TASK], folder=tmp_path / "data").models
-    assert (0.5, ("T/0, run 1: recorded fail, here pass",)) == (model.agreement, model.disagreements)
+    assert (0.5, ("T/0, line 2: recorded fail, here pass",)) == (model.agreement, model.disagreements)
+
+
+def test_the_same_run_counts_once_however_often_it_is_brought(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Twice in a file, and again in another one where it stands elsewhere."""
+    right, wrong = (WHOLE, True), ("def root(x):\n    return x\n", False)
+    twice = replay_runs(write_runs(tmp_path / "a.gz", right, wrong, right), [TASK], folder=tmp_path / "data")
+    again = replay_runs(write_runs(tmp_path / "b.gz", wrong, right), [TASK], folder=tmp_path / "data")
+    assert {"m": {"n": 2, "passed": 1, "agreement": 1.0}} == twice.to_dict() == again.to_dict()
+    assert 2 == len(read_samples(tmp_path / "data"))
+
+
+def test_runs_of_another_file_are_graded_as_what_they_are(sandbox: Sandbox, tmp_path: Path) -> None:
+    replay_runs(write_runs(tmp_path / "a.gz", (WHOLE, True)), [TASK], folder=tmp_path / "data")
+    other = replay_runs(write_runs(tmp_path / "b.gz", ("def root(x):\n    return x\n", False)), [TASK], folder=tmp_path / "data")
+    assert {"m": {"n": 1, "passed": 0, "agreement": 1.0}} == other.to_dict()
 
 
 def test_recording_without_verdicts_has_no_agreement(sandbox: Sandbox, tmp_path: Path) -> None:
