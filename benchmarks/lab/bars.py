@@ -21,12 +21,13 @@ import numpy as np
 
 from routerkit.cascade import Rates
 from routerkit_evals.lab.cascade import expect
-from routerkit_evals.lab.compare import Comparison, Setting, compare
+from routerkit_evals.lab.compare import Comparison, compare
 from routerkit_evals.lab.fit import fit_predictor
 from routerkit_evals.lab.reading import read_items, read_outcomes
 from routerkit_evals.lab.recorded import Floats, Recorded, record
 from routerkit_evals.lab.score import Bounded
 from routerkit_evals.lab.simulate import sampled
+from routerkit_evals.lab.stage import Setting
 
 PAIR = ("mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview")
 SETTING = Setting("", None, ("static", "table", "corrected"), None, 0.97, 0, 300, {})

@@ -12,7 +12,7 @@ import pytest
 from routerkit.cascade import Rates
 from routerkit.predictor import Predictor, word_vector
 from routerkit_evals.lab.cascade import Planner, attributed, candidates, expect, plan
-from routerkit_evals.lab.compare import Setting, compare
+from routerkit_evals.lab.compare import compare
 from routerkit_evals.lab.corrected import apply_predictor
 from routerkit_evals.lab.fit import Fitted, fit_predictor
 from routerkit_evals.lab.online import FLAT, thompson
@@ -20,6 +20,7 @@ from routerkit_evals.lab.paths import Forecast, hull_arms, mixing_path, threshol
 from routerkit_evals.lab.recorded import Recorded
 from routerkit_evals.lab.simulate import sampled
 from routerkit_evals.lab.sparse import count_words, rarity, tf_idf
+from routerkit_evals.lab.stage import Setting
 from routerkit_evals.lab.table import Prior
 from tests.evals.lab_making import make_item, make_recorded, make_worded
 

@@ -1,8 +1,8 @@
-"""One benchmark: which arms, which forecasts, which policies, and their scores."""
+"""One benchmark: which policies, and their scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -13,46 +13,19 @@ from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
 from routerkit_evals.lab.cascade import Plan, attributed, cascade_path, expect
 from routerkit_evals.lab.corrected import corrected_forecast
-from routerkit_evals.lab.costs import Priced, with_costs
-from routerkit_evals.lab.facts import costs_for, list_prices, priors_for
 from routerkit_evals.lab.online import FLAT, thompson
-from routerkit_evals.lab.paths import (
-    Forecast,
-    Path,
-    hull_arms,
-    mixing_path,
-    oracle_path,
-    single,
-    threshold_path,
-    value_path,
-)
-from routerkit_evals.lab.pooled import text_expectations
+from routerkit_evals.lab.paths import Forecast, Path, mixing_path, oracle_path, single, threshold_path, value_path
 from routerkit_evals.lab.recorded import Recorded
 from routerkit_evals.lab.score import Bounded, Scene, Scored, areas, make_weights, score
-from routerkit_evals.lab.table import Prior, Table, fit_table, harness_weights
+from routerkit_evals.lab.stage import Setting, Stage, set_stage
+from routerkit_evals.lab.table import Prior, fit_table
 
 POLICIES: Final = ("always", "random", "static", "table", "corrected", "oracle", "cascade", "thompson", "thompson-flat")
 """`always` also as `always:MODEL`; `static` is the hull of single models, mixed at random."""
 _DEFAULT: Final = tuple(p for p in POLICIES if p != "cascade")
-_COVERAGE: Final = 0.9
-"""Share of the best-covered arm's test items that an arm must have to take part."""
 _PRIOR_N: Final = 20.0
 """Strength of a fitted table as prior of a bandit (reference, 4.6)."""
 _DEFAULT_RATES: Final = Rates(0.95, 0.05)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How one benchmark is compared; see `simulate.Experiment`."""
-
-    benchmark: str
-    pair: tuple[str, str] | None
-    policies: tuple[str, ...]
-    verifier: Rates | None
-    floor_share: float
-    seed: int
-    n_resamples: int
-    usd_per_mtok: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,111 +46,26 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stage:
-    """What the policies of one comparison are made from."""
-
-    fit: Recorded
-    test: Recorded
-    arms: tuple[str, ...]
-    best: str
-    static: Forecast
-    table: Forecast
-    setting: Setting
-    is_cost_known: bool
-
-
 def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
     """Fit on one part, score policies on the other.
 
     Raises:
         EvalError: nothing to fit, or no arm with outcomes and costs in both parts.
     """
-    names = setting.pair or _covered(test)
-    fitted, tested = (_with_known_costs(part.columns(names), setting) for part in (fit, test))
-    if not len(fit) or not np.isfinite(fitted.recorded.score).any():
-        raise EvalError(f"{setting.benchmark or 'test'}: --fit holds no outcomes of {', '.join(names[:5])}; nothing to learn from")
-    fit, test, is_cost_known, cost_notes = _on_one_scale(fitted, tested, setting)
-    table, static = _tables(fit, test)
-    arms = setting.pair or _chosen(static)
-    best = setting.pair[1] if setting.pair else _best(test)
-    test = _complete(test, arms, best)
-    stage = _Stage(fit, test, arms, best, _forecast(static, test, arms), _forecast(table, test, arms), setting, is_cost_known)
-    scored = tuple(_in_calls(s) if not is_cost_known else s for s in _scored(stage))
-    n_clusters, notes = len(set(test.clusters.tolist())), (*_assumed(fit, arms), *cost_notes)
-    return Comparison(setting.benchmark, len(fit), len(test), n_clusters, arms, best, is_cost_known, scored, notes)
+    stage = set_stage(fit, test, setting)
+    scored = tuple(s if stage.is_cost_known else _in_calls(s) for s in _scored(stage))
+    sizes = len(stage.fit), len(stage.test), len(set(stage.test.clusters.tolist()))
+    return Comparison(setting.benchmark, *sizes, stage.arms, stage.best, stage.is_cost_known, scored, stage.notes)
 
 
-def _assumed(fit: Recorded, arms: Sequence[str]) -> tuple[str, ...]:
-    strangers = [arm for arm in arms if np.isnan(fit.columns([arm]).score).all()]
-    return (f"--fit holds no outcomes of {', '.join(strangers)}: what is expected there is assumed, not learned",) if strangers else ()
-
-
-def _covered(test: Recorded) -> tuple[str, ...]:
-    most = test.n_known.max(initial=0)
-    return tuple(a for a, n in zip(test.arms, test.n_known, strict=True) if n >= _COVERAGE * most)
-
-
-def _with_known_costs(part: Recorded, setting: Setting) -> Priced:
-    prices = {**list_prices(), **setting.usd_per_mtok}
-    return with_costs(part, prices, costs_for(part.arms, part.items)) if len(part) else Priced(part, (), (), ())
-
-
-def _on_one_scale(fitted: Priced, tested: Priced, setting: Setting) -> tuple[Recorded, Recorded, bool, tuple[str, ...]]:
-    """Both parts with costs in dollars; in calls for a pair of which one has no known cost, or when no arm has one in both parts."""
-    notes = tuple(dict.fromkeys((*fitted.notes, *tested.notes)))
-    unpriced = {*fitted.unpriced, *tested.unpriced}
-    if unpriced and (setting.pair or unpriced >= set(fitted.recorded.arms)):
-        return _calls(fitted.recorded, setting), _calls(tested.recorded, setting), False, notes
-    return fitted.recorded, tested.recorded, True, notes
-
-
-def _calls(part: Recorded, setting: Setting) -> Recorded:
-    """Costs in calls to the strong model of a pair, or in calls to anything; nothing in dollars is made of them."""
-    return replace(part, cost_usd=np.tile([0.0, 1.0] if setting.pair else np.ones(len(part.arms)), (len(part), 1)))
-
-
-def _tables(fit: Recorded, test: Recorded) -> tuple[Table, Table]:
-    priors, weights = priors_for(fit.arms, fit.items), harness_weights(fit, test)
-    pooled = text_expectations(fit)
-    return fit_table(fit, priors=priors, weights=weights, pooled=pooled), fit_table(fit, priors=priors, weights=weights, depth=1)
-
-
-def _chosen(static: Table) -> tuple[str, ...]:
-    quality, cost = static.quality[0][()], static.cost_usd[0][()]
-    arms = hull_arms(static.arms, quality, cost) if np.isfinite(cost).any() else ()
-    if not arms:
-        raise EvalError("no model has both outcomes and a cost; give --price MODEL=USD_PER_MTOK or a pair")
-    return arms
-
-
-def _best(test: Recorded) -> str:
-    rates = np.where(np.isfinite(test.cost_usd).any(axis=0), np.nanmean(test.score, axis=0), -1.0)
-    return test.arms[int(np.argmax(rates))]
-
-
-def _complete(test: Recorded, arms: Sequence[str], best: str) -> Recorded:
-    """Test items on which every arm of the comparison is known; differences must be between arms, not between items."""
-    part = test.columns(tuple(dict.fromkeys([*arms, best])))
-    kept = test.rows(np.flatnonzero(part.is_complete & ~np.isnan(part.cost_usd).any(axis=1)))
-    if not len(kept):
-        raise EvalError(f"no test item has outcomes of all of {', '.join(part.arms)}")
-    return kept
-
-
-def _forecast(table: Table, test: Recorded, arms: Sequence[str]) -> Forecast:
-    places = [table.arms.index(a) for a in arms]
-    return Forecast(table.predict_quality(test.items)[:, places], table.predict_cost(test.items)[:, places])
-
-
-def _scene(stage: _Stage, test: Recorded) -> Scene:
+def _scene(stage: Stage, test: Recorded) -> Scene:
     weak, best = single(test, stage.arms[0]), single(test, stage.best)
     # A single cluster drawn anew is always the same, and an interval without width would look certain.
     n_resamples = stage.setting.n_resamples if test.clusters.any() else 0
     return Scene(weak, best, weak, make_weights(test.clusters, n_resamples, stage.setting.seed))
 
 
-def _scored(stage: _Stage) -> list[Scored]:
+def _scored(stage: Stage) -> list[Scored]:
     scene = _scene(stage, stage.test)
     static = mixing_path(stage.test, stage.arms, stage.static)
     table = _routed(stage, stage.table)
@@ -194,13 +82,13 @@ def _scored(stage: _Stage) -> list[Scored]:
     return out
 
 
-def _spelled_out(name: str, stage: _Stage) -> list[str]:
+def _spelled_out(name: str, stage: Stage) -> list[str]:
     if name != "always":
         return [name]
     return [f"always:{arm}" for arm in dict.fromkeys([*stage.arms, stage.best])]
 
 
-def _path(name: str, stage: _Stage, static: Path, table: Path) -> Path:
+def _path(name: str, stage: Stage, static: Path, table: Path) -> Path:
     if name.startswith("always:"):
         return single(stage.test, _known_arm(name.removeprefix("always:"), stage.test))
     makers: Mapping[str, Callable[[], Path]] = {
@@ -219,13 +107,13 @@ def _known_arm(name: str, test: Recorded) -> str:
     return name
 
 
-def _routed(stage: _Stage, forecast: Forecast) -> Path:
+def _routed(stage: Stage, forecast: Forecast) -> Path:
     if len(stage.arms) == 2:
         return threshold_path(stage.test, stage.arms[0], stage.arms[1], forecast)
     return value_path(stage.test, stage.arms, forecast)
 
 
-def _promised_and_kept(stage: _Stage, plan: Plan, quality: float, cost: float) -> dict[str, object]:
+def _promised_and_kept(stage: Stage, plan: Plan, quality: float, cost: float) -> dict[str, object]:
     """The plan, what became of it, and how far that is off; nothing in dollars where costs are calls."""
     dollars = float(cost) if stage.is_cost_known else None
     unknown = dict.fromkeys(("cost_usd", "cost_low_usd", "cost_high_usd")) if dollars is None else {}
@@ -244,17 +132,17 @@ def _off(realised: float | None, predicted: float) -> float | None:
     return None if realised is None or not predicted else float(realised / predicted) - 1.0
 
 
-def _random(stage: _Stage) -> Path:
+def _random(stage: Stage) -> Path:
     ends = [0, len(stage.arms) - 1]
     return mixing_path(stage.test, (stage.arms[0], stage.arms[-1]), Forecast(stage.static.quality[:, ends], stage.static.cost[:, ends]))
 
 
-def _corrected(stage: _Stage) -> Path:
+def _corrected(stage: Stage) -> Path:
     forecast, note = corrected_forecast(stage.fit.columns(stage.arms), stage.test, stage.table, seed=stage.setting.seed)
     return replace(_routed(stage, forecast), note=note)
 
 
-def _cascaded(stage: _Stage, others: Mapping[str, Path]) -> Scored:
+def _cascaded(stage: Stage, others: Mapping[str, Path]) -> Scored:
     """Scored where the outcomes of all its steps are known, which need not be among the arms of the comparison; so are the others here."""
     verifier = stage.setting.verifier or _DEFAULT_RATES
     path, plan = cascade_path(stage.fit, stage.test, verifier, floor_share=stage.setting.floor_share, seed=stage.setting.seed)
@@ -276,7 +164,7 @@ def _cascaded(stage: _Stage, others: Mapping[str, Path]) -> Scored:
     return replace(scored, extra=extra)
 
 
-def _learned(name: str, stage: _Stage, scene: Scene) -> Scored:
+def _learned(name: str, stage: Stage, scene: Scene) -> Scored:
     part = stage.test.columns(stage.arms)
     fitted = fit_table(stage.fit.columns(stage.arms), depth=1).quality[0][()]
     priors = [FLAT if name == "thompson-flat" else Prior(float(np.clip(p, 0.01, 0.99)), _PRIOR_N, "fit") for p in fitted]

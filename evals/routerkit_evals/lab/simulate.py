@@ -10,9 +10,10 @@ import numpy as np
 
 from routerkit.cascade import Rates
 from routerkit_evals.errors import EvalError
-from routerkit_evals.lab.compare import Comparison, Setting, compare
+from routerkit_evals.lab.compare import Comparison, compare
 from routerkit_evals.lab.reading import Outcome, read_items, read_outcomes
 from routerkit_evals.lab.recorded import Recorded, numbered, record, several_harnesses
+from routerkit_evals.lab.stage import Setting
 
 _ENOUGH: int = 50
 """Fitted items of the same benchmark from which on the others are left out."""
