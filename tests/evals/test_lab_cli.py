@@ -258,3 +258,19 @@ def test_few_clusters_are_said_to_decide_nothing(tmp_path: Path, n: int, has_int
     body = simulate(_only_outcomes(tmp_path, rows), "--policy", "always")
     assert f"{n} cluster{'s' if n > 1 else ''} to resample: too few to decide anything" in body["notes"][-1]
     assert has_interval == (body["policies"]["always:mini"]["quality"]["low"] is not None)
+
+
+def test_what_no_resample_can_change_is_no_certainty(tmp_path: Path) -> None:
+    """Thirty right of thirty is at least 0.886 (Wilson), as in `eval report`; what it saves is not known any better, so has no interval."""
+    rows = [{"item_id": i, "model": m, "score": 1, "cost_usd": c} for i in range(30) for m, c in (("mini", 0.1), ("large", 1.0))]
+    policies = simulate(_only_outcomes(tmp_path, rows), "--policy", "always,static", "--pair", "mini,large")["policies"]
+    for metric in (policies["always:mini"]["quality"], policies["static"]["aiq"]):
+        assert {"value": 1.0, "low": 0.8865, "high": 1.0} == pytest.approx(metric, abs=1e-4)
+    assert {"value": 0.9, "low": None, "high": None} == policies["always:mini"]["saving"]
+
+
+def test_what_holds_by_definition_is_certain(recordings: Path) -> None:
+    """A mix of models that fail now and then gains nothing over itself, whatever is drawn."""
+    static = simulate(recordings, "--policy", "static", "--pair", "mini,dear")["policies"]["static"]
+    assert {"value": 0.0, "low": 0.0, "high": 0.0} == static["aiq_gain_over_static"]
+    assert static["quality"]["low"] < static["quality"]["value"]

@@ -60,9 +60,10 @@ def compare(fit: Recorded, test: Recorded, setting: Setting) -> Comparison:
 
 def _scene(stage: Stage, test: Recorded) -> Scene:
     weak, best = single(test, stage.arms[0]), single(test, stage.best)
+    clusters = test.clusters
     # A single cluster drawn anew is always the same, and an interval without width would look certain.
-    n_resamples = stage.setting.n_resamples if test.clusters.any() else 0
-    return Scene(weak, best, weak, make_weights(test.clusters, n_resamples, stage.setting.seed))
+    n_resamples = stage.setting.n_resamples if clusters.any() else 0
+    return Scene(weak, best, weak, make_weights(clusters, n_resamples, stage.setting.seed), int(clusters.max()) + 1)
 
 
 def _scored(stage: Stage) -> list[Scored]:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from routerkit.intervals import wilson
 from routerkit_evals.lab.metrics import Curve, Ends, aiq, apgr, cpt, saving_at
 from routerkit_evals.lab.paths import Path
 from routerkit_evals.lab.recorded import Floats, Ints
@@ -25,6 +26,9 @@ METRICS: Final = (
     "aiq_gain_over_static",
     "aiq_gain_over_table",
 )
+_SHARES: Final = ("quality", "aiq")
+_NO_SPREAD: Final = 1e-12
+"""Width that is only rounding."""
 
 
 class Bounded(NamedTuple):
@@ -46,6 +50,8 @@ class Scene:
     """Every policy may fall back to it, so that areas start at the same cost."""
     weights: Floats
     """Resamples × items; the first row is the items as they are."""
+    n_clusters: int
+    """What is resampled together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +93,8 @@ def score(name: str, path: Path, scene: Scene, *, static: Floats | None = None, 
     for metric, other in (("aiq_gain_over_static", static), ("aiq_gain_over_table", table)):
         samples[metric] = samples["aiq"] - (np.nan if other is None else other)
     curve = Curve(*(scene.weights[0] @ m.T for m in (path.cost, path.quality)))
-    return Scored(name, {m: bounded(samples[m]) for m in METRICS}, curve, path.note)
+    found = {m: bounded(samples[m]) for m in METRICS}
+    return Scored(name, _doubted(found, scene.n_clusters) if _never_varied(found["quality"]) else found, curve, path.note)
 
 
 def bounded(samples: Floats) -> Bounded:
@@ -98,6 +105,19 @@ def bounded(samples: Floats) -> Bounded:
     if not rest.size:
         return Bounded(value, None, None)
     return Bounded(value, float(np.quantile(rest, 0.025)), float(np.quantile(rest, 0.975)))
+
+
+def _never_varied(value: Bounded) -> bool:
+    return value.low is not None and value.high is not None and value.high - value.low < _NO_SPREAD
+
+
+def _doubted(found: Mapping[str, Bounded], n_clusters: int) -> dict[str, Bounded]:
+    """Metrics of a policy whose quality no resample changes, as when all is right: drawing anew says nothing about it.
+
+    Shares get the Wilson interval over clusters, as in `resampled`; what else has no width has no interval.
+    """
+    shares = {m: Bounded(v, *wilson(v * n_clusters, n_clusters)) for m in _SHARES if (v := found[m].value) is not None}
+    return {m: shares.get(m, Bounded(b.value, None, None)) if _never_varied(b) else b for m, b in found.items()}
 
 
 def areas(path: Path, scene: Scene) -> Floats:
