@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,8 @@ def verifier_command(
     _print(checker.name, found, as_json=as_json)
     if publish:
         path = scorecard_path(config)
-        print(f"published {path}: revision {add_verifiers(path, [c.counts for c in found]).revision}")
+        revision = add_verifiers(path, [c.counts for c in found]).revision
+        print(f"published {path}: revision {revision}", file=sys.stderr if as_json else sys.stdout)
 
 
 def _prompts(source: str) -> Mapping[str, str]:

@@ -52,7 +52,7 @@ def last_calls(
     place = find_folder(folder, config)
     rows = query(place, _LAST_CALLS, [count])
     if as_json:
-        _print_json(rows)
+        _print_json(rows.as_json())
     elif rows.rows:
         _print_calls(rows)
     else:
@@ -65,23 +65,21 @@ def show(
     record_id: Annotated[str, typer.Argument(help="Id of a record, or the unambiguous start of one.")],
     folder: Folder = None,
     config: LedgerConfig = None,
+    as_json: AsJson = False,
 ) -> None:
     """Explain one call. What was considered, what was tried, what came of it."""
     place = find_folder(*_inherit(context, folder, config))
-    columns = "record_id, called_at, status, target, cost_usd, latency_s, decision, attempts"
-    found = query(place, f"SELECT {columns} FROM calls WHERE starts_with(record_id, ?) LIMIT 2", [record_id])  # noqa: S608  a constant
+    found = query(place, "SELECT * FROM calls WHERE starts_with(record_id, ?) LIMIT 2", [record_id])
     if len(found.rows) != 1:
         what = "several records start" if found.rows else "no record starts"
         raise StoreError(f"{what} with {record_id!r} in {place}; `routerkit ledger --json` lists the ids")
     call = found.as_dicts()[0]
-    print(f"{call['record_id']}  {_time(call['called_at'])}  {_outcome(call)}")
-    if call["decision"] is not None:
-        _print_explanation(str(call["decision"]))
-    for attempt in json.loads(str(call["attempts"])):
-        print(f"  tried {attempt['target']} at {attempt['offset_s']:.2f} s for {_seconds(attempt['latency_s'])}: {_ending(attempt)}")
     reports = query(place, "SELECT reported_at, success, evidence FROM reports WHERE record_id = ? ORDER BY 1", [call["record_id"]])
-    for at, success, evidence in reports.rows:
-        print(f"  reported {_time(at)}: {'worked' if success else 'failed'} {remark(str(evidence or ''))}".rstrip())
+    if as_json:
+        nested = {name: json.loads(str(call[name] or "null")) for name in ("decision", "attempts")}
+        _print_json(found.as_json()[0] | nested | {"reports": reports.as_json()})
+    else:
+        _print_call(call, reports)
 
 
 @ledger_app.command("sql")
@@ -98,7 +96,7 @@ def sql(
         raise ConfigError("--json and --csv: choose one")
     rows = query(find_folder(*_inherit(context, folder, config)), statement)
     if as_json:
-        _print_json(rows)
+        _print_json(rows.as_json())
     elif as_csv:
         _print_csv(rows)
     else:
@@ -209,9 +207,19 @@ def _print_calls(rows: Rows) -> None:
     print_table(head, cells)
 
 
-def _print_json(rows: Rows) -> None:
+def _print_call(call: Mapping[str, object], reports: Rows) -> None:
+    print(f"{call['record_id']}  {_time(call['called_at'])}  {_outcome(call)}")
+    if call["decision"] is not None:
+        _print_explanation(str(call["decision"]))
+    for attempt in json.loads(str(call["attempts"])):
+        print(f"  tried {attempt['target']} at {attempt['offset_s']:.2f} s for {_seconds(attempt['latency_s'])}: {_ending(attempt)}")
+    for at, success, evidence in reports.rows:
+        print(f"  reported {_time(at)}: {'worked' if success else 'failed'} {remark(str(evidence or ''))}".rstrip())
+
+
+def _print_json(value: object) -> None:
     holds_all = sys.stdout.encoding.lower().startswith("utf")  # elsewhere what it does not know would become "?"
-    print(json.dumps(rows.as_json(), indent=2, ensure_ascii=not holds_all))
+    print(json.dumps(value, indent=2, ensure_ascii=not holds_all))
 
 
 def _print_csv(rows: Rows) -> None:
@@ -229,7 +237,7 @@ def _print_explanation(decision: str) -> None:
         print(cell(line))
 
 
-def _outcome(call: dict[str, object]) -> str:
+def _outcome(call: Mapping[str, object]) -> str:
     usd = format_usd(_number(call["cost_usd"]))
     return f"{call['status']} on {call['target'] or 'no target'}, {usd}, {_seconds(call['latency_s'])}"
 

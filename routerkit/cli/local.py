@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from routerkit.cli.options import AsJson
 from routerkit.cli.tables import cell, print_table
 from routerkit.providers.local_models import CATALOG, HubFile, LocalModel, default_folder, parse, state
 from routerkit.providers.local_pull import pull
@@ -35,22 +37,29 @@ def pull_command(
 
 
 @local_app.command("list")
-def list_command() -> None:
+def list_command(as_json: AsJson = False) -> None:
     """Show the models that have a name, and whether they are here."""
-    named = [[m.name, state(m), _megabytes(m.n_bytes), m.licence, m.about] for m in CATALOG.values()]
     hub = default_folder() / "hub"
-    pulled = sorted(hub.glob("*/**/*.gguf"))
-    others = [[cell(_hub_name(p.relative_to(hub).as_posix())), "ready", _megabytes(p.stat().st_size), "see the hub", ""] for p in pulled]
-    print_table(("model", "state", "size", "licence", "about"), named + others)
+    rows = [_Row(m.name, state(m), m.n_bytes, m.licence, m.about) for m in CATALOG.values()]
+    rows += [_Row(_hub_name(p.relative_to(hub)), "ready", p.stat().st_size, "see the hub", "") for p in sorted(hub.glob("*/**/*.gguf"))]
+    if as_json:
+        typer.echo(json.dumps({"folder": str(default_folder()), "models": [row._asdict() for row in rows]}, indent=2))
+        return
+    shown = [[cell(r.model), r.state, f"{r.n_bytes / 1e6:,.0f} MB", r.licence, r.about] for r in rows]
+    print_table(("model", "state", "size", "licence", "about"), shown)
     typer.echo(f"folder: {default_folder()}")
 
 
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:,.0f} MB"
+class _Row(NamedTuple):
+    model: str
+    state: str
+    n_bytes: int
+    licence: str
+    about: str
 
 
-def _hub_name(path: str) -> str:
-    repo, _, file = path.partition("/")
+def _hub_name(path: Path) -> str:
+    repo, _, file = path.as_posix().partition("/")
     return f"{repo.replace('--', '/', 1)}:{file}"
 
 

@@ -100,6 +100,15 @@ def test_show_of_an_ambiguous_start_is_an_error(folder):
         run("show", "", "--folder", folder)
 
 
+def test_one_call_as_json_holds_all_that_is_stored_of_it(folder):
+    (call,) = json.loads(run("--folder", folder, "--json", "-n", "1"))
+    body = json.loads(run("show", call["record_id"], "--folder", folder, "--json"))
+    assert call == {name: body[name] for name in call}
+    assert body["record_id"] == body["decision"]["id"]
+    assert body["n_attempts"] == len(body["attempts"])
+    assert [] == body["reports"]
+
+
 def test_sql_prints_table_json_and_csv(folder):
     statement = "SELECT target, n_attempts AS n FROM calls"
     assert ["target", "n"] == run("sql", statement, "--folder", folder).split()[:2]
