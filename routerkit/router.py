@@ -81,29 +81,22 @@ class Router:
         self._observers, self._retry = tuple(observers), retry or Retry()
         self._clock, self._sleep, self._asleep, self._now = clock, sleep, asleep, now
         self._rng = rng or random.Random()
-        self._health = HealthBoard(clock, self._rng)
+        self.health = HealthBoard(clock, self._rng)
+        """Health of all targets, as this process sees it."""
+        self.lanes = Lanes(clock)
+        """How many calls each target takes at once, as this process found out."""
         self._budgets, self._explore_budget = Budgets(now), ExploreBudget(now)
         self._sharing: Sharing | None = None
         self.experience: Experience = NO_EXPERIENCE
         """What production has taught since the scorecard was measured; whoever watches the reports replaces it as a whole."""
         self._warmth, self._listener = WarmBoard(clock), Listener()
-        self._around = Surroundings(clock, self._rng, self._health, Lanes(clock))
+        self._around = Surroundings(clock, self._rng, self.health, self.lanes)
         self._extras = Extras(clock)
 
     @property
     def state(self) -> RouterState:
         """What is in force now."""
         return self._reign.state
-
-    @property
-    def health(self) -> HealthBoard:
-        """Health of all targets, as this process sees it."""
-        return self._health
-
-    @property
-    def lanes(self) -> Lanes:
-        """How many calls each target takes at once, as this process found out."""
-        return self._around.lanes
 
     @property
     def store(self) -> StateStore:
@@ -113,7 +106,7 @@ class Router:
     def share(self, store: StateStore) -> None:
         """Keep budgets, health and warm caches in this store, closed with the router. To be called before the first request."""
         self._budgets = Budgets(self._now, store)
-        self._sharing = Sharing(store, self._budgets, self._health, self._warmth, self._clock)
+        self._sharing = Sharing(store, self._budgets, self.health, self._warmth, self._clock)
         # What is lent must be given back also by a script that ends without closing its router.
         weakref.finalize(self, self._sharing.close)
 
@@ -250,8 +243,8 @@ class Router:
             facts, routed = reading.features, reading.rules
         snapshot = _snapshot(
             state.scorecard,
-            self._health.snapshot(),
-            self._health.latencies_s(),
+            self.health.snapshot(),
+            self.health.latencies_s(),
             self._budgets.left(claims, at),
             self._explore_budget.left_usd(policy),
             self.experience,

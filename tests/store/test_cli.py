@@ -106,7 +106,7 @@ def test_one_call_as_json_holds_all_that_is_stored_of_it(folder):
     assert call == {name: body[name] for name in call}
     assert body["record_id"] == body["decision"]["id"]
     assert body["n_attempts"] == len(body["attempts"])
-    assert [] == body["reports"]
+    assert [True] == [report["success"] for report in body["reports"]]
 
 
 def test_sql_prints_table_json_and_csv(folder):
