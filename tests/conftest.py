@@ -1,10 +1,17 @@
 """Fixtures for all tests."""
 
+import atexit
 import gc
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+# Whatever the shell says: without stored bytecode every worker and every command that a test starts compiles everything anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest.register_assert_rewrite("tests.contracts.colours", "tests.contracts.provider", "tests.contracts.provider_faults")
 
@@ -17,6 +24,17 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 __all__ = ["call", "no_leak", "openai_server", "pytest_runtest_makereport", "stream_call", "whole_call"]
+
+
+def pytest_collection() -> None:
+    """What is imported now stays until the end, and looking through it again and again is a third of the time that collecting takes."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # or extension modules complain of what was left behind
+    gc.enable()
 
 
 @pytest.fixture
