@@ -184,9 +184,9 @@ class Gateway:
         limits, hints = self._limits, self._hints_of
         if spoken is CHAT and (plain := plain_chat(data, head, limits, hints)):
             return plain
-        asked, body, place = (reader and reader.read(data)) or _read_at_once(spoken, parsed(data, limits))
+        asked, body, known = (reader and reader.read(data)) or _read_at_once(spoken, parsed(data, limits))
         request = request_of(body, head, limits)
-        return asked, keep_written(request, body, data, place) if spoken is CHAT else request
+        return asked, keep_written(request, body, known) if spoken is CHAT else request
 
     def _talking(self, spoken: Format) -> Work:
         """Answers callers who speak a format."""

@@ -18,6 +18,7 @@ from msgspec import Raw
 from routerkit.gateway.limits import LONG_BYTES, Limits, is_deeper
 from routerkit.gateway.memo import Memo
 from routerkit.gateway.refusal import Refusal
+from routerkit.gateway.written import Known, is_said_once
 from routerkit.known import KnownMessage, KnownMessages, KnownTools, known
 from routerkit.messages import Json, Message
 
@@ -87,8 +88,8 @@ class Read(NamedTuple):
     """What of it its answer depends on."""
     body: Object
     """All of it in OpenAI's chat format."""
-    model_at: slice | None
-    """Where the model's name stands, quotes included; None where that is not clear."""
+    known: Known | None
+    """Itself, and where the model's name stands in it, quotes included; None unless both are known to say everything once."""
 
 
 class _Gaps(NamedTuple):
@@ -126,13 +127,15 @@ class PartsReader:
             said = self._read(fields, [*map(bytes, elements)])
         except _UNREADABLE:
             return None
-        return None if said is None else Read(*said, place)
+        return None if said is None else Read(*said, None if place is None else (data, place))
 
     def _read(self, fields: dict[str, bytes], elements: list[bytes]) -> tuple[dict[str, Json], Object] | None:
         lead, offer = fields.pop(self._parts.lead, None) if self._parts.lead else None, fields.pop("tools", None)
         tools = None if offer is None else self._offered.of(offer)
         led = None if lead is None else self._led.of(lead)
         rest: dict[str, Json] = {name: _decode(value) for name, value in fields.items()}
+        if not all(is_said_once(rest[name], value) for name, value in fields.items() if b"{" in value):
+            return None
         written = b"{%b" % b"".join(fields.values())
         if (lead is not None and led is None) or (offer is not None and tools is None) or is_deeper(rest, written, self._limits.depth):
             return None
@@ -158,7 +161,7 @@ class PartsReader:
         def of(written: bytes) -> T | None:
             try:
                 value = _decode(written)
-                return None if is_deeper(value, written, levels) else read(value)
+                return read(value) if is_said_once(value, written) and not is_deeper(value, written, levels) else None
             except _UNREADABLE:
                 return None
 

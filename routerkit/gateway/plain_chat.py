@@ -17,7 +17,7 @@ from routerkit.as_written import Written
 from routerkit.gateway.head import Head
 from routerkit.gateway.limits import LONG_BYTES, Limits
 from routerkit.gateway.wire import HOTTEST, MOST_TOKENS, Hints
-from routerkit.gateway.written import only_model_at
+from routerkit.gateway.written import model_at
 from routerkit.messages import Json, Request
 from routerkit.quick import maker
 
@@ -38,22 +38,11 @@ class _Options(Struct, forbid_unknown_fields=True):
     include_usage: bool
 
 
-class _Name:
-    """Of the model. Whoever says it twice is left to the general reading, because servers differ in which one they take."""
+class _Chat(Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Fields that say nothing are None, which they may not say."""
 
-    text = ""
-
-    def hear(self, _: type, name: object) -> _Name:
-        """Called by the decoder for each key that means the model, wherever it stands and however it is escaped."""
-        if self.text or not isinstance(name, str) or not name:
-            raise ValueError
-        self.text = name
-        return self
-
-
-class Usual(Struct, kw_only=True):
-    """What a chat may say besides its model and messages. Fields that say nothing are None, which they may not say."""
-
+    model: Annotated[str, Meta(min_length=1)]
+    messages: Annotated[tuple[_Turn, ...], Meta(min_length=1)]
     temperature: _Heat = _ABSENT
     max_tokens: _Limit = _ABSENT
     max_completion_tokens: _Limit = _ABSENT
@@ -68,11 +57,8 @@ class Usual(Struct, kw_only=True):
         )
 
 
-class _Chat(Usual, forbid_unknown_fields=True, kw_only=True):
-    model: _Name
-    messages: Annotated[tuple[_Turn, ...], Meta(min_length=1)]
-
-
+_decode: Final = msgspec.json.Decoder(_Chat).decode
+_encode: Final = msgspec.json.Encoder().encode
 _written: Final = maker(Written)
 _made: Final = cast("Callable[..., Request]", maker(Request))
 """From its fields in their order: the model, what it asks, the hints."""
@@ -99,7 +85,7 @@ def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head
     if len(data) >= LONG_BYTES or limits.depth < _LEVELS:
         return None
     try:
-        chat = msgspec.json.decode(data, type=_Chat, dec_hook=_Name().hear)
+        chat = _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     messages = chat.messages
@@ -107,27 +93,16 @@ def plain_chat(data: bytes, head: Head, limits: Limits, hints_of: Callable[[Head
         chat.is_usual() and {2}.issuperset(map(len, messages)) and _ROLES.issuperset(map(_role, messages))
     ):
         return None
-    return asked_of(chat.model.text, chat, data, only_model_at(data), head.fact(hints_of), (messages, (), None), {})
+    return _asked(chat, head.fact(hints_of))
 
 
-def asked_of(
-    model: str, chat: Usual, data: bytes, place: slice | None, hints: Hints, said: tuple[object, object, object], extra: Mapping[str, Json]
-) -> Asked:
-    """What was asked, of what was found to be fine.
-
-    Args:
-        model: Its name.
-        chat: What it says besides.
-        data: The body.
-        place: Where the model stands in it.
-        hints: Those of the head.
-        said: The messages, tools and tool choice.
-        extra: Fields that pass as they are.
-    """
+def _asked(chat: _Chat, hints: Hints) -> Asked:
     asks_usage = chat.stream_options is not None
     limit, limit_field = chat.max_completion_tokens, "max_completion_tokens"
     if limit is None:
         limit, limit_field = chat.max_tokens, None if chat.max_tokens is None else "max_tokens"
-    asked: tuple[Any, ...] = (*said, None, chat.temperature, limit, chat.stop, extra)
-    written = None if place is None else _written(data, place, (*asked, ()), limit_field, chat.stream, asks_usage)
-    return _ASKED[chat.stream, asks_usage], _made(model, *asked, *hints, written=written)
+    asked: tuple[Any, ...] = (chat.messages, (), None, None, chat.temperature, limit, chat.stop, {})
+    # What a caller wrote may say something twice, and providers differ in what they take; this says what was read.
+    data = _encode(chat)
+    written = _written(data, model_at(data), (*asked, ()), limit_field, chat.stream, asks_usage)
+    return _ASKED[chat.stream, asks_usage], _made(chat.model, *asked, *hints, written=written)

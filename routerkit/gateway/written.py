@@ -1,63 +1,70 @@
-"""Which bodies of `/v1/chat/completions` may reach a provider as they were written, with nothing changed but the model."""
+"""Which bodies of `/v1/chat/completions` may reach a provider as they were written, with nothing changed but the model.
+
+Servers differ in what they take where an object has a key twice, and we take the last one. What a provider gets must say the same to it:
+a body is written anew from what we read, which costs little more than looking through it, or its parts are known to say everything once.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 from typing import Final
 
+import msgspec
+
 from routerkit.as_written import Written
+from routerkit.gateway.exchange import encode
 from routerkit.gateway.wire import Body
 from routerkit.messages import Json, Request
 
-_KEY: Final = b'"model"'
-_OPENING_BYTES: Final = 64
-"""Where the key mostly stands; if not, it stands behind the messages."""
-_NAME: Final = re.compile(rb'\s*:\s*("[^"\\]*")')
-_ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
 _EMPTY: Final[tuple[Json, ...]] = (None, [])
+_MODEL: Final = b'{"model":'
+_MESSAGES: Final = b',"messages":'
+Known = tuple[bytes, slice]
 
 
-def keep_written(request: Request, body: Body, data: bytes, place: slice | None = None) -> Request:
-    """The request, with its body kept where a provider may get it unread; else unchanged.
+def keep_written(request: Request, body: Body, known: Known | None = None) -> Request:
+    """The request, with a body kept where a provider may get it unread; else unchanged.
 
     Args:
         request: Fresh from `body`, because it is the one returned.
         body: The parsed body.
-        data: What it was parsed from.
-        place: Where the model's name stands in that, if it is known.
+        known: What it was parsed from, if that says everything once, and where the model's name stands in it.
     """
     limits = [name for name in ("max_tokens", "max_completion_tokens") if name in body]
     if len(limits) > 1 or not _is_sendable(body):
         return request
-    place = place or model_at(data)
-    if place is not None:
-        limit_field = limits[0] if limits else None
-        written = Written(data, place, request.parts, limit_field, body.get("stream") is True, body.get("stream_options") is not None)
-        object.__setattr__(request, "written", written)  # nobody else has seen the request yet
+    if known is None:
+        data = encode({"model": None, "messages": None, **body})
+        known = data, model_at(data)
+    data, place = known
+    limit_field = limits[0] if limits else None
+    written = Written(data, place, request.parts, limit_field, body.get("stream") is True, body.get("stream_options") is not None)
+    object.__setattr__(request, "written", written)  # nobody else has seen the request yet
     return request
 
 
-def model_at(data: bytes) -> slice | None:
-    """Where the model's name stands in the body of a chat; None unless there is exactly one place where it can be.
-
-    Within texts every quote is escaped, so the key's bytes are the key, if they occur once and no key hides behind escaped letters.
-    """
-    at = data.rfind(_KEY)  # from the end, which takes CPython a third of the time
-    if data.rfind(_KEY, 0, at + len(_KEY) - 1) >= 0 or (data.rfind(b"\\u00") >= 0 and _ESCAPED_LETTER.search(data)):
-        return None
-    return _name_after(data, at)
+def model_at(data: bytes) -> slice:
+    """Where the model's name stands in compact JSON that begins with it and goes on with the messages."""
+    return slice(len(_MODEL), data.find(_MESSAGES))
 
 
-def only_model_at(data: bytes) -> slice | None:
-    """As `model_at`, for a body that is known to have this key once and else only plain words for keys: no need to read all of it."""
-    at = data.find(_KEY, 0, _OPENING_BYTES)
-    return _name_after(data, at if at >= 0 else data.rfind(_KEY))
+def is_said_once(value: Json, data: bytes) -> bool:
+    """Whether no object has a key twice in the JSON that this value was read from."""
+    compact = encode(value)
+    return data == compact or data == msgspec.json.format(compact, indent=0) or _has_no_key_twice(data)
 
 
-def _name_after(data: bytes, at: int) -> slice | None:
-    if at < 0 or (found := _NAME.match(data, at + len(_KEY))) is None:
-        return None
-    return slice(*found.span(1))
+def _has_no_key_twice(data: bytes) -> bool:
+    try:
+        json.loads(data, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError
 
 
 def _is_sendable(body: Body) -> bool:

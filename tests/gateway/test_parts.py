@@ -125,8 +125,8 @@ def by_parts(data: bytes, head: Head, limits: Limits) -> tuple[Any, Request] | N
     found = READERS.setdefault(limits, PartsReader(ChatParts(), limits)).read(data)
     if found is None:
         return None
-    asked, body, place = found
-    return asked, keep_written(request_of(body, head, limits), body, data, place)
+    asked, body, known = found
+    return asked, keep_written(request_of(body, head, limits), body, known)
 
 
 def quickly(data: bytes, head: Head, limits: Limits) -> tuple[object, ...] | None:
@@ -148,11 +148,6 @@ def all_of(asked: Any, request: Request) -> tuple[object, ...]:
     return told, features(request).to_dict(), json.loads(b"".join(sent)) if sent else None, written
 
 
-def are_alike(quick: tuple[object, ...], slow: tuple[object, ...]) -> bool:
-    """Whether they are the same, but that the quick way finds the place of the model more often, and what is sent then."""
-    return quick == slow or (len(quick) == len(slow) > 2 and slow[-1] is None and quick[:-2] == slow[:-2])
-
-
 def compare(data: bytes, head: Head = HEADS[0], limits: Limits = LIMITS) -> bool:
     """Whether the quick reading took it; then both must have said the same, and the quick one the same again."""
     found: list[Any] = []
@@ -164,7 +159,7 @@ def compare(data: bytes, head: Head = HEADS[0], limits: Limits = LIMITS) -> bool
     assert found[0] == found[1], data
     if (quick := found[0]) is None:
         return False
-    assert are_alike(quick, found[2]), data
+    assert quick == found[2], data
     if len(quick) > 2 and quick[-2] is not None:
         assert quick[-2] == json.loads(data) | ({"stream_options": {"include_usage": True}} if quick[-2].get("stream") else {})
     return True

@@ -41,6 +41,8 @@ class StrictOpenAI:
         self.api_key = api_key
         self.models = models
         self.bodies: list[Any] = []
+        self.raw: list[bytes] = []
+        """The same as they came."""
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.connections = 0
@@ -188,6 +190,7 @@ class StrictOpenAI:
         with self._changed:
             self.paths.append(path)
             self.headers.append(headers)
+            self.raw.append(raw)
             try:
                 self.bodies.append(json.loads(raw))
             except ValueError:

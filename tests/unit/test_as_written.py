@@ -29,7 +29,7 @@ MESSAGES = [{"role": "user", "content": "hi"}]
 
 def read(data: bytes) -> Request:
     body = json.loads(data)
-    return keep_written(request_of(body, Head("POST", "/"), Limits()), body, data)
+    return keep_written(request_of(body, Head("POST", "/"), Limits()), body)
 
 
 def asked(**fields: Any) -> Request:
@@ -52,7 +52,8 @@ def joined(pieces: Pieces | None) -> bytes | None:
 class TestBody:
     def test_nothing_but_the_model_changes(self) -> None:
         data = b'{ "messages":[{"content":"gr\\u00fc\\u00df \\"model\\": dich","role":"user"}],\n "model" : "pool", "seed":1.50 }'
-        assert data.replace(b'"pool"', b'"gpt-x"') == sent_to(read(data))
+        expected = '{"model":"gpt-x","messages":[{"content":"gr\u00fc\u00df \\"model\\": dich","role":"user"}],"seed":1.5}'
+        assert expected.encode() == sent_to(read(data))
 
     @given(
         texts=st.lists(st.sampled_from(['"model"', '"model":"pool"', "\\", "model", "ü", "\n", '\\"', "{"]), max_size=4),
@@ -77,15 +78,15 @@ class TestBody:
     @pytest.mark.parametrize(
         "data",
         [
-            b'{"mod\\u0065l":"pool","messages":[{"role":"user","content":"x"}],"user":"x","logit_bias":{"model":"pool"}}',
+            b'{"mod\\u0065l":"pool","messages":[{"role":"user","content":"x"}]}',
             b'{"model":"gpt-big","messages":[{"role":"user","content":"x"}],"model":"pool"}',
             b'{"model":"po\\u006fl","messages":[{"role":"user","content":"x"}]}',
         ],
         ids=["hidden key", "twice", "escaped name"],
     )
-    def test_model_that_cannot_be_told_apart_is_written_anew(self, data: bytes) -> None:
+    def test_model_stands_where_it_is_replaced_and_nowhere_else(self, data: bytes) -> None:
         """Else a caller could smuggle the name of another model past the choice."""
-        assert sent_to(read(data)) is None
+        assert b'{"model":"gpt-x","messages":[{"role":"user","content":"x"}]}' == sent_to(read(data))
 
     @pytest.mark.parametrize(
         "fields", [{"metadata": {"kind": "bug_fix"}}, {"seed": None}, {"tools": []}, {"tool_choice": "auto"}, {"stop": []}], ids=str
