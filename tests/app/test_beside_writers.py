@@ -16,7 +16,7 @@ streamlit_testing = pytest.importorskip("streamlit.testing.v1", reason="the app 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # Streamlit's and altair's own warnings
 
 MAIN = Path(routerkit_app.__file__).with_name("main.py")
-SECONDS, PER_SECOND = 6, 500
+SECONDS, PER_SECOND = 3, 500
 CALLS = """
 import sys, time
 from pathlib import Path

@@ -17,8 +17,8 @@ from tests.servers.wire import error
 
 BETWEEN_CHUNKS_S = 0.25
 """The provider under test is built with this limit, unless it lacks `between_chunks`."""
-_SLACK_S = 0.5
-"""What a call may take beyond its limit."""
+_SLACK_S = 5.0
+"""What a call may take beyond its limit on a busy machine; limits that nobody sets are far longer."""
 
 
 def failure(call: Call, provider: Provider, **fields: Any) -> ProviderError:
@@ -162,7 +162,7 @@ class ProviderFaultContract(Contract):
         began = time.monotonic()
         assert "timeout" == failure(call, provider, timeout_s=0.2).code
         assert time.monotonic() - began < 0.2 + _SLACK_S
-        assert server.wait_until_idle(1.0)
+        assert server.wait_until_idle(_SLACK_S)
 
     @pytest.mark.parametrize("fault", [Fault(hang=True), Fault(hang_after_head=True)])
     def test_first_token_limit_holds(self, stream_call: Call, provider: Provider, server: StrictOpenAI, fault: Fault) -> None:
@@ -170,7 +170,7 @@ class ProviderFaultContract(Contract):
         began = time.monotonic()
         assert "timeout" == failure(stream_call, provider, first_token_s=0.2).code
         assert time.monotonic() - began < 0.2 + _SLACK_S
-        assert server.wait_until_idle(1.0)
+        assert server.wait_until_idle(_SLACK_S)
 
     def test_signs_of_life_do_not_lengthen_the_wait_for_content(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
         server.script(Fault(keep_alive_s=0.02))
@@ -184,7 +184,7 @@ class ProviderFaultContract(Contract):
         began = time.monotonic()
         assert "timeout" == failure(call, provider, first_token_s=0.2).code
         assert time.monotonic() - began < 0.2 + _SLACK_S
-        return server.wait_until_idle(1.0)
+        return server.wait_until_idle(_SLACK_S)
 
     @needs("between_chunks")
     def test_silence_between_chunks_is_limited(self, call: Call, provider: Provider, server: StrictOpenAI) -> None:
@@ -198,7 +198,7 @@ class ProviderFaultContract(Contract):
         chunks = provider.stream(ask("Hi."))
         next(chunks)
         chunks.close()  # type: ignore[attr-defined]  # the contract asks for it, the Iterator type does not have it
-        assert server.wait_until_idle(1.0)
+        assert server.wait_until_idle(_SLACK_S)
 
     async def test_closing_an_async_stream_closes_the_upstream(self, provider: Provider, server: StrictOpenAI) -> None:
         server.script(Fault(text="some longer text", stall_after=3))

@@ -17,7 +17,7 @@ import routerkit as rk
 from routerkit.cli import main
 from routerkit.drift import Drift
 from routerkit.store import due_for_measuring, raise_alarms
-from routerkit_evals import EvalError, Options, Sample, read_samples
+from routerkit_evals import EvalError, Options, Sample, charts, read_samples
 from routerkit_evals.nightly import choose_tasks, epochs_of, night_of, tasks_of_suite
 from routerkit_evals.regression import regressions
 from routerkit_evals.store import sql
@@ -105,6 +105,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing the pictures of a report takes as long as its night; where they are looked at, they are drawn."""
+    monkeypatch.setattr(charts, "save", lambda *_: None)
+
+
 def night(monkeypatch: pytest.MonkeyPatch, day: str, *more: str) -> int:
     """One night in this process; its exit code."""
     arguments = ["routerkit", "eval", "run", "--suite", "small.toml", "--night", day, "--budget-usd", "1", *more]
@@ -133,6 +139,7 @@ def test_night_that_cannot_draw_its_report_asks_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_killed_night_goes_on_without_losing_or_paying_anything_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same command again, as a timer would run it, after the process died like under `kill -9`."""
     command = [sys.executable, "-c", "from routerkit.cli import main; main()", "eval", "run", "--suite", "small.toml"]
@@ -177,6 +184,7 @@ def test_night_changes_the_next_decision_and_explain_cites_its_run(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_night_races_goes_the_same_way_again_and_the_next_one_asks_anchors_only(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -323,6 +331,7 @@ def test_kind_with_a_drifted_cell_is_asked_about_before_all_others(project: Path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_night_asks_first_where_production_drifted_and_the_same_night_again_keeps_to_that(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,7 +75,7 @@ def test_u18_stream_that_is_left_open_after_its_finish_reason_ends_soon(
     openai_server.script(Fault(raw=chunked(event({"content": "all of it"}), END, end=b""), raw_end="stall"))
     began = time.monotonic()
     assert "all of it" == stream_call(provider, ask("Hi.")).text
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 10.0
     assert openai_server.wait_until_idle()
 
 

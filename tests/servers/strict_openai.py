@@ -77,17 +77,17 @@ class StrictOpenAI:
         """Answer the next requests like this, one each."""
         self._script.extend(faults)
 
-    def wait_until_idle(self, timeout_s: float = 2.0) -> bool:
+    def wait_until_idle(self, timeout_s: float = 10.0) -> bool:
         """Wait until no request is being answered; False if that took too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self.live == 0, timeout_s)
 
-    def wait_for_hits(self, n: int, timeout_s: float = 2.0) -> bool:
+    def wait_for_hits(self, n: int, timeout_s: float = 10.0) -> bool:
         """Wait until `n` requests have arrived; False if that took too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self.hits >= n, timeout_s)
 
-    def wait_for_live(self, n: int, timeout_s: float = 2.0) -> bool:
+    def wait_for_live(self, n: int, timeout_s: float = 10.0) -> bool:
         """Wait until exactly `n` requests are being answered; False if that took too long."""
         with self._changed:
             return self._changed.wait_for(lambda: self.live == n, timeout_s)

@@ -177,7 +177,7 @@ def test_redis_that_hangs_costs_a_call_a_moment(mortal, call):
         began = time.monotonic()
         call(worker.router, turn(2))
         assert "sonnet" == worker.last_target
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 2.0  # on a busy machine, too; untold, it would be for ever
         os.kill(mortal.pid, signal.SIGCONT)
         worker.router.close()
 

@@ -14,6 +14,8 @@ from tests.store.children import SCHEMA
 
 CHILDREN = Path(__file__).with_name("children.py")
 SCHEMAS = (SCHEMA,)
+MANY = 20
+"""Rows that a writer has acknowledged before anything happens to it."""
 
 
 @pytest.fixture
@@ -37,9 +39,15 @@ def keys(folder: Path) -> list[str]:
     return [str(row[0]) for row in query(folder, "SELECT k FROM t", schemas=SCHEMAS).rows]
 
 
+def wait_for_rows(writer: subprocess.Popen[str]) -> None:
+    """However busy the machine is."""
+    while int(writer.stdout.readline()) < MANY:
+        pass
+
+
 def acknowledged(child: subprocess.Popen[str]) -> int:
     """The last whole number a dead writer printed."""
-    return max(int(line) for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n"))
+    return max((int(line) for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")), default=MANY)
 
 
 def assert_nothing_lost_or_doubled(folder: Path, writers: dict[str, subprocess.Popen[str]]) -> None:
@@ -48,7 +56,6 @@ def assert_nothing_lost_or_doubled(folder: Path, writers: dict[str, subprocess.P
     for name, writer in writers.items():
         want = {f"{name}-{n}" for n in range(acknowledged(writer))}
         assert set() == want - set(found)
-        assert len(want) > 10
 
 
 @pytest.mark.slow
@@ -57,7 +64,7 @@ def test_killed_writers_lose_nothing_acknowledged(tmp_path, start, seed):
     chance = random.Random(seed)
     writers = {f"w{n}": start("write", tmp_path, f"w{n}") for n in range(2)}
     for writer in writers.values():
-        writer.stdout.readline()
+        wait_for_rows(writer)
     for writer in writers.values():
         time.sleep(chance.uniform(0.05, 0.3))
         writer.kill()
@@ -71,7 +78,7 @@ def test_killed_writers_lose_nothing_acknowledged(tmp_path, start, seed):
 def test_killed_ingesters_lose_and_double_nothing_while_readers_see_it_grow(tmp_path, start):
     chance = random.Random(7)
     writers = {"w": start("write", tmp_path, "w")}
-    writers["w"].stdout.readline()
+    wait_for_rows(writers["w"])
     counts = []
     for _ in range(4):
         ingester = start("run_ingester", tmp_path)

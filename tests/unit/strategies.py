@@ -1,9 +1,13 @@
-"""Random pools, scorecards, requests and states of the world, small enough to shrink to something readable."""
+"""Random pools, scorecards, requests and states of the world, small enough to shrink to something readable.
+
+Whatever is drawn from is made once: Hypothesis looks through every new strategy, which takes longer than drawing from it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -40,12 +44,18 @@ prices = st.none() | st.builds(Price, usd, usd)
 windows = st.none() | st.sampled_from([100, 1_000, 8_000, 200_000])
 capabilities = st.dictionaries(st.sampled_from(CAPABILITIES), st.booleans(), max_size=3)
 shares = st.floats(0, 1)
+seconds = st.none() | st.floats(0, 100)
+tokens = st.none() | st.floats(0, 5_000)
+limits = st.none() | st.integers(1, 2_000)
+latencies = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 100), max_size=4)
+lefts = st.none() | st.builds(Left, st.floats(-1, 5), st.just("agent 'planner'"))
 
 
-@st.composite
-def targets(draw: st.DrawFn, name: str) -> Target:
+@cache
+def targets(name: str) -> st.SearchStrategy[Target]:
     """Target of that name, anything about it known or not."""
-    return Target(name, name, f"{name}-model", draw(windows), None, draw(capabilities), draw(prices))
+    named = (st.just(name), st.just(name), st.just(f"{name}-model"))
+    return st.builds(Target, *named, windows, st.none(), capabilities, prices)
 
 
 @st.composite
@@ -61,17 +71,22 @@ def cells(draw: st.DrawFn) -> Cell:
     """Anything that may have been measured."""
     n = draw(st.integers(0, 400))
     passed = draw(st.floats(0, 1)) * n
-    seconds, tokens = draw(st.none() | st.floats(0, 100)), draw(st.none() | st.floats(0, 5_000))
-    return Cell(draw(st.sampled_from(NAMES)), draw(st.sampled_from(TASK_KINDS[:6])), n, passed, None, seconds, tokens)
+    taken_s, written = draw(seconds), draw(tokens)
+    return Cell(draw(st.sampled_from(NAMES)), draw(st.sampled_from(TASK_KINDS[:6])), n, passed, None, taken_s, written)
+
+
+@cache
+def patterns(n: int) -> st.SearchStrategy[list[Pattern]]:
+    """What so many targets did on the same tasks."""
+    score, cost = st.sampled_from([None, 0.0, 0.5, 1.0, 1.0]), st.none() | st.floats(0, 2)
+    return st.lists(st.builds(Pattern, st.integers(1, 50), st.tuples(*[score] * n), st.tuples(*[cost] * n)), max_size=5)
 
 
 @st.composite
 def joints(draw: st.DrawFn) -> JointOutcomes:
     """Outcomes of some targets on the same refactorings, some of them unknown."""
     names = tuple(draw(st.permutations(NAMES))[: draw(st.integers(1, 4))])
-    score, usd = st.sampled_from([None, 0.0, 0.5, 1.0, 1.0]), st.none() | st.floats(0, 2)
-    row = st.builds(Pattern, st.integers(1, 50), st.tuples(*[score] * len(names)), st.tuples(*[usd] * len(names)))
-    return JointOutcomes("refactor", names, tuple(draw(st.lists(row, max_size=5))))
+    return JointOutcomes("refactor", names, tuple(draw(patterns(len(names)))))
 
 
 scorecards = st.builds(
@@ -125,7 +140,7 @@ def facts(draw: st.DrawFn) -> Features:
         ({"role": "user", "content": "x" * draw(st.sampled_from([1, 400, 20_000]))},),
         tools=draw(st.sampled_from([(), ({"type": "function"},)])),
         response_format=draw(st.sampled_from([None, {"type": "json_schema"}])),
-        max_tokens=draw(st.none() | st.integers(1, 2_000)),
+        max_tokens=draw(limits),
         kind=draw(st.sampled_from(KINDS)),
         agent="planner",
         tags=draw(st.sampled_from([(), ("legacy",)])),
@@ -160,7 +175,7 @@ def situations(
     snapshot = Snapshot(
         draw(scorecards),
         {} if all_well else draw(ailments),
-        draw(st.dictionaries(st.sampled_from(NAMES), st.floats(0, 100), max_size=4)),
-        None if all_well else draw(st.none() | st.builds(Left, st.floats(-1, 5), st.just("agent 'planner'"))),
+        draw(latencies),
+        None if all_well else draw(lefts),
     )
     return Situation(draw(policies(kinds)), draw(pools(min_size)), draw(facts()), snapshot, () if all_well else tuple(draw(rules)))
