@@ -41,6 +41,8 @@ _ANTHROPIC_TYPES: Final = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
+_TOO_LONG: Final = "prompt is too long"
+"""Anthropic's words. Claude Code, pydantic-ai, LangChain, litellm and opencode look for them, whatever the format."""
 _CODES: Final = {"context_length": "context_length_exceeded", "rate_limit": "rate_limit_exceeded", "content_filter": "content_filter"}
 
 
@@ -57,6 +59,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         retry_after_s: float | None = None,
         again: bool | None = None,
         details: Json = None,
+        request_id: str | None = None,
     ) -> None:
         """Describe the answer.
 
@@ -68,10 +71,11 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
             retry_after_s: Seconds after which asking again may help.
             again: Whether asking again may help at all; None = if there is a time after which it may.
             details: What Anthropic's SDK reads besides the message.
+            request_id: Record of the call that failed, for the books and logs of the caller.
         """
         super().__init__(message)
         self.status, self.code, self.param, self.details = status, code, param, details
-        self.retry_after_s = retry_after_s
+        self.retry_after_s, self.request_id = retry_after_s, request_id
         self.again = retry_after_s is not None if again is None else again
 
     def body(self) -> dict[str, Json]:
@@ -85,16 +89,21 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         """In Anthropic's shape."""
         kind = _ANTHROPIC_TYPES.get(self.status, "invalid_request_error" if self._is_theirs else "api_error")
         details: dict[str, Json] = {} if self.details is None else {"details": self.details}
-        return {"type": "error", "error": {"type": kind, "message": str(self), **details}}
+        named: dict[str, Json] = {} if self.request_id is None else {"request_id": self.request_id}
+        return {"type": "error", "error": {"type": kind, "message": str(self), **details}, **named}
 
     def body_at(self, path: str) -> dict[str, Json]:
         """In the shape of the format that is spoken there."""
         return self.anthropic_body() if path.startswith("/v1/messages") else self.body()
 
     def headers(self) -> bytes:
-        """What tells a client's own retries when to stop: we have tried every target already."""
-        again = b"x-should-retry: true\r\n" if self.again else b"x-should-retry: false\r\n"
-        return again if self.retry_after_s is None else b"%bretry-after: %d\r\n" % (again, max(1, round(self.retry_after_s + 0.5)))
+        """What tells a client's own retries when to stop, since we have tried every target already, and which call it was."""
+        lines = b"x-should-retry: true\r\n" if self.again else b"x-should-retry: false\r\n"
+        if self.retry_after_s is not None:
+            lines += b"retry-after: %d\r\n" % max(1, round(self.retry_after_s + 0.5))
+        if self.request_id is not None:
+            lines += f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n".encode()
+        return lines
 
     @property
     def _is_theirs(self) -> bool:
@@ -128,19 +137,29 @@ def refusal(error: ProviderError) -> Refusal:
     status = _STATUS.get(last.code, 502)
     return Refusal(
         status,
-        str(error),
+        _too_long(error) if last.code == "context_length" else str(error),
         code=_CODES.get(last.code, last.code),
         retry_after_s=error.retry_after_s,
         again=status in {429, 503} or error.retry_after_s is not None,
+        request_id=error.record.id if isinstance(error, AllAttemptsFailedError | StreamBrokenError) else None,
     )
 
 
 def _nothing_to_ask(error: NoCandidateError) -> Refusal:
-    if any(candidate.drop is not None and candidate.drop.by == "budget" for candidate in error.decision.candidates):
+    dropped_by = {candidate.drop.by for candidate in error.decision.candidates if candidate.drop is not None}
+    if "budget" in dropped_by:
         return _no_money(error)
+    if error.kind == "invalid" and "context" in dropped_by:
+        return bad(_too_long(error), code=_CODES["context_length"])
     if error.kind == "invalid":
         return bad(str(error), code="no_candidate")
     return Refusal(503, str(error), code="no_candidate", again=True)
+
+
+def _too_long(error: ProviderError) -> str:
+    """What happened, with the words by which agents and SDKs know that a shorter conversation would help."""
+    said = str(error)
+    return said if _TOO_LONG in said.lower() else f"{_TOO_LONG}: {said}"
 
 
 def _no_money(error: ProviderError) -> Refusal:
