@@ -5,8 +5,9 @@ What follows from one of them is found out once, however many requests it comes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from routerkit.messages import Json, Message
 
@@ -58,6 +59,13 @@ class KnownTools(tuple[Mapping[str, "Json"], ...]):  # noqa: SLOT001  its facts 
         """What functions have said of them."""
 
 
+class _Joined(NamedTuple):
+    """A message that was made of several."""
+
+    parts: tuple[Message, ...]
+    whole: KnownMessage
+
+
 _KNOWN: Final = KnownMessage, KnownTools  # a union takes twice as long
 
 
@@ -70,3 +78,14 @@ def fact(value: Any, of: Callable[[Any], T]) -> T:
     except KeyError:
         found = value.facts[of] = of(value)
         return found
+
+
+def together(messages: Sequence[Message], of: Callable[[Sequence[Message]], Message]) -> Message:
+    """The message that a pure function makes of several; of known ones it is asked once for as long as the same ones follow the first."""
+    head = messages[0]
+    if not isinstance(head, KnownMessage):
+        return of(messages)
+    before = head.facts.get(of)
+    if before is None or len(before.parts) != len(messages) or not all(map(is_, before.parts, messages)):
+        before = head.facts[of] = _Joined(tuple(messages), KnownMessage(of(messages)))
+    return cast("Message", before.whole)

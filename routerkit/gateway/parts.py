@@ -39,8 +39,6 @@ class Said(NamedTuple):
     """Ids of the tool calls in it."""
     results: Sequence[str] = ()
     """Ids of the calls before it that its results are of."""
-    is_call: bool = False
-    """Whether its message is a part of the assistant's turn that the next one may belong to, too."""
 
 
 class Tools(NamedTuple):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 
 from routerkit.gateway.parts import Said
 from routerkit.gateway.refusal import bad, refuse_unknown
 from routerkit.gateway.response_tools import Object, Tool, choice_of, flat_name, objects, text_as_arguments, tools_of
 from routerkit.gateway.responses_shape import check, is_reference
-from routerkit.messages import Json
+from routerkit.known import together
+from routerkit.messages import Json, text_of
 
 _SAME: Final = (
     "model",
@@ -52,6 +55,7 @@ KNOWN: Final = frozenset(
 )
 _CALLS: Final = ("function_call", "custom_tool_call")
 _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
+_messages_of: Final = attrgetter("messages")
 
 
 def chat_body(body: Object) -> Object:
@@ -115,26 +119,34 @@ def said_of(item: Object) -> Said:
     if _is_reasoning(item):
         return Said(())
     is_call = item.get("type") in _CALLS
-    return Said([{"role": "assistant", "content": None, "tool_calls": [_call(item)]} if is_call else _message(item)], is_call=is_call)
+    return Said([{"role": "assistant", "content": None, "tool_calls": [_call(item)]} if is_call else _message(item)])
 
 
 def grouped(items: Iterable[Said]) -> Iterator[Object]:
-    """Messages of items; calls that nothing stands between belong to one."""
+    """Messages of items; what the assistant says and calls belongs to one as far as nothing stands between.
+
+    Providers answered it as one, some take no two of the assistant in a row, and all want the results right behind the calls.
+    """
     turn: list[Object] = []
-    for item in items:
-        if item.is_call:
-            turn += item.messages
-        elif item.messages:
-            yield from _turn(turn)
-            turn = []
-            yield from item.messages
+    for message in chain.from_iterable(map(_messages_of, items)):
+        if message.get("role") == "assistant":
+            turn.append(message)
+            continue
+        yield from _turn(turn)
+        turn = []
+        yield message
     yield from _turn(turn)
 
 
-def _turn(calls: Sequence[Object]) -> Sequence[Object]:
-    if len(calls) < 2:
-        return calls
-    return [{**calls[0], "tool_calls": [call for one in calls for call in objects(one.get("tool_calls"), "tool_calls")]}]
+def _turn(said: Sequence[Object]) -> Sequence[Object]:
+    has_calls = len(said) > 1 and any("tool_calls" in message for message in said)
+    return [together(said, _one)] if has_calls else said
+
+
+def _one(said: Sequence[Object]) -> Object:
+    texts = [text_of(message["content"]) for message in said if message["content"]]
+    calls = [call for message in said for call in objects(message.get("tool_calls") or [], "tool_calls")]
+    return {"role": "assistant", "content": "\n".join(texts) or None, "tool_calls": calls}
 
 
 def _is_reasoning(item: Object) -> bool:
