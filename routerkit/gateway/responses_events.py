@@ -58,10 +58,13 @@ class ResponseEvents:
         return closed + comment(self._last) + self._event(f"response.{whole['status']}", {"response": whole})
 
     def broken(self, refused: Refusal) -> bytes:
-        """An event of failure with what there was so far."""
+        """An event of failure with what there was so far.
+
+        OpenAI's SDKs hand it on like any other and end; what makes them raise is an error beside the response.
+        """
         failed = body_of(self._id, self._model, self._items, finish="stop", used=self._usage)
         failed |= {"status": "failed", "error": {"code": "server_error", "message": str(refused)}}
-        return self._event("response.failed", {"response": failed})
+        return self._event("response.failed", {"response": failed, **refused.body()})
 
     def _begin(self, model: str) -> bytes:
         self._model = model

@@ -10,6 +10,7 @@ import pytest
 from routerkit.gateway.responses import chat_body
 from tests.servers.fault import Fault
 
+WHEN = ("before", "between", "after")
 TOOL = {
     "type": "function",
     "name": "get_weather",
@@ -142,3 +143,32 @@ def test_reasoning_between_parallel_calls_does_not_part_them(served, client):
     thought = {"type": "reasoning", "id": "rs_1", "summary": []}
     client.responses.create(model="coding", tools=[TOOL], input=[{"role": "user", "content": "x"}, calls[0], thought, calls[1], *results])
     assert ["a", "b"] == [call["id"] for call in served.first.bodies[0]["messages"][1]["tool_calls"]]
+
+
+@pytest.mark.parametrize("texts", [("before",), ("after",), ("before", "after"), ("before", "between", "after")])
+def test_what_the_assistant_said_around_its_calls_is_one_message_with_them(served, client, texts):
+    """As it was answered. Some providers take no two messages of the assistant in a row, and none takes one between calls and results."""
+    said = {when: [{"role": "assistant", "content": [{"type": "output_text", "text": when}]}] if when in texts else [] for when in WHEN}
+    calls = [{"type": "function_call", "call_id": i, "name": "get_weather", "arguments": "{}"} for i in ("a", "b")]
+    results = [{"type": "function_call_output", "call_id": i, "output": "sunny"} for i in ("a", "b")]
+    turn = [*said["before"], calls[0], *said["between"], calls[1], *said["after"]]
+    for _ in range(2):  # the second one is known
+        client.responses.create(model="coding", tools=[TOOL], input=[{"role": "user", "content": "x"}, *turn, *results])
+        sent = served.first.bodies[-1]["messages"]
+        assert ["user", "assistant", "tool", "tool"] == [message["role"] for message in sent]
+        assert ("\n".join(texts), ["a", "b"]) == (sent[1]["content"], [call["id"] for call in sent[1]["tool_calls"]])
+
+
+def test_texts_of_the_assistant_without_calls_stay_apart(served, client):
+    client.responses.create(model="coding", input=[{"role": r, "content": r} for r in ("user", "assistant", "assistant", "user")])
+    assert ["user", "assistant", "assistant", "user"] == [message["role"] for message in served.first.bodies[0]["messages"]]
+
+
+async def test_stream_that_breaks_is_an_error_of_the_sdk(served, client):
+    """Half an answer must not pass for a whole one."""
+    served.first.script(Fault(text="one two three four five", cut_after=4), Fault(text="one two three four five", cut_after=4))
+    with pytest.raises(openai.APIError, match="broke after content was sent"):
+        assert [event.type for event in client.responses.create(model="coding", input="count", stream=True)]
+    async with openai.AsyncOpenAI(base_url=served.base_url, api_key="x", max_retries=0) as sdk:
+        with pytest.raises(openai.APIError, match="broke after content was sent"):
+            assert [event.type async for event in await sdk.responses.create(model="coding", input="count", stream=True)]
