@@ -20,7 +20,7 @@ from routerkit_evals.errors import EvalError
 from routerkit_evals.fields import shown
 from routerkit_evals.grade import Grader
 from routerkit_evals.runner import Progress, Run, RunResult
-from routerkit_evals.sample import digest
+from routerkit_evals.sample import Sample, digest
 from routerkit_evals.schedule import Cell
 from routerkit_evals.solver import OneShot
 from routerkit_evals.store import SampleLog
@@ -58,6 +58,7 @@ class Agreement:
 
     model: str
     n: int
+    """Runs that were graded."""
     passed: int
     agreement: float | None
     """Share of runs graded as recorded, 0..1; None when the recording holds no verdicts."""
@@ -188,21 +189,21 @@ def _router(runs: Iterable[RecordedRun], targets: tuple[Target, ...]) -> Iterato
 
 
 def _agreements(runs: Sequence[RecordedRun], result: RunResult) -> Iterator[Agreement]:
-    verdicts = {(s.target, s.task_id, s.epoch): s for s in result.rows}
+    samples = {(s.target, s.task_id, s.epoch): s for s in result.rows}
     for model in dict.fromkeys(run.model for run in runs):
-        own = [run for run in runs if run.model == model]
-        graded = {run: verdicts.get((model, run.task_id, run.epoch)) for run in own}
-        passed = sum(s is not None and s.is_solved for s in graded.values())
-        judged = [(run, s) for run, s in graded.items() if run.passed is not None]
-        wrong = [(run, s) for run, s in judged if s is None or s.is_solved != run.passed]
+        # After Ctrl-C some are not graded, and nothing is said of them.
+        graded = [(run, s) for run in runs if run.model == model and (s := samples.get((model, run.task_id, run.epoch)))]
+        judged = [(run, s) for run, s in graded if run.passed is not None]
+        wrong = [(run, s) for run, s in judged if s.is_solved != run.passed]
         yield Agreement(
             model,
-            len(own),
-            passed,
+            len(graded),
+            sum(s.is_solved for _, s in graded),
             1.0 - len(wrong) / len(judged) if judged else None,
-            tuple(
-                f"{run.task_id}, line {run.line}: recorded {'pass' if run.passed else 'fail'}, here "
-                + (f"{s.verdict} {s.why}".strip() if s else "not graded")
-                for run, s in wrong
-            ),
+            tuple(_disagreement(run, s) for run, s in wrong),
         )
+
+
+def _disagreement(run: RecordedRun, sample: Sample) -> str:
+    recorded, here = "pass" if run.passed else "fail", f"{sample.verdict} {sample.why}".strip()
+    return f"{run.task_id}, line {run.line}: recorded {recorded}, here {here}"

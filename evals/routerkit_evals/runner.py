@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from routerkit_evals.store import SampleLog, new_run_id
 from routerkit_evals.task import Task
 from routerkit_evals.work import Work
 
+_LOG: Final = logging.getLogger(__name__)
 _MAX_STRIKES: Final = 5
 """Provider failures in a row after which a target is left alone for the rest of a run."""
 Status = Literal["complete", "interrupted", "budget"]
@@ -137,6 +139,7 @@ class Run:
                         self.on_progress(Progress(sample, seen.n_done, n_total, spend.spent_usd))
             except KeyboardInterrupt:
                 status = "interrupted"
+                _LOG.warning("waiting for the samples under way; Ctrl-C again abandons them")
         # A sample that was running when Ctrl-C came is stored, though its turn was never seen here.
         if status == "interrupted":
             seen.fresh = {s.sample_id: s for s in self.log.newest(run_id=self.run_id) if s.sample_id in seen.ids}

@@ -11,6 +11,7 @@ import pytest
 
 from routerkit_evals import EvalError, Sandbox, read_samples
 from routerkit_evals.replay_runs import replay_runs
+from routerkit_evals.runner import Progress
 from routerkit_evals.sources import human_eval_task
 
 TASK = human_eval_task(
@@ -58,6 +59,17 @@ def test_runs_of_another_file_are_graded_as_what_they_are(sandbox: Sandbox, tmp_
     replay_runs(write_runs(tmp_path / "a.gz", (WHOLE, True)), [TASK], folder=tmp_path / "data")
     other = replay_runs(write_runs(tmp_path / "b.gz", ("def root(x):\n    return x\n", False)), [TASK], folder=tmp_path / "data")
     assert {"m": {"n": 1, "passed": 0, "agreement": 1.0}} == other.to_dict()
+
+
+def test_what_ctrl_c_left_ungraded_is_no_disagreement(sandbox: Sandbox, tmp_path: Path) -> None:
+    def press(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    runs = write_runs(tmp_path / "r.gz", *[(f"{WHOLE}# {i}\n", True) for i in range(20)])
+    result = replay_runs(runs, [TASK], folder=tmp_path / "data", on_progress=press)
+    (model,) = result.models
+    assert 0 < len(result.run.rows) == model.n < 20
+    assert (model.n, 1.0, ()) == (model.passed, model.agreement, model.disagreements)
 
 
 def test_recording_without_verdicts_has_no_agreement(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_more_epochs_extend_what_is_there(tmp_path: Path) -> None:
     assert {0, 1, 2} == {s.epoch for s in result.rows}
 
 
-def test_run_goes_on_after_ctrl_c_where_it_stopped(tmp_path: Path) -> None:
+def test_run_goes_on_after_ctrl_c_where_it_stopped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     router, providers = router_of(good=[RIGHT])
 
     def press(progress: Progress) -> None:
@@ -88,6 +88,7 @@ def test_run_goes_on_after_ctrl_c_where_it_stopped(tmp_path: Path) -> None:
     result = run_suite(router, "pool", tasks(8), folder=tmp_path, on_progress=press, options=Options(workers=1))
     asked = len(providers["good"].requests)
     assert ("interrupted", asked) == (result.status, len(result.rows))
+    assert ["waiting for the samples under way; Ctrl-C again abandons them"] == caplog.messages
     assert 2 <= asked < 8
     again = run_suite(router, "pool", tasks(8), folder=tmp_path)
     assert ("complete", 8, asked) == (again.status, len(providers["good"].requests), again.n_resumed)
