@@ -14,7 +14,7 @@ import httptools
 
 from routerkit.gateway.head import Known, known, read_head, without_offer
 from routerkit.gateway.http_exchange import HttpExchange, whole_answer
-from routerkit.gateway.refusal import bad
+from routerkit.gateway.refusal import Refusal, bad
 
 _MAX_HEAD_BYTES: Final = 64 * 1024
 """Largest request line and headers together."""
@@ -28,7 +28,10 @@ _HEAD_S: Final = 10.0
 """Longest wait for the rest of a head: callers that send it byte by byte would otherwise hold connections for nothing (Slowloris)."""
 _STALL_S: Final = 30.0
 """Longest wait for a caller to read on, while its answer's upstream is held open and paid for."""
-_NO_HTTP: Final = f"this is no request of HTTP/1.1, or its head is larger than {_MAX_HEAD_BYTES // 1024} KiB"
+_FOREIGN: Final = bad("this is no request of HTTP/1.1; see RFC 9112", code="invalid_http")
+_TOO_LARGE: Final = bad(
+    f"the request line and headers are larger than {_MAX_HEAD_BYTES // 1024} KiB; send less", code="headers_too_large", status=431
+)
 
 
 class _ForeignError(Exception):
@@ -125,12 +128,12 @@ class Connection(asyncio.Protocol):
             self._decline(data[offer.args[0] :])
             return
         except httptools.HttpParserError:
-            self._refuse_all()
+            self._refuse_all(_TOO_LARGE if self._has_large_head() else _FOREIGN)
             return
         if self._n_head and self._head_at is None:
             self._head_at = self._loop.time()
         if self._n_head > _MAX_HEAD_BYTES and self._reading is None and self._task is None:
-            self._refuse_all()
+            self._refuse_all(_TOO_LARGE)
         elif is_alone and self._is_between and len(self._fresh) == 1:
             self._learn(data, self._fresh[0])
 
@@ -255,13 +258,13 @@ class Connection(asyncio.Protocol):
             return False
         return len(self._url) + sum(len(name) + len(value) for name, value in self._headers) > _MAX_HEAD_BYTES
 
-    def _refuse_all(self) -> None:
+    def _refuse_all(self, why: Refusal) -> None:
         """Answer what is no HTTP, and read no more: nobody knows where the next request would begin."""
         self.is_closing = self._is_deaf = True
         if self._reading is not None:
             self._reading.break_off()
         if self._task is None:
-            self.send(whole_answer(bad(_NO_HTTP, code="invalid_http"), self._url.decode("latin-1")))
+            self.send(whole_answer(why, self._url.decode("latin-1")))
             self._transport.write_eof()  # a socket closed with bytes unread would take the answer back
 
     def _decline(self, rest: bytes) -> None:
