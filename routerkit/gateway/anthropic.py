@@ -36,6 +36,7 @@ _NOTHING: Final[tuple[Json, ...]] = ([], {})
 """Asks for nothing, whatever it is called (`mcp_servers`)."""
 _UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send may be unhashable
 """Signed by one model and refused by all others; the next target may be another one."""
+_USES: Final = ("tool_use", "server_tool_use", "mcp_tool_use")
 
 
 def chat_body(body: Object) -> Object:
@@ -92,18 +93,43 @@ def messages_of(message: Object) -> Iterator[Object]:
     if isinstance(content, str):
         yield {"role": role, "content": content}
     elif role == "assistant":
-        yield _assistant(_blocks(content, "messages"))
+        yield from _assistant(_blocks(content, "messages"))
     else:
         yield from _user(_blocks(content, "messages"), str(role))
 
 
-def _assistant(blocks: Sequence[Object]) -> Object:
+def _assistant(blocks: Sequence[Object]) -> Iterator[Object]:
+    """A turn, which what came of a tool that Anthropic ran within it divides: here results are messages of their own."""
+    said: list[Object] = []
+    for block in blocks:
+        if not _is_ran(block):
+            said.append(block)
+            continue
+        yield _turn(said)
+        said = []
+        yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _found(block.get("content"))}
+    if said or not blocks:
+        yield _turn(said)
+
+
+def _found(content: Json) -> str:
+    """What a tool found, without what only Anthropic can read of it."""
+    if isinstance(content, list):
+        content = [{n: v for n, v in one.items() if not n.startswith("encrypted_")} if isinstance(one, dict) else one for one in content]
+    return _json(content or "")
+
+
+def _is_ran(block: Object) -> bool:
+    return str(block.get("type")).endswith("_tool_result")
+
+
+def _turn(blocks: Sequence[Object]) -> Object:
     calls = [
         {"id": b.get("id"), "type": "function", "function": {"name": _name(b), "arguments": _json(b.get("input") or {})}}
         for b in blocks
-        if b.get("type") == "tool_use"
+        if b.get("type") in _USES
     ]
-    parts = [_part(b) for b in blocks if b.get("type") not in ("tool_use", *_UNSENT)]
+    parts = [_part(b) for b in blocks if b.get("type") not in (*_USES, *_UNSENT)]
     said: dict[str, Any] = {"role": "assistant", "content": _plain(parts) or None}
     if calls:
         said["tool_calls"] = calls
@@ -161,7 +187,17 @@ def _part(block: Object) -> Object:
             return {"type": "text", "text": text, **_mark(block)}
         case "tool_reference", _:
             return {"type": "text", "text": f"The tool {_name({'name': block.get('tool_name')})} can be called."}
-    raise bad(f"a content block of type {str(block.get('type'))[:40]!r} cannot be routed; send text, image, tool_use or tool_result")
+    raise _unroutable(block)
+
+
+def _unroutable(block: Object) -> Refusal:
+    kind, source = str(block.get("type"))[:40], block.get("source")
+    if kind in ("document", "image") and isinstance(source, Mapping):
+        from_where = str(source.get("type"))[:40]
+        return bad(
+            f"{kind}: a source of type {from_where!r} cannot be routed, because not every provider could fetch it; send it as base64"
+        )
+    return bad(f"a content block of type {kind!r} cannot be routed; send text, image, tool_use or tool_result")
 
 
 def _with_mark(messages: Sequence[Object], mark: Object) -> Sequence[Object]:

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from routerkit.gateway.parts import Said
 from routerkit.gateway.refusal import bad, refuse_unknown
-from routerkit.gateway.response_tools import Object, Tool, choice_of, flat_name, objects, text_as_arguments, tools_of
+from routerkit.gateway.response_calls import CALLS, call_of, told_of
+from routerkit.gateway.response_tools import Object, Tool, choice_of, objects, tools_of
+from routerkit.gateway.responses_items import LEFT_OUT
 from routerkit.gateway.responses_shape import check, is_reference
 from routerkit.known import together
 from routerkit.messages import Json, text_of
@@ -53,7 +55,6 @@ KNOWN: Final = frozenset(
         "tool_choice",
     }
 )
-_CALLS: Final = ("function_call", "custom_tool_call")
 _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 _messages_of: Final = attrgetter("messages")
 
@@ -116,10 +117,11 @@ def said_of(item: Object) -> Said:
     Raises:
         Refusal: something that no other provider understands.
     """
-    if _is_reasoning(item):
+    if _is_left_out(item):
         return Said(())
-    is_call = item.get("type") in _CALLS
-    return Said([{"role": "assistant", "content": None, "tool_calls": [_call(item)]} if is_call else _message(item)])
+    if item.get("type") in CALLS:
+        return Said([call_of(item)])
+    return Said(told_of(item) or [_message(item)])
 
 
 def grouped(items: Iterable[Said]) -> Iterator[Object]:
@@ -149,33 +151,24 @@ def _one(said: Sequence[Object]) -> Object:
     return {"role": "assistant", "content": "\n".join(texts) or None, "tool_calls": calls}
 
 
-def _is_reasoning(item: Object) -> bool:
-    """Whether it is reasoning, or refers to some: encrypted by one provider for itself.
+def _is_left_out(item: Object) -> bool:
+    """Whether an item says nothing to another provider, or refers to one that would not.
 
     Raises:
         Refusal: it refers to something else, without which the conversation would be another.
     """
     if not is_reference(item):
-        return item.get("type") == "reasoning"
+        return item.get("type") in LEFT_OUT
     if not str(item.get("id")).startswith("rs_"):
         raise bad("nothing is stored here; send the item itself instead of an item_reference (AI SDK: store: false)", param="input")
     return True
 
 
-def _call(item: Object) -> Object:
-    is_custom = item.get("type") == "custom_tool_call"
-    arguments = text_as_arguments(item.get("input")) if is_custom else item.get("arguments") or "{}"
-    function: Object = {"name": flat_name(item.get("name"), item.get("namespace")), "arguments": arguments}
-    return {"id": item.get("call_id"), "type": "function", "function": function}
-
-
 def _message(item: Object) -> Object:
-    if item.get("type") in _OUTPUTS:
-        output = item.get("output")
-        return {"role": "tool", "tool_call_id": item.get("call_id"), "content": output if isinstance(output, str) else _content(output)}
-    if item.get("type") not in (None, "message"):
-        raise bad(f"an input item of type {str(item.get('type'))[:40]!r} cannot be routed", param="input")
-    return {"role": item.get("role"), "content": _content(item.get("content"))}
+    if item.get("type") not in _OUTPUTS:
+        return {"role": item.get("role"), "content": _content(item.get("content"))}
+    output = item.get("output")
+    return {"role": "tool", "tool_call_id": item.get("call_id"), "content": output if isinstance(output, str) else _content(output)}
 
 
 def _content(value: Json) -> Json:
@@ -196,7 +189,9 @@ def _part(part: Object) -> Object:
             return {"type": "image_url", "image_url": {"url": part["image_url"], "detail": part.get("detail") or "auto"}}
         case "input_file" if part.get("file_data"):
             return {"type": "file", "file": {"file_data": part["file_data"], "filename": part.get("filename") or "file.pdf"}}
-    raise bad(f"a content part of type {str(part.get('type'))[:40]!r} cannot be routed; send text or image_url", param="input")
+    raise bad(
+        f"a content part of type {str(part.get('type'))[:40]!r} cannot be routed as it is; send text, image_url or file_data", param="input"
+    )
 
 
 def _hints(body: Object) -> dict[str, Json]:

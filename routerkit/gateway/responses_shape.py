@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, ValidationError, convert
 
 from routerkit.gateway.refusal import bad
+from routerkit.gateway.responses_items import ITEMS, LEFT_OUT, PARTS, Calling, Easy, Item, Output, Told
 from routerkit.gateway.shape import fitting, misplaced
 from routerkit.gateway.wire import MOST_TOKENS
 from routerkit.messages import Json
@@ -17,88 +18,6 @@ _Name = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=1, le=MOST_TOKENS)]
 _ROLES: Final = ("user", "assistant", "system", "developer")  # no set: what callers send may be unhashable
 _CHOICES: Final = ("none", "auto", "required")
-
-
-class _Text(Struct, gc=False):
-    text: str
-
-
-class _InputText(_Text, gc=False, tag="input_text"):
-    pass
-
-
-class _OutputText(_Text, gc=False, tag="output_text"):
-    pass
-
-
-class _Refused(Struct, gc=False, tag="refusal"):
-    refusal: str
-
-
-class _Image(Struct, gc=False, tag="input_image"):
-    image_url: str | None = None
-    detail: str | None = None
-
-
-class _File(Struct, gc=False, tag="input_file"):
-    file_data: str | None = None
-    filename: str | None = None
-
-
-_PARTS: Final[Mapping[str, type[Struct]]] = {
-    "input_text": _InputText,
-    "output_text": _OutputText,
-    "text": _Text,
-    "refusal": _Refused,
-    "input_image": _Image,
-    "input_file": _File,
-}
-
-
-_Part = _InputText | _OutputText | _Refused | _Image | _File
-
-
-class _Call(Struct, gc=False, tag="function_call"):
-    call_id: str
-    name: str
-    arguments: str
-
-
-class _Custom(Struct, gc=False, tag="custom_tool_call"):
-    call_id: str
-    name: str
-    input: str
-
-
-class _Output(Struct, gc=False, tag="function_call_output"):
-    call_id: str
-    output: str | list[Any]
-
-
-class _CustomOutput(_Output, gc=False, tag="custom_tool_call_output"):
-    pass
-
-
-class _Easy(Struct, gc=False):
-    role: Literal["user", "assistant", "system", "developer"]
-    content: str | list[_Part]
-
-
-class _Message(_Easy, gc=False, tag="message"):
-    pass
-
-
-class _Reasoning(Struct, gc=False, tag="reasoning"):
-    pass
-
-
-_ITEMS: Final[Mapping[str, type[Struct]]] = {
-    "function_call": _Call,
-    "custom_tool_call": _Custom,
-    "function_call_output": _Output,
-    "custom_tool_call_output": _CustomOutput,
-}
-_Item = _Message | _Reasoning | _Call | _Custom | _Output | _CustomOutput
 
 
 class _Function(Struct, gc=False):
@@ -180,10 +99,10 @@ def item_ids(item: Json) -> tuple[list[str], list[str]]:
         Refusal: something in it is not what it should be.
     """
     kind = item.get("type") if isinstance(item, dict) else None
-    told = fitting(item, _ITEMS[kind], "input[0]") if isinstance(kind, str) and kind in _ITEMS else None
-    results = [told.call_id] if isinstance(told, _Output) else []
+    told = fitting(item, ITEMS[kind], "input[0]") if isinstance(kind, str) and kind in ITEMS else None
+    results = [told.call_id] if isinstance(told, Told) else []
     _check_item(item, "input[0]", set(results))
-    return [told.call_id] if isinstance(told, _Call | _Custom) else [], results
+    return [told.call_id] if isinstance(told, Calling) else [], results
 
 
 def _check_items(items: Json) -> None:
@@ -211,11 +130,11 @@ def _is_usual(items: Sequence[Json]) -> bool:
     """Whether all of it is well-formed and of known kinds, as an agent's; told far sooner than the place of a mistake is found."""
     called: set[str] = set()
     try:
-        convert([item for item in items if isinstance(item, dict) and "type" not in item], list[_Easy])
-        for item in convert([item for item in items if not isinstance(item, dict) or "type" in item], list[_Item]):
-            if isinstance(item, _Call | _Custom):
+        convert([item for item in items if isinstance(item, dict) and "type" not in item], list[Easy])
+        for item in convert([item for item in items if not isinstance(item, dict) or "type" in item], list[Item]):
+            if isinstance(item, Calling):
                 called.add(item.call_id)
-            elif isinstance(item, _Output) and (item.call_id not in called or isinstance(item.output, list)):
+            elif isinstance(item, Output) and (item.call_id not in called or isinstance(item.output, list)):
                 return False
     except ValidationError:
         return False
@@ -234,15 +153,17 @@ def _check_call(item: Mapping[str, Json], at: str, called: set[str]) -> None:
     kind = item["type"]
     if not isinstance(kind, str):
         raise bad(f"{at}.type must be a text", param=f"{at}.type")
-    if kind not in _ITEMS:
+    if kind in LEFT_OUT:
         return
-    told = fitting(item, _ITEMS[kind], at)
-    if isinstance(told, _Call | _Custom):
+    if kind not in ITEMS:
+        raise misplaced(f"{at}.type", f"{kind[:40]!r} cannot be routed; leave the item out, or say in a message what it says")
+    told = fitting(item, ITEMS[kind], at)
+    if isinstance(told, Calling):
         called.add(told.call_id)
-    elif isinstance(told, _Output):
+    elif isinstance(told, Told):
         if told.call_id not in called:
             raise misplaced(f"{at}.call_id", f"{told.call_id[:80]!r}, which no call before it has")
-        if isinstance(told.output, list):
+        if isinstance(told, Output) and isinstance(told.output, list):
             _check_parts(told.output, f"{at}.output")
 
 
@@ -253,8 +174,8 @@ def _check_parts(content: Json, at: str) -> None:
         kind = part.get("type") if isinstance(part, dict) else None
         if not isinstance(kind, str):
             raise bad(f"{at}[{number}] must be an object with a type", param=f"{at}[{number}]")
-        if kind in _PARTS:
-            fitting(part, _PARTS[kind], f"{at}[{number}]")
+        if kind in PARTS:
+            fitting(part, PARTS[kind], f"{at}[{number}]")
 
 
 def _check_tool(tool: Mapping[str, Json], at: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import anthropic
 import openai
 import pytest
 
 from routerkit.gateway.anthropic import chat_body
 from routerkit.messages import text_of
+from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
 ASK = {"model": "coding", "max_tokens": 200, "messages": [{"role": "user", "content": "Say hello."}]}
@@ -299,3 +302,36 @@ def test_refusal_is_told_in_its_text_and_as_the_reason(served, client, is_stream
     else:
         answer = client.messages.create(**ASK)
     assert ("refusal", "I will not.") == (answer.stop_reason, answer.content[0].text)
+
+
+def test_tools_that_anthropic_ran_are_told_as_calls_and_results(served):
+    search = [{"type": "web_search_result", "url": "https://x.example", "title": "X", "encrypted_content": "c2VjcmV0"}]
+    turn = [
+        {"type": "text", "text": "I look."},
+        {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
+        {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": search},
+        {"type": "text", "text": "It is X."},
+    ]
+    turns = [{"role": "user", "content": "go"}, {"role": "assistant", "content": turn}, {"role": "user", "content": "on"}]
+    body = {"model": "coding", "max_tokens": 9, "messages": turns}
+    assert 200 == post(served, json.dumps(body).encode(), path="/v1/messages")[0]
+    _, call, result, said, _ = served.first.bodies[-1]["messages"]
+    assert ("I look.", "web_search", '{"query":"x"}') == (call["content"], *call["tool_calls"][0]["function"].values())
+    search[0].pop("encrypted_content")
+    assert ("tool", search, "It is X.") == (result["role"], json.loads(result["content"]), said["content"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("document", {"type": "url", "url": "https://x.example/a.pdf"}),
+        ("document", {"type": "file", "file_id": "file_1"}),
+        ("image", {"type": "file", "file_id": "file_1"}),
+    ],
+)
+def test_what_not_every_provider_could_fetch_is_refused_with_what_to_do(served, kind, source):
+    body = {"model": "coding", "max_tokens": 9, "messages": [{"role": "user", "content": [{"type": kind, "source": source}]}]}
+    status, answer, _ = post(served, json.dumps(body).encode(), path="/v1/messages")
+    assert (400, "invalid_request_error") == (status, answer["error"]["type"])
+    assert f"{kind}: a source of type '{source['type']}' cannot be routed" in answer["error"]["message"]
+    assert "send it as base64" in answer["error"]["message"]

@@ -8,6 +8,7 @@ import openai
 import pytest
 
 from routerkit.gateway.responses import chat_body
+from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
 WHEN = ("before", "between", "after")
@@ -172,3 +173,82 @@ async def test_stream_that_breaks_is_an_error_of_the_sdk(served, client):
     async with openai.AsyncOpenAI(base_url=served.base_url, api_key="x", max_retries=0) as sdk:
         with pytest.raises(openai.APIError, match="broke after content was sent"):
             assert [event.type async for event in await sdk.responses.create(model="coding", input="count", stream=True)]
+
+
+ACTION = {"type": "exec", "command": ["ls"], "env": {}}
+HISTORY = {
+    "local shell": (
+        [
+            {"type": "local_shell_call", "id": "lsh_1", "call_id": "call_1", "action": ACTION, "status": "completed"},
+            {"type": "local_shell_call_output", "id": "call_1", "output": "a.txt"},
+        ],
+        [("local_shell", ACTION), "a.txt"],
+    ),
+    "local shell, as Codex answers": (
+        [
+            {"type": "local_shell_call", "id": "lsh_1", "call_id": "call_1", "action": ACTION, "status": "completed"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "a.txt"},
+        ],
+        [("local_shell", ACTION), "a.txt"],
+    ),
+    "shell": (
+        [
+            {"type": "shell_call", "call_id": "call_1", "action": {"commands": ["ls"]}, "status": "completed"},
+            {"type": "shell_call_output", "call_id": "call_1", "output": [{"stdout": "a.txt", "stderr": "", "outcome": {"type": "exit"}}]},
+        ],
+        [("shell", {"commands": ["ls"]}), '[{"stdout":"a.txt","stderr":"","outcome":{"type":"exit"}}]'],
+    ),
+    "patch": (
+        [
+            {"type": "apply_patch_call", "call_id": "call_1", "operation": {"type": "delete_file", "path": "a"}, "status": "completed"},
+            {"type": "apply_patch_call_output", "call_id": "call_1", "status": "failed", "output": "no such file"},
+        ],
+        [("apply_patch", {"type": "delete_file", "path": "a"}), "failed: no such file"],
+    ),
+    "server of tools": (
+        [{"type": "mcp_call", "id": "call_1", "server_label": "docs", "name": "find", "arguments": '{"q": 1}', "output": "found"}],
+        [("docs__find", {"q": 1}), "found"],
+    ),
+    "failing server of tools": (
+        [{"type": "mcp_call", "id": "call_1", "server_label": "docs", "name": "find", "arguments": "{}", "error": {"code": 1}}],
+        [("docs__find", {}), 'Error: {"code":1}'],
+    ),
+    "interpreter": (
+        [{"type": "code_interpreter_call", "id": "call_1", "container_id": "c", "code": "1+1", "outputs": [{"type": "logs", "logs": "2"}]}],
+        [("code_interpreter", {"code": "1+1"}), '[{"type":"logs","logs":"2"}]'],
+    ),
+    "only told of": (
+        [
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2VjcmV0"},
+            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}},
+            {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": ["x"]},
+            {"type": "mcp_list_tools", "id": "mcpl_1", "server_label": "docs", "tools": []},
+        ],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("items", "expected"), HISTORY.values(), ids=HISTORY)
+def test_history_of_other_tools_is_told_as_calls_and_results(served, items, expected):
+    """Twice, because parts of a conversation are remembered."""
+    for _ in range(2):
+        body = {"model": "coding", "input": [{"role": "user", "content": "go"}, *items, {"role": "user", "content": "on"}]}
+        assert 200 == post(served, json.dumps(body).encode(), path="/v1/responses")[0]
+        told = []
+        for message in served.first.bodies[-1]["messages"][1:-1]:
+            for call in message.get("tool_calls") or ():
+                assert "call_1" == call["id"]
+                told.append((call["function"]["name"], json.loads(call["function"]["arguments"])))
+            if message["role"] == "tool":
+                assert "call_1" == message["tool_call_id"]
+                told.append(message["content"])
+        assert expected == told
+
+
+@pytest.mark.parametrize("kind", ["compaction", "computer_call", "image_generation_call", "mcp_approval_request", "nonsense"])
+def test_item_that_nobody_else_could_read_is_refused_by_its_place(served, kind):
+    body = {"model": "coding", "input": [{"role": "user", "content": "go"}, {"type": kind, "id": "x"}]}
+    status, answer, _ = post(served, json.dumps(body).encode(), path="/v1/responses")
+    assert (400, "input[1].type") == (status, answer["error"]["param"])
+    assert f"'{kind}' cannot be routed; leave the item out, or say in a message what it says" in answer["error"]["message"]
