@@ -139,7 +139,7 @@ class Purse:
         note = self._subject and self._subject.note(target.name, target.model, features, at)
         found = self._leases.reserve(payers, most, at.date().isoformat(), note)
         if isinstance(found, Shortage):
-            return _refused(target, (worst or 0.0) / MICROS_PER_USD, found)
+            return _refused(target, features, found)
         self._hold = found
         self._holds.append(found)
         return None
@@ -195,10 +195,28 @@ def most_usd(price: Price, features: Features) -> float:
     return (features.input_tokens_bound * price.input + longest * price.output) / 1e6
 
 
+def at_worst(target: Target, features: Features) -> str:
+    """What one attempt may cost at most in words, with the length of the answer that is reckoned with; for a target with a price."""
+    usd = worst_usd(target, features) or 0.0
+    n_tokens = _longest_answer(target, features)
+    if not n_tokens:
+        return f"may cost {format_usd(usd)}"
+    why = ", as max_tokens is not set," if features.output_tokens_limit is None else ""
+    return f"may cost {format_usd(usd)} with {n_tokens:,} tokens of answer{why}"
+
+
 def worst_usd(target: Target, features: Features) -> float | None:
     """What one attempt may cost at most: the prompt's upper bound at the dearest input price and the longest answer; None = no price."""
     worst = _worst(target, features)
     return None if worst is None else worst / MICROS_PER_USD
+
+
+def _longest_answer(target: Target, features: Features) -> int:
+    """Tokens of the answer that `_worst` reckons with; 0 if they cost nothing."""
+    worst, price = _worst(target, features), target.price
+    if not worst or price is None or not price.output:
+        return 0
+    return round((worst - features.input_tokens_bound * price.dearest_input) / price.output)
 
 
 def _worst(target: Target, features: Features) -> float | None:
@@ -235,11 +253,12 @@ def _unpriced(target: Target, account: str) -> ProviderError:
     return ProviderError(f"{text}; give it usd_per_mtok", code="budget")
 
 
-def _refused(target: Target, usd: float, short: Shortage) -> ProviderError:
+def _refused(target: Target, features: Features, short: Shortage) -> ProviderError:
     if short.trouble is not None:
         return ProviderError(
             f"the budget of {whose(short.name)} cannot be checked now ({short.trouble})", code="overloaded", retry_after_s=1.0
         )
     left = format_usd(max(0, short.left) / MICROS_PER_USD)
-    text = f"a call to target {target.name!r} may cost {format_usd(usd)} > the {left} that {whose(short.name)} has left today"
-    return ProviderError(f"{text}; set max_tokens, or wait for midnight UTC", code="budget")
+    text = f"a call to target {target.name!r} {at_worst(target, features)} > the {left} that {whose(short.name)} has left today"
+    lower = "lower max_tokens" if features.output_tokens_limit is not None else "set max_tokens"
+    return ProviderError(f"{text}; {lower}, or wait for midnight UTC", code="budget")

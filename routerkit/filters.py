@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from routerkit.budget import Left, most_usd, worst_usd
+from routerkit.budget import Left, at_worst, most_usd, worst_usd
 from routerkit.case import UNKNOWN_USD, Case
 from routerkit.decision import Drop, format_usd
 from routerkit.health import Ailment
@@ -77,10 +77,12 @@ def capability(case: Case) -> Check:
 
 def context(case: Case, needed: float) -> Check:
     """Drop targets whose window is shorter than the prompt's upper bound plus the answer."""
+    limit = case.features.output_tokens_limit
+    asked = "" if limit is None else f", {limit:,} of them max_tokens,"
 
     def check(i: int) -> str | None:
         window = case.outlook.pool.targets[i].context_tokens
-        return None if window is None or needed <= window else f"needs about {needed:,} tokens > {window:,}"
+        return None if window is None or needed <= window else f"needs about {needed:,} tokens{asked} > {window:,}"
 
     return check
 
@@ -103,10 +105,11 @@ def budget(case: Case, left: Left) -> Check:
     what = f"the {format_usd(max(left.usd, 0.0))} that {left.whose} has left today"
 
     def check(i: int) -> str | None:
-        usd = worst_usd(case.outlook.pool.targets[i], case.features)
+        target = case.outlook.pool.targets[i]
+        usd = worst_usd(target, case.features)
         if usd is None:
             return f"price unknown, cannot be held to {what}"
-        return f"may cost {format_usd(usd)} > {what}" if usd > max(left.usd, 0.0) else None
+        return f"{at_worst(target, case.features)} > {what}" if usd > max(left.usd, 0.0) else None
 
     return check
 

@@ -165,7 +165,8 @@ def test_refusal_names_the_remedy():
     assert purse.reserve(PRICEY) is None
     other = purse_of(here, replace(PLANNER, agent=None))
     refused = other.reserve(PRICEY)
-    text = "a call to target 'a' may cost $1.00 > the $0.4980 that agent 'planner' has left today; set max_tokens, or wait for midnight UTC"
+    cost, left = "may cost $1.00 with 1,000 tokens of answer", "the $0.4980 that agent 'planner' has left today"
+    text = f"a call to target 'a' {cost} > {left}; lower max_tokens, or wait for midnight UTC"
     assert (text, "budget", "transient") == (str(refused), refused.code, refused.kind)
 
 

@@ -37,7 +37,7 @@ def test_all_missing_capabilities_are_named():
     [
         (None, 457, None),  # 201 tokens of prompt at most, and room for an answer of 256
         (None, 456, "context: needs about 457 tokens > 456"),
-        (1_000, 1_200, "context: needs about 1,201 tokens > 1,200"),
+        (1_000, 1_200, "context: needs about 1,201 tokens, 1,000 of them max_tokens, > 1,200"),
         (1_000, 1_201, None),
         (1_000, None, None),
     ],
@@ -66,8 +66,16 @@ def test_budget_drops_what_it_cannot_pay():
     """The message names the agent and what it has left."""
     request = replace(make_request(), agent="planner", max_tokens=100)
     why = drop(request, target=make_target("a", usd=1_000.0), budgets={"planner": 0.05})
-    assert "budget: may cost $0.1020 > the $0.0500 that agent 'planner' has left today" == why
+    assert "budget: may cost $0.1020 with 100 tokens of answer > the $0.0500 that agent 'planner' has left today" == why
     assert drop(replace(request, agent="coder"), target=make_target("a", usd=1_000.0), budgets={"planner": 0.05}) is None
+
+
+def test_budget_says_which_answer_it_reckons_with_and_how_to_make_it_shorter():
+    """Without a limit the longest answer of the target is set aside, which is most of what is missing."""
+    request = replace(make_request(), agent="planner")
+    why = drop(request, target=make_target("a", usd=1_000.0, context_tokens=8_000), budgets={"planner": 0.05})
+    told = "budget: may cost $8.00 with 8,000 tokens of answer, as max_tokens is not set, > the $0.0500 that agent 'planner' has left today"
+    assert told == why
 
 
 def test_rule_names_itself():

@@ -38,7 +38,7 @@ def test_account_that_cannot_pay_is_named_with_what_it_has_left() -> None:
     refused = purse(None, Claim("agent:planner", 1_000_000), Claim("pool:coding", 50)).reserve(make_target("a", usd=1_000.0))
     assert refused is not None
     assert "budget" == refused.code
-    assert "pool 'coding' has left today; set max_tokens, or wait for midnight UTC" in str(refused)
+    assert "pool 'coding' has left today; lower max_tokens, or wait for midnight UTC" in str(refused)
 
 
 def test_overspent_account_has_nothing_left_rather_than_less() -> None:
