@@ -120,7 +120,7 @@ def test_full_target_refuses_at_once_what_it_could_not_serve_in_time(make_served
     status, error, headers = post(served, body, {"x-routerkit-deadline": "2", "x-routerkit-priority": "interactive"})
     assert time.monotonic() - began < 1.9  # not when its two seconds are over
     assert (503, "shed", "true") == (status, error["error"]["code"], headers["x-should-retry"])
-    assert 1 <= int(headers["retry-after"]) <= 3
+    assert 1 <= int(headers["retry-after"]) <= 10  # some times what the one answer took
     assert 400 == post(served, body, {"x-routerkit-priority": "urgent"})[0]
     hanging.join(5)
     assert 2 == served.first.hits
