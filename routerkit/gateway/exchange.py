@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Mapping
 from typing import Final, Protocol, TypeVar
 
@@ -10,7 +11,7 @@ import msgspec
 from routerkit import fastjson
 from routerkit.as_written import PassOn
 from routerkit.gateway.head import Head
-from routerkit.gateway.limits import Limits, holds_more, is_deeper
+from routerkit.gateway.limits import LONG_BYTES, Limits, holds_more, is_deeper
 from routerkit.gateway.refusal import Refusal, bad
 from routerkit.messages import Json
 
@@ -22,6 +23,9 @@ EVENTS: Final = b"content-type: text/event-stream; charset=utf-8\r\ncache-contro
 _PLAIN: Final = (("content-encoding", "identity"), ("transfer-encoding", "chunked"))
 """The only coding that is taken of each kind: unpacking would let a small body fill our memory."""
 encode: Final = fastjson.dumps
+_BOM: Final = b"\xef\xbb\xbf"
+_HIGH, _LOW = rb"[dD][89abAB][0-9a-fA-F]{2}", rb"[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE: Final = re.compile(rb"\\(?:u%b\\u%b|(?P<half>u(?:%b|%b))|.)" % (_HIGH, _LOW, _HIGH, _LOW), re.DOTALL)
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -85,14 +89,32 @@ def parsed(data: bytes, limits: Limits) -> Mapping[str, Json]:
     if holds_more(data, limits.containers):
         raise bad(f"the body holds more than {limits.containers:,} objects and lists", code="invalid_body")
     try:
-        value: Json = _decode(data)
+        value = _value(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise bad(f"the body is not JSON ({type(exc).__name__}, {len(data):,} bytes)", code="invalid_body") from None
+        raise bad(f"the body is not JSON ({exc}; {len(data):,} bytes)", code="invalid_body") from None
     if is_deeper(value, data, limits.depth):
         raise bad(f"the body is nested more than {limits.depth} levels deep", code="invalid_body")
     if not isinstance(value, dict):  # parsed JSON holds dicts, never other Mappings
         raise bad("the body must be a JSON object")
     return value
+
+
+def _value(data: bytes) -> Json:
+    """What JSON says, without a mark before it. Halves of letters become U+FFFD: JavaScript has them where it cut a text in an emoji."""
+    try:
+        value: Json = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if len(data) >= LONG_BYTES:  # looking at each escape takes a hundred times as long as reading
+            raise
+        whole = _ESCAPE.sub(_whole, data.removeprefix(_BOM))
+        if whole == data:
+            raise
+        value = _decode(whole)
+    return value
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape["half"] else escape[0]
 
 
 def check_size(n_bytes: int, limits: Limits) -> None:

@@ -7,6 +7,7 @@ import json
 import openai
 import pytest
 
+from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
@@ -138,3 +139,31 @@ def test_ending_that_the_format_has_no_word_for_is_stop_to_the_caller_and_what_i
     served.stop()
     rows = [json.loads(line) for path in (served.config.parent / "data").rglob("*.jsonl") for line in path.read_text().splitlines()]
     assert ["eos_token" if is_streamed else "unknown"] == [row["finish_reason"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", '{"model":"coding","messages":[{"role":"user","content":"%s"}]}'),
+        ("/v1/messages", '{"model":"coding","max_tokens":9,"messages":[{"role":"user","content":"%s"}]}'),
+        ("/v1/responses", '{"model":"coding","input":"%s"}'),
+    ],
+)
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r"a\ud83d", "a\ufffd"),
+        (r"\ude00b", "\ufffdb"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\ud83d\u0041", "\ufffdA"),
+        (r"\\ud83d \uD83D", "\\ud83d \ufffd"),
+    ],
+)
+def test_half_of_a_letter_does_not_end_a_conversation(served, path, body, written, said):
+    """JavaScript's agents send one wherever they cut a tool's output within an emoji, and send it again with every turn."""
+    assert 200 == post(served, (body % written).encode(), path=path)[0]
+    assert said == served.first.bodies[-1]["messages"][-1]["content"]
+
+
+def test_mark_before_a_body_is_passed_over(served):
+    assert 200 == post(served, b"\xef\xbb\xbf" + json.dumps({"model": "coding", "messages": MESSAGES}).encode())[0]
