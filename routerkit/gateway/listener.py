@@ -26,6 +26,7 @@ class Listener:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._emptied = asyncio.Event()
+        """Set while there are no connections, once there were some."""
 
     async def start(self, sock: socket.socket) -> None:
         """Accept connections on a socket that listens already."""
@@ -64,6 +65,7 @@ class Listener:
     def _accept(self) -> Connection:
         connection = Connection(self._serve, self._forget)
         self._connections.add(connection)
+        self._emptied.clear()
         return connection
 
     def _forget(self, connection: Connection) -> None:

@@ -19,6 +19,7 @@ from routerkit.gateway.server import keys_path
 from tests.gateway.test_key_limits import BODY, bearer
 from tests.gateway.test_operations import COMMAND, wait_until
 from tests.gateway.test_refusals import post
+from tests.servers.fault import Fault
 
 
 def living(group: int) -> int:
@@ -172,3 +173,21 @@ def test_worker_in_place_of_a_killed_one_serves_with_the_newest_configuration(ma
             process.send_signal(signal.SIGTERM)
         assert 0 == process.wait(30)
     wait_until(lambda: living(process.pid) == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_that_every_process_gets_lets_answers_finish(make_served, number):
+    """As from systemd, and from a terminal: the parent tells its workers again, which is no second signal."""
+    served = make_served()
+    served.first.script(Fault(delay_s=0.5))
+    command = [COMMAND, "serve", "--config", str(served.config), "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        served.url = process.stderr.readline().split()[3].removesuffix("/v1")
+        wait_until(lambda: len(children(process.pid)) == 2 and 200 == post(served, b"", path="/readyz", method="GET")[0])
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(post, served, BODY)
+            assert served.first.wait_for_live(1, 10)
+            os.killpg(process.pid, number)
+            assert 200 == answer.result()[0]
+        assert (0, "") == (process.wait(20), process.stderr.read())
