@@ -29,7 +29,7 @@ from routerkit.gateway.openai_chat import CHAT
 from routerkit.gateway.parts import PartsReader, Read
 from routerkit.gateway.plain_chat import plain_chat
 from routerkit.gateway.refusal import Refusal, bad, refusal
-from routerkit.gateway.responses_events import RESPONSES
+from routerkit.gateway.responses_events import responses_format
 from routerkit.gateway.room import Room, fitting_room
 from routerkit.gateway.tracing import follow
 from routerkit.gateway.wire import hints_of, is_streamed, request_of
@@ -86,7 +86,7 @@ class Gateway:
         self._work: Mapping[tuple[str, str], Work] = {
             ("POST", "/v1/chat/completions"): self._talking(CHAT),
             ("POST", "/v1/completions"): self._talking(COMPLETIONS),
-            ("POST", "/v1/responses"): self._talking(RESPONSES),
+            ("POST", "/v1/responses"): self._talking(responses_format()),
             ("POST", "/v1/messages"): self._talking(MESSAGES),
             ("POST", "/v1/embeddings"): self._embed,
             ("POST", "/v1/messages/count_tokens"): self._count_tokens,

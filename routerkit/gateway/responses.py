@@ -13,6 +13,7 @@ from routerkit.gateway.response_calls import CALLS, call_of, told_of
 from routerkit.gateway.response_tools import Object, Tool, choice_of, objects, tools_of
 from routerkit.gateway.responses_items import LEFT_OUT
 from routerkit.gateway.responses_shape import check, is_reference
+from routerkit.gateway.spoken import Spoken
 from routerkit.known import together
 from routerkit.messages import Json, text_of
 
@@ -59,14 +60,18 @@ _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
 _messages_of: Final = attrgetter("messages")
 
 
-def chat_body(body: Object) -> Object:
+def chat_body(body: Object, spoken: Spoken) -> Object:
     """The same request in OpenAI's chat format.
+
+    Args:
+        body: The request.
+        spoken: What it may refer to.
 
     Raises:
         Refusal: a field is wrong, or needs answers stored at a provider.
     """
     check_all(body)
-    messages = [*lead_of(body.get("instructions")), *_messages(body.get("input"))]
+    messages = [*lead_of(body.get("instructions")), *_messages(body.get("input"), spoken)]
     tools = tools_of(body)
     return translated(body, messages, tools, functions_of(tools))
 
@@ -105,19 +110,21 @@ def functions_of(tools: Mapping[str, Tool]) -> list[Object]:
     return [{"type": "function", "function": tool.function} for tool in tools.values()]
 
 
-def _messages(value: Json) -> Iterable[Object]:
+def _messages(value: Json, spoken: Spoken) -> Iterable[Object]:
     if isinstance(value, str):
         return [{"role": "user", "content": value}]
-    return grouped(map(said_of, objects(value, "input")))
+    return grouped([said_of(item, spoken) for item in objects(value, "input")])
 
 
-def said_of(item: Object) -> Said:
+def said_of(item: Object, spoken: Spoken) -> Said:
     """What an item says.
 
     Raises:
-        Refusal: something that no other provider understands.
+        Refusal: something that no other provider understands, or that is not known here.
     """
-    if _is_left_out(item):
+    if is_reference(item):
+        return Said(_referred(item.get("id"), spoken))
+    if item.get("type") in LEFT_OUT:
         return Said(())
     if item.get("type") in CALLS:
         return Said([call_of(item)])
@@ -151,17 +158,18 @@ def _one(said: Sequence[Object]) -> Object:
     return {"role": "assistant", "content": "\n".join(texts) or None, "tool_calls": calls}
 
 
-def _is_left_out(item: Object) -> bool:
-    """Whether an item says nothing to another provider, or refers to one that would not.
+def _referred(item_id: Json, spoken: Spoken) -> Sequence[Object]:
+    """What a reference stands for.
 
     Raises:
-        Refusal: it refers to something else, without which the conversation would be another.
+        Refusal: that is not known, and without it the conversation would be another.
     """
-    if not is_reference(item):
-        return item.get("type") in LEFT_OUT
-    if not str(item.get("id")).startswith("rs_"):
-        raise bad("nothing is stored here; send the item itself instead of an item_reference (AI SDK: store: false)", param="input")
-    return True
+    if str(item_id).startswith("rs_"):
+        return ()  # reasoning, which is not sent on
+    if (text := spoken.text(item_id)) is None:
+        why = f"item {str(item_id)[:80]!r} is not known here, as little is stored, and not for long"
+        raise bad(f"{why}; send the item itself instead of an item_reference (AI SDK: store: false)", param="input")
+    return [{"role": "assistant", "content": text}]
 
 
 def _message(item: Object) -> Object:

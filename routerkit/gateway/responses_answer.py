@@ -7,17 +7,19 @@ import time
 from typing import Any
 
 from routerkit.gateway.response_tools import Object, Tool, arguments_as_text, tools_of
+from routerkit.gateway.spoken import Spoken
 from routerkit.messages import Reply, Usage
 
 Item = dict[str, Any]
 
 
-def response(reply: Reply, asked: Object) -> Item:
-    """Body of a whole answer."""
+def response(reply: Reply, asked: Object, spoken: Spoken) -> Item:
+    """Body of a whole answer, which the caller may refer to from now on."""
     tools = tools_of(asked)
     items = [thought(reply.reasoning)] if reply.reasoning else []
     items += [message(reply.text, reply.refusal)] if reply.text or reply.refusal or not reply.tool_calls else []
     items += [finished(call(c.id, tools.get(c.name), c.name), c.arguments) for c in reply.tool_calls]
+    spoken.keep(items, asked)
     return body_of(f"resp_{reply.record_id}", reply.model, items, finish=reply.finish_reason, used=reply.usage)
 
 
@@ -74,7 +76,7 @@ def finished(item: Item, arguments: str) -> Item:
 
 
 def _new_id(prefix: str) -> str:
-    return f"{prefix}_{os.urandom(8).hex()}"
+    return f"{prefix}_{os.urandom(12).hex()}"
 
 
 def _usage(used: Usage) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
 from routerkit.gateway.chat import comment
@@ -13,6 +14,7 @@ from routerkit.gateway.response_tools import Object, tools_of
 from routerkit.gateway.responses import chat_body
 from routerkit.gateway.responses_answer import Item, body_of, call, finished, message, response, thought
 from routerkit.gateway.responses_parts import ResponsesParts
+from routerkit.gateway.spoken import Spoken
 from routerkit.gateway.tool_turns import ToolTurns
 from routerkit.messages import Chunk, Request, ToolCallDelta, Usage
 
@@ -26,7 +28,8 @@ _TEXT_DELTA: Final = (
 class ResponseEvents:
     """Writes chunks as this format's numbered events; an item closes when the next one opens."""
 
-    def __init__(self, asked: Object, _: Request) -> None:
+    def __init__(self, asked: Object, _: Request, spoken: Spoken) -> None:
+        self._asked, self._spoken = asked, spoken
         self._id, self._model = f"resp_{os.urandom(12).hex()}", ""
         self._tools = tools_of(asked)
         self._number = 0
@@ -54,6 +57,7 @@ class ResponseEvents:
     def end(self) -> bytes:
         """Closing events with the whole response, and the record."""
         closed = self._pieces(self._turns.rest()) + self._close()
+        self._spoken.keep(self._items, self._asked)
         whole = body_of(self._id, self._last.model or self._model, self._items, finish=self._finish, used=self._usage)
         return closed + comment(self._last) + self._event(f"response.{whole['status']}", {"response": whole})
 
@@ -188,4 +192,15 @@ def _refused(text: str) -> Item:
     return {"type": "refusal", "refusal": text}
 
 
-RESPONSES: Final = Format(chat_body, response, ResponseEvents, ResponsesParts())
+def responses_format() -> Format:
+    """One that remembers for a while what it answered."""
+    spoken = Spoken()
+    return Format(
+        partial(chat_body, spoken=spoken),
+        partial(response, spoken=spoken),
+        partial(ResponseEvents, spoken=spoken),
+        ResponsesParts(spoken),
+    )
+
+
+RESPONSES: Final = responses_format()

@@ -9,6 +9,7 @@ from routerkit.gateway.parts import Object, Said, Tools
 from routerkit.gateway.response_tools import tools_of
 from routerkit.gateway.responses import check_all, functions_of, grouped, lead_of, said_of, translated
 from routerkit.gateway.responses_shape import check, item_ids
+from routerkit.gateway.spoken import Spoken
 from routerkit.known import KnownMessages, KnownTools
 from routerkit.messages import Json, Message
 
@@ -18,10 +19,14 @@ class ResponsesParts:
 
     conversation, lead = "input", "instructions"
 
+    def __init__(self, spoken: Spoken) -> None:
+        """Prepare; `spoken` is what requests may refer to."""
+        self._spoken = spoken
+
     def said(self, element: Json) -> Said:
         """See `Parts`."""
         calls, results = item_ids(element)
-        return said_of(cast("Object", element))._replace(calls=calls, results=results)
+        return said_of(cast("Object", element), self._spoken)._replace(calls=calls, results=results)
 
     def led(self, value: Json) -> Message | None:
         """See `Parts`."""

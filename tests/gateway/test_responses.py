@@ -7,7 +7,8 @@ import json
 import openai
 import pytest
 
-from routerkit.gateway.responses import chat_body
+from routerkit.gateway.responses_events import RESPONSES
+from routerkit.gateway.spoken import Spoken
 from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
@@ -80,7 +81,7 @@ def test_cut_answer_is_incomplete(served, client):
 )
 def test_what_changes_nothing_is_no_reason_to_refuse(fields):
     asked = {"model": "coding", "input": "x"}
-    assert chat_body({**asked, **fields}) == chat_body(asked)
+    assert RESPONSES.chat_body({**asked, **fields}) == RESPONSES.chat_body(asked)
 
 
 def test_stored_conversations_are_refused_in_one_line(served, client):
@@ -89,7 +90,7 @@ def test_stored_conversations_are_refused_in_one_line(served, client):
     assert 0 == served.first.hits
 
 
-def test_items_by_reference_are_refused_because_nothing_is_stored_but_reasoning_is_passed_over(served, client):
+def test_unknown_items_by_reference_are_refused_but_reasoning_is_passed_over(served, client):
     asked = [{"role": "user", "content": "one"}, {"type": "item_reference", "id": "rs_1"}, {"role": "user", "content": "two"}]
     client.responses.create(model="coding", input=asked)
     assert ["one", "two"] == [message["content"] for message in served.first.bodies[0]["messages"]]
@@ -252,3 +253,46 @@ def test_item_that_nobody_else_could_read_is_refused_by_its_place(served, kind):
     status, answer, _ = post(served, json.dumps(body).encode(), path="/v1/responses")
     assert (400, "input[1].type") == (status, answer["error"]["param"])
     assert f"'{kind}' cannot be routed; leave the item out, or say in a message what it says" in answer["error"]["message"]
+
+
+def answered(client, *, is_streamed: bool, **more):
+    if not is_streamed:
+        return client.responses.create(model="coding", **more)
+    with client.responses.stream(model="coding", **more) as stream:
+        return stream.get_final_response()
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_text_of_an_answer_may_be_referred_to_in_later_turns(served, client, is_streamed):
+    """As the AI SDK does, which sends calls themselves."""
+    served.first.script(Fault(text="Let me look.", tool_calls=[("get_weather", '{"city": "Paris"}')]))
+    first = {"role": "user", "content": "weather?"}
+    said, call = answered(client, is_streamed=is_streamed, input=[first], tools=[TOOL]).output
+    turn = [
+        {"type": "item_reference", "id": said.id},
+        {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments},
+        {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"},
+    ]
+    for _ in range(2):  # the second one is known
+        answered(client, is_streamed=is_streamed, input=[first, *turn], tools=[TOOL])
+        sent = served.first.bodies[-1]["messages"]
+        assert [("user", "weather?"), ("assistant", "Let me look."), ("tool", "sunny")] == [(m["role"], m["content"]) for m in sent]
+        assert [call.call_id] == [one["id"] for one in sent[1]["tool_calls"]]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_nothing_is_kept_for_callers_who_do_not_want_that(served, client, is_streamed):
+    said = answered(client, is_streamed=is_streamed, input="x", store=False).output[0]
+    with pytest.raises(openai.BadRequestError, match="send the item itself"):
+        client.responses.create(model="coding", input=[{"type": "item_reference", "id": said.id}, {"role": "user", "content": "y"}])
+
+
+def test_texts_to_refer_to_are_forgotten_before_they_are_too_many():
+    spoken = Spoken(most_chars=100)
+    for number in range(50):
+        spoken.keep([{"type": "message", "id": f"msg_{number}", "content": [{"type": "output_text", "text": "x" * 10}]}], {})
+    spoken.keep([{"type": "message", "id": "long", "content": [{"type": "output_text", "text": "x" * 51}]}], {})
+    known = [number for number in range(50) if spoken.text(f"msg_{number}")]
+    assert 5 <= len(known) <= 10
+    assert 49 == known[-1]
+    assert (None, None, None) == (spoken.text("long"), spoken.text(None), spoken.text("msg_0"))
