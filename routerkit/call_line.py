@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
+from dataclasses import fields
 from datetime import UTC
-from itertools import count
 from operator import itemgetter
 from typing import Any, Final
 
@@ -17,8 +17,9 @@ from routerkit import fastjson
 from routerkit.call_row import call_row, first_token_s
 from routerkit.candidate_rows import Rows, kept_rows
 from routerkit.fastjson import Form, dumps, hole
+from routerkit.messages import Usage
 from routerkit.prompt_hash import PromptHashes, prompt_sha256
-from routerkit.record import Record
+from routerkit.record import Attempt, Record
 from routerkit.signals import Signals
 
 _MOST_FORMS: Final = 1_024
@@ -31,19 +32,23 @@ _OWN: Final = (
     "record_id decision.id",
     "session decision.features.session",
     "prompt_sha256",
-    "attempts",
     "decision.features.signals",
     "latency_s",
     "first_token_s",
-    "input_tokens",
-    "cached_input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cost_usd",
+    "cost_usd attempts.0.cost_usd",
+    "attempts.0.offset_s",
+    "attempts.0.latency_s",
+    "attempts.0.first_token_s",
+    "input_tokens attempts.0.usage.input_tokens",
+    "output_tokens attempts.0.usage.output_tokens",
+    "cached_input_tokens attempts.0.usage.cached_input_tokens",
+    "attempts.0.usage.cache_write_tokens",
+    "reasoning_tokens attempts.0.usage.reasoning_tokens",
+    "attempts.0.usage.audio_input_tokens",
+    "attempts.0.usage.audio_output_tokens",
     "prompt_chars decision.features.input_chars",
     "output_chars",
     "propensity decision.propensity",
-    "expected_usd",
     "worker_pid",
     "decision.features.input_tokens",
     "decision.features.input_tokens_bound",
@@ -100,10 +105,15 @@ class CallLines:
 def _is_plain(record: Record) -> bool:
     """Whether there is nothing to say that few calls have to say."""
     decision, attempts, at = record.decision, record.attempts, record.at
-    if len(attempts) != 1 or attempts[0].error is not None or attempts[0].findings:
+    if len(attempts) != 1:
         return False
+    attempt = attempts[0]
     return (
-        record.cached_from is None
+        attempt.usage is record.usage
+        and attempt.cost_usd is record.cost_usd
+        and attempt.error is attempt.error_kind is attempt.error_code is attempt.status is None
+        and not (attempt.maybe_billed or attempt.findings)
+        and record.cached_from is None
         and not (decision.matches or decision.arm)
         and at is decision.at
         and at.tzinfo is UTC
@@ -114,7 +124,7 @@ def _is_plain(record: Record) -> bool:
 
 def _alike(record: Record, rows: Rows) -> Hashable:
     """What a form depends on."""
-    request, decision, features = record.request, record.decision, record.decision.features
+    request, decision, features, attempt = record.request, record.decision, record.decision.features, record.attempts[0]
     case, columns, _, _, ranking, _ = rows
     of_call = (
         case.panel,
@@ -127,7 +137,11 @@ def _alike(record: Record, rows: Rows) -> Hashable:
         record.cached_likeness,
         record.is_stream,
         record.usage.is_estimated,
-        record.attempts[0].price_version,
+        attempt.target,
+        attempt.model,
+        attempt.price_version,
+        attempt.normalised,
+        attempt.purpose,
         request.agent,
         request.key,
         request.tags,
@@ -157,19 +171,25 @@ def _alike(record: Record, rows: Rows) -> Hashable:
 
 def _own(record: Record, rows: Rows, digest: str, signals: bytes) -> list[bytes]:
     """What is a call's own, as JSON, in the order of `_OWN`."""
-    decision, features, usage, at = record.decision, record.decision.features, record.usage, record.at.isoformat()
+    decision, features, usage, attempt = record.decision, record.decision.features, record.usage, record.attempts[0]
+    at = record.at.isoformat().encode()
     numbers = [
         record.latency_s,
-        first_token_s(record.attempts[0]),
-        usage.input_tokens,
-        usage.cached_input_tokens,
-        usage.output_tokens,
-        usage.reasoning_tokens,
+        first_token_s(attempt),
         record.cost_usd,
+        attempt.offset_s,
+        attempt.latency_s,
+        attempt.first_token_s,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        usage.audio_input_tokens,
+        usage.audio_output_tokens,
         features.input_chars,
         record.output_chars,
         decision.propensity,
-        rows.expected_usd(record.target),
         os.getpid(),
         features.input_tokens,
         features.input_tokens_bound,
@@ -178,27 +198,24 @@ def _own(record: Record, rows: Rows, digest: str, signals: bytes) -> list[bytes]
         decision.seed,
         *rows.numbers(),
     ]
-    return [
-        dumps(at[: -len("+00:00")]),
-        dumps(at),
-        dumps(record.id),
-        dumps(features.session),
-        dumps(digest),
-        dumps(record.attempts),
-        signals,
-        *fastjson.dump_each(numbers),
-    ]
+    session = b"null" if features.session is None else dumps(features.session)
+    return [b'"%b"' % at[: -len("+00:00")], b'"%b"' % at, dumps(record.id), session, dumps(digest), signals, *fastjson.dump_each(numbers)]
 
 
 def _form(record: Record, rows: Rows) -> Form:
     row: Any = call_row(record)
+    [attempt] = record.attempts
+    told: Any = {f.name: getattr(attempt, f.name) for f in fields(Attempt)}
+    row["attempts"] = [told | {"usage": {f.name: getattr(record.usage, f.name) for f in fields(Usage)}}]
     for i, places in enumerate(_OWN):
         for place in places.split():
             *parents, name = place.split(".")
             part = row
             for parent in parents:
-                part = part[parent]
+                part = part[int(parent) if parent.isdigit() else parent]
             part[name] = hole(i)
     case, columns, _, _, ranking, _ = rows
-    row["decision"]["candidates"] = kept_rows(case.panel, columns, ranking, map(hole, count(len(_OWN))))
+    if (cost_place := rows.cost_place(record.target)) is not None:
+        row["expected_usd"] = hole(len(_OWN) + cost_place)
+    row["decision"]["candidates"] = kept_rows(case.panel, columns, ranking, [hole(len(_OWN) + place) for place in rows.places()])
     return Form(row)

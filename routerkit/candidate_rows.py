@@ -26,7 +26,7 @@ class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[in
     def __call__(self) -> list[CandidateRow]:
         """Every target once, as by `Candidate.to_dict`: the kept ones in rank order, then the dropped ones by name."""
         case, columns, drops, _, ranking, spread = self
-        rows = kept_rows(case.panel, columns, ranking, self.numbers())
+        rows = kept_rows(case.panel, columns, ranking, map(self.numbers().__getitem__, self.places()))
         for row, rate in zip(rows, spread, strict=False):
             row["explored_rate"] = rate
         if case.cache_usd or case.snapshot.ailments:
@@ -36,16 +36,22 @@ class Rows(tuple[Case, Columns, Mapping[int, Drop], Sequence[float], Sequence[in
         return [*rows, *[Candidate(names[i], drops[i]).to_dict() for i in sorted(drops, key=names.__getitem__)]]
 
     def numbers(self) -> list[float | None]:
-        """Those of one request, as `kept_rows` takes them."""
-        case, columns, _, sums, ranking, _ = self
+        """Those of one request, column by column: the scores, cost, latency and total of every target in the order of the pool."""
+        case, columns, _, sums, _, _ = self
         costs = map(known_usd, case.costs_usd) if UNKNOWN_USD in case.costs_usd else case.costs_usd
-        table = list(zip(*map(_VALUES, columns), costs, case.latencies_s(), sums, strict=True))
-        return list(chain.from_iterable(map(table.__getitem__, ranking)))
+        return [*chain.from_iterable(map(_VALUES, columns)), *costs, *case.latencies_s(), *sums]
 
-    def expected_usd(self, target: str | None) -> float | None:
-        """Expected cost of a target; None when it or its price is unknown."""
-        case, names = self[0], self[0].panel.names
-        return known_usd(case.costs_usd[names.index(target)]) if target in names else None
+    def places(self) -> list[int]:
+        """Where in `numbers` those stand that `kept_rows` takes, in its order."""
+        case, columns, _, _, ranking, _ = self
+        n = len(case.panel.names)
+        return [i + n * column for i in ranking for column in range(len(columns) + 3)]
+
+    def cost_place(self, target: str | None) -> int | None:
+        """Where in `numbers` the expected cost of a target stands; None when it is not in the pool."""
+        case, columns, *_ = self
+        names = case.panel.names
+        return len(columns) * len(names) + names.index(target) if target in names else None
 
     def is_plain(self) -> bool:
         """Whether the rows follow from the panel, the terms and their weights, the ranking and the numbers alone."""

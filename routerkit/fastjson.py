@@ -69,16 +69,15 @@ class Form:
     """JSON text that is the same for many values but for what stands in its holes."""
 
     def __init__(self, value: object) -> None:
-        """Write a value once; it has `hole(i)` wherever the i-th of what `fill` is given shall stand."""
-        text, *rest = _HOLE.split(dumps(value).replace(b"%", b"%%"))
-        places, texts = rest[::2], rest[1::2]
-        self._text = b"%b".join([text, *texts])
-        self._order = itemgetter(*map(int, places))
+        """Write a value once; it has `hole(i)` wherever the i-th of what `fill` is given shall stand, and at least two of them."""
+        self._parts = _HOLE.split(dumps(value))
+        self._order = itemgetter(*map(int, self._parts[1::2]))
 
     def fill(self, pieces: Sequence[bytes]) -> bytes:
         """The text with these pieces of JSON in its holes."""
-        text: bytes = self._text % self._order(pieces)
-        return text
+        parts = self._parts.copy()
+        parts[1::2] = self._order(pieces)
+        return b"".join(parts)
 
 
 def hole(i: int) -> str:
