@@ -11,7 +11,9 @@ from routerkit.catalog import Price, Target
 from routerkit.decision import Decision, format_usd
 from routerkit.errors import ProviderError
 from routerkit.features import Features
+from routerkit.instants import day_of
 from routerkit.messages import Allowance, Request
+from routerkit.quick import tupler
 from routerkit.state.interface import TEXTS, UNKNOWN, Note, StateStore
 from routerkit.state.leases import Claim, Hold, Leases, Shortage
 from routerkit.state.memory import MemoryStore
@@ -36,6 +38,9 @@ class Left(NamedTuple):
     def whose(self) -> str:
         """As in a sentence: `agent 'planner'`."""
         return whose(self.account)
+
+
+_left: Final = tupler(Left)
 
 
 class Limits(Protocol):
@@ -64,8 +69,8 @@ class Budgets:
         """What the tightest of these accounts has left, as this process last saw it; None when there are none."""
         if not claims:
             return None
-        left, account = self.leases.left(claims, at.date().isoformat())
-        return Left(left / MICROS_PER_USD, account)
+        left, account = self.leases.left(claims, day_of(at))
+        return _left((left / MICROS_PER_USD, account))
 
     def purse(self, claims: Claims, request: Request, decision: Decision) -> Purse | None:
         """Money for one call; None when no budget applies, and nobody would know of the call if this process died."""
@@ -137,7 +142,7 @@ class Purse:
             payers, most = (), 0 if worst == 0 else UNKNOWN
         at = self._now()
         note = self._subject and self._subject.note(target.name, target.model, features, at)
-        found = self._leases.reserve(payers, most, at.date().isoformat(), note)
+        found = self._leases.reserve(payers, most, day_of(at), note)
         if isinstance(found, Shortage):
             return _refused(target, features, found)
         self._hold = found
@@ -166,7 +171,7 @@ class Purse:
         if cost_usd:
             at, subject = self._now(), self._subject
             note = subject and subject.note("", "", self._features, at)
-            self._holds.append(self._leases.charge(self._claims, cost_usd, at.date().isoformat(), note))
+            self._holds.append(self._leases.charge(self._claims, cost_usd, day_of(at), note))
 
     def close(self) -> None:
         """The call is recorded: what it set aside is spent."""

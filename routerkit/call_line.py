@@ -17,6 +17,7 @@ from routerkit import fastjson
 from routerkit.call_row import call_row, first_token_s
 from routerkit.candidate_rows import Rows, kept_rows
 from routerkit.fastjson import Form, dumps, hole
+from routerkit.instants import Seconds
 from routerkit.messages import Usage
 from routerkit.prompt_hash import PromptHashes, prompt_sha256
 from routerkit.record import Attempt, Record
@@ -67,7 +68,7 @@ class CallLines:
         """None = there was one call like that, which may be the only one."""
         self._seen: dict[int, tuple[Signals, bytes]] = {}
         """By identity, because most requests show the same, and equal signals are mostly one object."""
-        self._hashes = PromptHashes()
+        self._hashes, self._seconds = PromptHashes(), Seconds()
 
     def line(self, record: Record) -> bytes:
         """As `fastjson.dumps(call_row(record))`."""
@@ -81,7 +82,8 @@ class CallLines:
             form = None
         if not form:
             return dumps(call_row(record))
-        return form.fill(_own(record, rows, self._digest(record), self._shown(record.decision.features.signals)))
+        at = self._seconds.text(record.at).encode()
+        return form.fill(_own(record, rows, at, self._digest(record), self._shown(record.decision.features.signals)))
 
     def _digest(self, record: Record) -> str:
         messages = record.request.messages
@@ -169,10 +171,9 @@ def _alike(record: Record, rows: Rows) -> Hashable:
     )
 
 
-def _own(record: Record, rows: Rows, digest: str, signals: bytes) -> list[bytes]:
-    """What is a call's own, as JSON, in the order of `_OWN`."""
+def _own(record: Record, rows: Rows, at: bytes, digest: str, signals: bytes) -> list[bytes]:
+    """What is a call's own, as JSON, in the order of `_OWN`; `at` is its instant as text, in UTC."""
     decision, features, usage, attempt = record.decision, record.decision.features, record.usage, record.attempts[0]
-    at = record.at.isoformat().encode()
     numbers = [
         record.latency_s,
         first_token_s(attempt),
@@ -199,7 +200,7 @@ def _own(record: Record, rows: Rows, digest: str, signals: bytes) -> list[bytes]
         *rows.numbers(),
     ]
     session = b"null" if features.session is None else dumps(features.session)
-    return [b'"%b"' % at[: -len("+00:00")], b'"%b"' % at, dumps(record.id), session, dumps(digest), signals, *fastjson.dump_each(numbers)]
+    return [b'"%b"' % at, b'"%b+00:00"' % at, dumps(record.id), session, dumps(digest), signals, *fastjson.dump_each(numbers)]
 
 
 def _form(record: Record, rows: Rows) -> Form:

@@ -19,7 +19,7 @@ from routerkit.features import Features
 from routerkit.health import Ailment
 from routerkit.posterior import Estimate, beta_cdf
 from routerkit.predictor import SILENT, Correction
-from routerkit.quick import maker, quick
+from routerkit.quick import maker, quick, tupler
 from routerkit.scorecard import Scorecard
 from routerkit.settings import PolicySettings
 from routerkit.table import Work
@@ -160,6 +160,7 @@ class Case:
 
 
 _made: Final = maker(Case)
+_work: Final = tupler(Work)
 
 
 def open_case(outlook: Outlook, features: Features, snapshot: Snapshot) -> Case:
@@ -181,7 +182,7 @@ def known_usd(usd: float) -> float | None:
 def work_of(features: Features, scorecard: Scorecard) -> Work:
     """What to look up in a scorecard. The conversation is read for its language only if a language was measured."""
     if not scorecard.has_parts:
-        return Work(features.kind)
+        return _work((features.kind, None, None))
     repo = next((tag.removeprefix("repo:") for tag in features.tags if tag.startswith("repo:")), None)
     return scorecard.work(features.kind, features.signals.language, repo)
 

@@ -2,13 +2,15 @@
 
 A frozen dataclass sets each field with a call of `object.__setattr__`, 70 ns apiece. A routed call makes a dozen values of a dozen fields,
 which was a fifth of what the engine cost. `quick` has them made while the object still belongs to a twin class that is not frozen.
-`copier` does the same for what is copied with every request, and `maker` saves calling a class, which takes as long as all the rest.
+`copier` does the same for what is copied with every request, and `maker` saves calling a class, which takes as long as all the rest;
+`tupler` saves it for named tuples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
+from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
@@ -39,6 +41,11 @@ def quick(cls: type[T]) -> type[T]:
 def maker(cls: Callable[P, T]) -> Callable[P, T]:
     """A function that makes values of a quick class as the class does, from the same arguments, in half the time."""
     return cast("Callable[P, T]", _defined(cast("type", cls), fields(cast("Any", cls)), "", "self = _Twin()", "return self"))
+
+
+def tupler(cls: Callable[P, T]) -> Callable[[tuple[object, ...]], T]:
+    """A function that makes values of a named tuple in a quarter of the time, from a tuple of all their fields; nothing is checked."""
+    return cast("Callable[[tuple[object, ...]], T]", partial(tuple.__new__, cast("type[tuple[object, ...]]", cls)))
 
 
 def copier(cls: type[T], *changed: str, **fixed: object) -> Callable[..., T]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from routerkit.case import UNKNOWN_USD, Case, Column, Columns, Panel, adequacy
 from routerkit.decision import RULE_WEIGHT
 from routerkit.experience import Experience
+from routerkit.quick import tupler
 from routerkit.rules import Rule
 from routerkit.settings import PolicySettings
 
@@ -34,6 +35,7 @@ class Terms(NamedTuple):
     """What depends on the request or on the moment; added after the others."""
 
 
+_column: Final = tupler(Column)
 Scorer: TypeAlias = Callable[[Panel, PolicySettings], Terms]
 
 
@@ -150,7 +152,7 @@ def totals(columns: Columns, sums: Sequence[float] | None = None) -> Sequence[fl
 
 def _cheaper_first(case: Case) -> Columns:
     """The term that decides between equals."""
-    return (Column("cost", _TIE, [_HALF_USD / (_HALF_USD + usd) for usd in case.costs_usd]),)
+    return (_column(("cost", _TIE, [_HALF_USD / (_HALF_USD + usd) for usd in case.costs_usd])),)
 
 
 def _quality(panel: Panel, weight: float) -> Column:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from routerkit.known import KnownMessages, fact
 from routerkit.messages import Json, Message, Request, text_of
+from routerkit.quick import tupler
 from routerkit.turns import Turns, turns_of
 
 CHARS_PER_TOKEN: Final = 4.0
@@ -57,6 +58,9 @@ class _Length(NamedTuple):
     media: Mapping[str, int] = _NO_MEDIA
 
 
+_size, _measured = tupler(Size), tupler(_Length)
+
+
 def measure(request: Request, turns: Turns | None = None) -> Size:
     """Size of everything that is sent; `turns` are those of its messages, where they are at hand."""
     messages = request.messages
@@ -64,7 +68,7 @@ def measure(request: Request, turns: Turns | None = None) -> Size:
     tools = fact(request.tools, _chars_of) if request.tools else 0
     more = sum(length.media.values()) * _TOKENS_PER_MEDIA + 1 if length.media else 1
     tokens, bound = (length.chars + tools) / CHARS_PER_TOKEN, (length.bytes_ + tools) / MIN_BYTES_PER_TOKEN
-    return Size(length.chars + tools, int(tokens) + more, int(bound) + more, length.media)
+    return _size((length.chars + tools, int(tokens) + more, int(bound) + more, length.media))
 
 
 def _length(turns: Turns) -> _Length:
@@ -76,7 +80,7 @@ def _length(turns: Turns) -> _Length:
         texts = [*texts, *[text for m in turns.messages if (calls := m.get("tool_calls")) for text in _call_texts(calls)]]
     chars = sum(map(len, texts))
     wide = [*filterfalse(str.isascii, texts)]
-    return _Length(chars, chars - sum(map(len, wide)) + sum(map(_utf8_bytes, wide)) if wide else chars, media)
+    return _measured((chars, chars - sum(map(len, wide)) + sum(map(_utf8_bytes, wide)) if wide else chars, media))
 
 
 def _length_of(message: Message) -> _Length:

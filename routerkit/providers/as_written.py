@@ -17,9 +17,10 @@ from routerkit.providers.http1 import Pieces
 from routerkit.providers.openai_format import as_object
 from routerkit.providers.openai_stream import StreamDecoder
 from routerkit.providers.plain_events import PlainEvents, plain_events, plain_pieces, plain_text
-from routerkit.quick import maker
+from routerkit.quick import maker, tupler
 
 _chunk: Final = maker(Chunk)
+_written: Final = tupler(WrittenAnswer)
 _END_MARK: Final = b"data: [DONE]\n\n"
 _ASK_USAGE: Final = b'{"stream_options":{"include_usage":true},'
 
@@ -99,7 +100,7 @@ class PassingDecoder(StreamDecoder):
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
         if self._is_flowing and (text := plain_text(data)) is not None:
             self._count(text)
-            return [_chunk(text, written=WrittenAnswer(data, text))]
+            return [_chunk(text, written=_written((data, text, ())))]
         made = self._plain(data) or self._any(data)
         self._has_said = self._has_said or (made is not None and made.says_something())
         self._is_flowing = bool(self._passes) and self._has_said and not self._finish and self._sse.is_at_rest

@@ -15,7 +15,7 @@ from routerkit import fastjson
 from routerkit.as_written import WrittenAnswer
 from routerkit.messages import Json, Reply, Request, ToolCall, Usage
 from routerkit.providers.openai_usage import MAX_TOKENS, is_beside
-from routerkit.quick import maker
+from routerkit.quick import maker, tupler
 
 _Count = Annotated[int, Meta(ge=0, lt=MAX_TOKENS)]
 _Name = Annotated[str, Meta(min_length=1)]
@@ -95,7 +95,7 @@ class _Answer(Struct):
 
 
 _decode: Final = msgspec.json.Decoder(_Answer).decode
-_reply, _usage = maker(Reply), maker(Usage)
+_reply, _usage, _written = maker(Reply), maker(Usage), tupler(WrittenAnswer)
 
 
 def plain_answer(body: bytes, request: Request) -> Reply | None:
@@ -110,7 +110,7 @@ def plain_answer(body: bytes, request: Request) -> Reply | None:
         return None
     if not (body.isascii() or fastjson.is_text(body)):
         return None
-    written = WrittenAnswer(body, text, calls) if answer.id and request.written is not None else None
+    written = _written((body, text, calls)) if answer.id and request.written is not None else None
     extra: dict[str, Json] = {} if message.annotations is None else {"annotations": message.annotations}
     reasoning = message.reasoning_content or message.reasoning or ""
     model = answer.model or request.model
