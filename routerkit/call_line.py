@@ -10,7 +10,7 @@ import os
 from collections.abc import Hashable
 from dataclasses import fields
 from datetime import UTC
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from routerkit import fastjson
@@ -58,6 +58,10 @@ _OWN: Final = (
     "decision.seed",
 )
 """Where a row says what `_own` gives, in that order; the candidates' numbers follow."""
+
+
+_ENDING: Final = attrgetter("error", "error_kind", "error_code", "status", "maybe_billed", "findings")
+_WELL: Final = (None, None, None, None, False, ())
 
 
 class CallLines:
@@ -113,8 +117,7 @@ def _is_plain(record: Record) -> bool:
     return (
         attempt.usage is record.usage
         and attempt.cost_usd is record.cost_usd
-        and attempt.error is attempt.error_kind is attempt.error_code is attempt.status is None
-        and not (attempt.maybe_billed or attempt.findings)
+        and _ENDING(attempt) == _WELL
         and record.cached_from is None
         and not (decision.matches or decision.arm)
         and at is decision.at
