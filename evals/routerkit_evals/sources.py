@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from routerkit_evals.hf_source import plugged_in
 from routerkit_evals.solvable import unique
 from routerkit_evals.task import Scorer, Task, load_tasks
 
+_CLOSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 _INSTALL: Final = "it comes with the extra: pip install 'routerkit[evals]'"
 
 
@@ -113,7 +115,11 @@ def _suites() -> Path:
 
 @contextmanager
 def quiet_offline(datasets: object) -> Iterator[None]:
-    """No network and no progress bars while a data set is read; what was set before comes back."""
+    """No network and no progress bars while a data set is read; what was set before comes back.
+
+    Raises:
+        EvalError: `datasets` cannot write its cache, which it does for files on this disk, too.
+    """
     config, bars = getattr(datasets, "config"), getattr(datasets, "utils").logging  # noqa: B009  the package ships no types
     was_offline, had_bars = config.HF_HUB_OFFLINE, bars.is_progress_bar_enabled()
     variable = os.environ.get("HF_HUB_OFFLINE")
@@ -122,6 +128,12 @@ def quiet_offline(datasets: object) -> Iterator[None]:
     bars.disable_progress_bar()
     try:
         yield
+    except OSError as exc:
+        if exc.errno not in _CLOSED:
+            raise
+        raise EvalError(
+            f"{exc.filename}: {exc.strerror}; `datasets` keeps a copy of what it reads: set HF_HOME to a folder you may write to"
+        ) from exc
     finally:
         config.HF_HUB_OFFLINE = was_offline
         if variable is None:

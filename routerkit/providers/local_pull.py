@@ -56,7 +56,9 @@ class Puller:
             with _locked(self.folder):
                 return self._named(model) if isinstance(model, LocalModel) else self._from_hub(model)
         except OSError as exc:
-            raise ConfigError(f"local model {name!r} could not be stored in {self.folder}: {exc}") from exc
+            raise ConfigError(
+                f"local model {name!r} could not be stored in {self.folder} ({exc.strerror or exc}); make room there, or set XDG_CACHE_HOME"
+            ) from exc
 
     def _named(self, model: LocalModel) -> Path:
         path = self.folder / model.file

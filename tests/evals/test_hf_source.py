@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
@@ -12,6 +13,7 @@ import pytest
 
 from routerkit_evals import EvalError, Task, TaskError, tasks_of
 from routerkit_evals.hf_source import task_of
+from routerkit_evals.sources import quiet_offline
 from tests.evals.making import make_value_task
 
 ROW = {
@@ -124,3 +126,13 @@ def test_source_that_names_a_task_twice_is_refused(monkeypatch: pytest.MonkeyPat
     plug(monkeypatch, "twice")
     with pytest.raises(TaskError, match=r"^theirs:x: task id 'test/x' occurs twice"):
         tasks_of("theirs:x")
+
+
+def test_cache_that_cannot_be_written_is_said_in_one_line() -> None:
+    import datasets
+
+    with (
+        pytest.raises(EvalError, match=r"^/home/.cache: Permission denied; `datasets` keeps .+: set HF_HOME"),
+        quiet_offline(datasets),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied", "/home/.cache")
