@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from routerkit.cli.new_file import create
 from routerkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def ensure_config(folder: Path) -> Path:
         text = text.replace('policy = "cheapest_adequate"', 'policy = "bang_for_buck"', 1) + "\n" + _POLICY
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --folder") from exc
+    create(path, text, option="--folder")
     print(f"wrote {path}")
     return path
 

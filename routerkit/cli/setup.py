@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from routerkit.cli.new_file import create
 from routerkit.cli.options import DEFAULT_CONFIG, AsJson, ConfigPath
 from routerkit.errors import ConfigError, nearest
 
@@ -35,12 +36,7 @@ def init(
     if path.exists():
         raise ConfigError(f"{path} exists already and is never overwritten; move it away or choose another --config")
     draft = _found_here() if origin is None else _taken_over(origin)
-    try:
-        # "x" and not "w": somebody may have created it meanwhile.
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(draft.text)
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be written ({exc.strerror}); choose another --config") from exc
+    create(path, draft.text, option="--config")
     for line in draft.told:
         print(line)
     proof = "routerkit check" if path == DEFAULT_CONFIG else f"routerkit check --config {path}"

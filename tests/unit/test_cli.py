@@ -24,6 +24,7 @@ from routerkit.config import discovery, parse
 from routerkit.config.discovery import KEYS, PORTS, discover, served_models
 from routerkit.config.init import render
 from routerkit.errors import ConfigError
+from tests.full_disk import largest_file
 
 KEY = "sk-test-canary0123456789abcdef"
 Run = Callable[..., tuple[int, str, str]]
@@ -346,6 +347,18 @@ def test_init_says_what_local_models_need_first(run: Run, monkeypatch: pytest.Mo
         monkeypatch.delenv(variable, raising=False)
     steps = "pip install 'routerkit[local]' && routerkit local pull smollm2 gemma-270m && routerkit check"
     assert run("init")[1].endswith(f"wrote routerkit.toml; next: {steps}\n")
+
+
+@pytest.mark.parametrize("command", [("init",), ("demo", "--yes", "--folder", ".")])
+def test_first_configuration_is_written_whole_or_not_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Half of one would be refused, or taken for all of it, when the disk has room again."""
+    monkeypatch.setattr(discovery, "served_models", no_server)
+    with largest_file(10):
+        code, _, err = run(*command)
+    assert (2, []) == (code, list(tmp_path.iterdir()))
+    assert "routerkit.toml: cannot be written (File too large)" in err
 
 
 def test_init_writes_what_can_be_loaded_and_never_overwrites(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
