@@ -128,6 +128,8 @@ def read_runs(path: Path) -> tuple[RecordedRun, ...]:
                 if not line.strip():
                     continue
                 row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise TypeError("it must be an object")
                 run = digest(json.dumps(row, sort_keys=True))
                 runs.setdefault(run, _run(row, int(run, 16) % _EPOCHS, number))
     except (OSError, zlib.error) as exc:

@@ -88,7 +88,7 @@ RUN = {"model": "m", "task_id": "T/0", "prompt": "p", "completion": WHOLE}
 @pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "line",
-    ['{"model": "m"}', "[" * 100_000, json.dumps({**RUN, "latency_s": 10**400}), json.dumps({**RUN, "latency_s": math.nan})],
+    ['{"model": "m"}', "[1]", "null", "[" * 100_000, json.dumps({**RUN, "latency_s": 10**400}), json.dumps({**RUN, "latency_s": math.nan})],
 )
 def test_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "r.jsonl"
