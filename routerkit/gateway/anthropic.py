@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from routerkit.gateway.anthropic_shape import check
+from routerkit.gateway.anthropic_tools import RUN_ELSEWHERE, found_of, is_result, with_results
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.refusal import Refusal, bad, refuse_unknown
 from routerkit.gateway.tool_names import portable_name
@@ -36,7 +37,7 @@ _NOTHING: Final[tuple[Json, ...]] = ([], {})
 """Asks for nothing, whatever it is called (`mcp_servers`)."""
 _UNSENT: Final = ("thinking", "redacted_thinking")  # no set: what callers send may be unhashable
 """Signed by one model and refused by all others; the next target may be another one."""
-_USES: Final = ("tool_use", "server_tool_use", "mcp_tool_use")
+_USES: Final = ("tool_use", *RUN_ELSEWHERE)
 
 
 def chat_body(body: Object) -> Object:
@@ -101,26 +102,16 @@ def messages_of(message: Object) -> Iterator[Object]:
 def _assistant(blocks: Sequence[Object]) -> Iterator[Object]:
     """A turn, which what came of a tool that Anthropic ran within it divides: here results are messages of their own."""
     said: list[Object] = []
-    for block in blocks:
-        if not _is_ran(block):
+    kept = with_results(blocks)
+    for block in kept:
+        if not is_result(block):
             said.append(block)
             continue
         yield _turn(said)
         said = []
-        yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": _found(block.get("content"))}
-    if said or not blocks:
+        yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": found_of(block)}
+    if said or not kept:
         yield _turn(said)
-
-
-def _found(content: Json) -> str:
-    """What a tool found, without what only Anthropic can read of it."""
-    if isinstance(content, list):
-        content = [{n: v for n, v in one.items() if not n.startswith("encrypted_")} if isinstance(one, dict) else one for one in content]
-    return _json(content or "")
-
-
-def _is_ran(block: Object) -> bool:
-    return str(block.get("type")).endswith("_tool_result")
 
 
 def _turn(blocks: Sequence[Object]) -> Object:
@@ -130,7 +121,7 @@ def _turn(blocks: Sequence[Object]) -> Object:
         if b.get("type") in _USES
     ]
     parts = [_part(b) for b in blocks if b.get("type") not in (*_USES, *_UNSENT)]
-    said: dict[str, Any] = {"role": "assistant", "content": _plain(parts) or None}
+    said: dict[str, Any] = {"role": "assistant", "content": _plain(parts) or (None if calls else "")}
     if calls:
         said["tool_calls"] = calls
     return said

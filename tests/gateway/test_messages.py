@@ -335,3 +335,19 @@ def test_what_not_every_provider_could_fetch_is_refused_with_what_to_do(served, 
     assert (400, "invalid_request_error") == (status, answer["error"]["type"])
     assert f"{kind}: a source of type '{source['type']}' cannot be routed" in answer["error"]["message"]
     assert "send it as base64" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "thinking", "thinking": "hm", "signature": "s"},
+        {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}},
+        {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []},
+    ],
+    ids=["thought", "paused", "result alone"],
+)
+def test_turn_of_nothing_that_others_can_read_is_an_empty_one(served, block):
+    turns = [{"role": "user", "content": "go"}, {"role": "assistant", "content": [block]}, {"role": "user", "content": "on"}]
+    body = {"model": "coding", "max_tokens": 9, "messages": turns}
+    assert 200 == post(served, json.dumps(body).encode(), path="/v1/messages")[0]
+    assert {"role": "assistant", "content": ""} == served.first.bodies[-1]["messages"][1]
