@@ -35,7 +35,8 @@ _REACH_SHARE: Final = 0.05
 _REACH_OF_USUAL: Final = 0.8
 """Most of the usual likeness that a text may need. Texts of one template are all alike to the second digit, and less like the whole than
 like nine tenths of it, since a word nobody wrote weighs more the more texts there were: a quantile alone shut out up to 99 % of the next
-such texts. Of recorded sets the quantile lies at .52 to .75 of the median, so it decides there; foreign texts stay out (96 % and more)."""
+such texts. Of recorded sets the quantile lies at .52 to .75 of the median (one kind of MMLU at .91), so it decides there. Of texts foreign
+to a template 97 % and more stay out, from 100 fitted texts on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
