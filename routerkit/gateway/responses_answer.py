@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import Any, Final
 
 from routerkit.gateway.response_tools import Object, Tool, arguments_as_text, tools_of
 from routerkit.gateway.spoken import Spoken
 from routerkit.messages import Reply, Usage
 
 Item = dict[str, Any]
+_REPEATED: Final = ("max_output_tokens", "metadata", "parallel_tool_calls", "store", "temperature", "tool_choice", "top_p", "user")
+"""Callers find their answers again by some of these. Instructions and tools are not among them: agents' are long, and told three times."""
 
 
 def response(reply: Reply, asked: Object, spoken: Spoken) -> Item:
@@ -20,11 +22,11 @@ def response(reply: Reply, asked: Object, spoken: Spoken) -> Item:
     items += [message(reply.text, reply.refusal)] if reply.text or reply.refusal or not reply.tool_calls else []
     items += [finished(call(c.id, tools.get(c.name), c.name), c.arguments) for c in reply.tool_calls]
     spoken.keep(items, asked)
-    return body_of(f"resp_{reply.record_id}", reply.model, items, finish=reply.finish_reason, used=reply.usage)
+    return body_of(f"resp_{reply.record_id}", reply.model, items, asked, finish=reply.finish_reason, used=reply.usage)
 
 
-def body_of(response_id: str, model: str, items: list[Item], *, finish: str, used: Usage | None) -> Item:
-    """A response with these items."""
+def body_of(response_id: str, model: str, items: list[Item], asked: Object, *, finish: str, used: Usage | None) -> Item:
+    """A response with these items, which repeats the short ones of the settings it was asked with."""
     is_cut = finish in {"length", "content_filter"}
     why = {"reason": "max_output_tokens" if finish == "length" else "content_filter"} if is_cut else None
     return {
@@ -44,6 +46,7 @@ def body_of(response_id: str, model: str, items: list[Item], *, finish: str, use
         "temperature": None,
         "top_p": None,
         "usage": None if used is None else _usage(used),
+        **{name: asked[name] for name in _REPEATED if asked.get(name) is not None},
     }
 
 

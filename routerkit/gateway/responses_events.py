@@ -58,7 +58,7 @@ class ResponseEvents:
         """Closing events with the whole response, and the record."""
         closed = self._pieces(self._turns.rest()) + self._close()
         self._spoken.keep(self._items, self._asked)
-        whole = body_of(self._id, self._last.model or self._model, self._items, finish=self._finish, used=self._usage)
+        whole = body_of(self._id, self._last.model or self._model, self._items, self._asked, finish=self._finish, used=self._usage)
         return closed + comment(self._last) + self._event(f"response.{whole['status']}", {"response": whole})
 
     def broken(self, refused: Refusal) -> bytes:
@@ -66,13 +66,13 @@ class ResponseEvents:
 
         OpenAI's SDKs hand it on like any other and end; what makes them raise is an error beside the response.
         """
-        failed = body_of(self._id, self._model, self._items, finish="stop", used=self._usage)
+        failed = body_of(self._id, self._model, self._items, self._asked, finish="stop", used=self._usage)
         failed |= {"status": "failed", "error": {"code": "server_error", "message": str(refused)}}
         return self._event("response.failed", {"response": failed, **refused.body()})
 
     def _begin(self, model: str) -> bytes:
         self._model = model
-        empty = body_of(self._id, model, [], finish="stop", used=None) | {"status": "in_progress"}
+        empty = body_of(self._id, model, [], self._asked, finish="stop", used=None) | {"status": "in_progress"}
         return self._event("response.created", {"response": empty}) + self._event("response.in_progress", {"response": empty})
 
     def _pieces(self, chunk: Chunk) -> bytes:

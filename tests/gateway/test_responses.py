@@ -296,3 +296,10 @@ def test_texts_to_refer_to_are_forgotten_before_they_are_too_many():
     assert 5 <= len(known) <= 10
     assert 49 == known[-1]
     assert (None, None, None) == (spoken.text("long"), spoken.text(None), spoken.text("msg_0"))
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_short_settings_come_back_with_the_answer(served, client, is_streamed):
+    asked = {"metadata": {"ticket": "7"}, "temperature": 0.5, "max_output_tokens": 99, "parallel_tool_calls": False, "store": True}
+    answer = answered(client, is_streamed=is_streamed, input="x", instructions="Be brief.", tools=[TOOL], tool_choice="none", **asked)
+    assert {**asked, "tool_choice": "none"} == {name: getattr(answer, name, None) for name in (*asked, "tool_choice")}
