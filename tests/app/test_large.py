@@ -10,7 +10,7 @@ from tests.app.driving import PAGES, show
 
 pytest.importorskip("streamlit.testing.v1", reason="the app extra is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # warnings are Streamlit's and altair's own
-CALLS = int(os.environ.get("ROUTERKIT_LARGE_CALLS", "30000"))
+CALLS = int(os.environ.get("ROUTERKIT_LARGE_CALLS", "10000"))
 MOST_ROWS = 1_000
 """Sent to the browser for one table, however much is stored."""
 
