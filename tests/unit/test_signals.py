@@ -139,10 +139,10 @@ HOSTILE = ("\n", " ", "a.", "from ", "```", "convert ", "at x.", "make write ", 
 def test_hostile_text_is_read_in_bounded_time(unit: str) -> None:
     """400,000 characters of what regular expressions dread: not more than some hundred times what a normal prompt takes."""
     text = unit * (400_000 // len(unit))
-    started = time.process_time()
+    started = time.thread_time()
     read_signals(({"role": "user", "content": text},))
     guess_kind(text)
-    assert time.process_time() - started < 0.2
+    assert time.thread_time() - started < 0.2
 
 
 contents = (
