@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from routerkit_evals import Grader, Program, Sandbox, Task, tasks_of
 from routerkit_evals.ast_checks import Check
+from routerkit_evals.patterns import last_match
 from routerkit_evals.runner import judge
 from routerkit_evals.scope import Scope
 from routerkit_evals.solver import Answer
@@ -177,3 +179,19 @@ def test_answer_that_cannot_be_written_down_is_its_own_fault(sandbox: Sandbox, a
 def test_answer_that_nests_without_end_is_wrong_and_ends_no_run(sandbox: Sandbox, add_task: Task, code: str, bound: dict[str, Any]) -> None:
     task = replace(add_task, reference={"solution.py": "x = 1\n"}, **bound)
     assert "fail" == Grader(sandbox).grade(task, answer(code)).verdict
+
+
+@pytest.mark.parametrize("pattern", [r"LINE (\d+)", "LINE ([0-9]*)", "(LINE 7)", r"(?im)line (\d+)"])
+def test_pattern_that_repeats_only_what_it_ends_with_needs_no_process(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """There is nothing to go back to, so nothing that could take long."""
+    monkeypatch.setattr(subprocess, "run", None)
+    found = last_match(pattern, "LINE 3, LINE 7", cpu_s=1)
+    assert found is not None
+    assert found.endswith("7")
+
+
+@pytest.mark.parametrize("pattern", [r"(\d+)$", "(a+)+", r"(\w+) LINE", "(a|a)b+", r"x+\)"])
+def test_pattern_that_may_go_back_is_looked_for_elsewhere(monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    monkeypatch.setattr(subprocess, "run", None)
+    with pytest.raises(TypeError):
+        last_match(pattern, "LINE 7", cpu_s=1)
