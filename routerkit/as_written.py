@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from routerkit.quick import quick
 
-PassOn: TypeAlias = Callable[[int, bytes], bool]
-"""Takes events of a stream, given how many characters of text and tool calls they say; False = it cannot now, they must come as chunks."""
+PassOn: TypeAlias = Callable[[int, Any], bool]
+"""Takes more of a stream, given how many characters of text and tool calls it says; False = it cannot now, it must be yielded.
+
+What is given are events as they were written, in bytes, for a request that has a written body, and else a chunk.
+"""
 
 
 @quick

@@ -28,13 +28,14 @@ class Running(Call):
     def astream(self, provider: Provider, sent: Request) -> AsyncIterator[Chunk]:
         """What the provider streams, but for what goes straight to the caller, if call, provider and caller know how."""
         onward = self.request.pass_on
-        if onward is not None and self.late_after is None and lets_pass(provider):  # of two attempts at once none may go ahead
+        is_alike = (sent.written is None) == (self.request.written is None)  # what passes is in the form that the caller expects
+        if onward is not None and is_alike and self.late_after is None and lets_pass(provider):  # of two at once none may go ahead
             object.__setattr__(sent, "pass_on", self._counted(onward))  # a fresh copy nobody else has seen yet
         return provider.astream(sent)
 
     def _counted(self, onward: PassOn) -> PassOn:
-        def pass_on(n_chars: int, events: bytes) -> bool:
-            is_taken = onward(n_chars, events)
+        def pass_on(n_chars: int, more: object) -> bool:
+            is_taken = onward(n_chars, more)
             if is_taken:
                 self._chars += n_chars
             return is_taken

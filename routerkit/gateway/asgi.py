@@ -28,6 +28,10 @@ class AsgiExchange:
         self.is_started = False
         self.whole: bytes | None = None
 
+    def is_flowing(self) -> bool:
+        """See `Exchange`."""
+        return False
+
     async def body(self, limits: Limits) -> bytes:
         """See `Exchange`."""
         check_size(self.announced or 0, limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from routerkit.as_written import PassOn
 from routerkit.errors import ProviderError
 from routerkit.gateway.exchange import Exchange
 from routerkit.gateway.formats import Events
@@ -19,8 +20,9 @@ _COMMENT: Final = ": routerkit record=%s target=%s attempts=%d cost-usd=%s"
 
 async def streamed(router: Router, request: Request, exchange: Exchange, events: Events) -> None:
     """Answer in pieces. Failures before the first content are ordinary errors; later ones an error event and no end mark."""
-    if request.written is not None and lets_pass(router):
-        object.__setattr__(request, "pass_on", exchange.pass_on)  # made for this call, and nobody else has seen it yet
+    if (onward := exchange.pass_on) is not None and lets_pass(router):
+        taker = _writer(exchange, onward, events) if request.written is None else onward
+        object.__setattr__(request, "pass_on", taker)  # made for this call, and nobody else has seen it yet
     pieces = router.astream(request)
     try:
         async for chunk in pieces:
@@ -34,6 +36,15 @@ async def streamed(router: Router, request: Request, exchange: Exchange, events:
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]  # an async generator in truth
     await exchange.write(events.end(), more=False)
+
+
+def _writer(exchange: Exchange, onward: PassOn, events: Events) -> PassOn:
+    """Has chunks written in the caller's format and sent; one that says nothing to the caller sends nothing."""
+
+    def pass_on(n_chars: int, chunk: Chunk) -> bool:
+        return exchange.is_flowing() and (not (data := events.of(chunk)) or onward(n_chars, data))
+
+    return pass_on
 
 
 def facts(reply: Reply) -> bytes:

@@ -76,6 +76,10 @@ class Exchange(Protocol):
         """Writes a piece of a stream that has begun at once, unless the caller reads too slowly; None where that cannot be done."""
         ...
 
+    def is_flowing(self) -> bool:
+        """Whether `pass_on` would write now."""
+        ...
+
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Write a piece of a stream of server-sent events, which the first one begins; waits while the caller reads too slowly."""
 

@@ -98,11 +98,13 @@ class HttpExchange:
 
     def pass_on(self, _: int, events: bytes) -> bool:
         """See `Exchange`."""
-        connection = self._connection
-        if connection.drain is not None or not self.is_started:
-            return False
-        connection.send(b"%x\r\n%b\r\n" % (len(events), events) if self.is_chunked else events)
-        return True
+        if is_flowing := self.is_flowing():
+            self._connection.send(b"%x\r\n%b\r\n" % (len(events), events) if self.is_chunked else events)
+        return is_flowing
+
+    def is_flowing(self) -> bool:
+        """See `Exchange`."""
+        return self.is_started and self._connection.drain is None
 
     def arrived(self, piece: bytes) -> int:
         """Keep a piece of the body, unless it is too late to matter; returns how many bytes are kept."""

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from routerkit.as_written import PassOn, WrittenAnswer
-from routerkit.messages import Chunk, Json, Reply, Request, ToolCall
+from routerkit.as_written import WrittenAnswer
+from routerkit.messages import Chunk, Json, Reply, Request, ToolCall, ToolCallDelta
 from routerkit.providers.as_read import FINISHES, corrected, is_counted, is_strict
 from routerkit.providers.http1 import Pieces
 from routerkit.providers.openai_format import as_object
 from routerkit.providers.openai_stream import StreamDecoder
-from routerkit.providers.plain_events import PlainEvents, plain_events, plain_pieces, plain_text
+from routerkit.providers.plain_events import PlainEvents, plain_events, plain_text
 from routerkit.quick import maker, tupler
 
 _chunk: Final = maker(Chunk)
@@ -91,10 +91,6 @@ class PassingDecoder(StreamDecoder):
     """What the event that is being read holds, and what those before it that arrived with it say."""
     _passes: bool | None = None
     """Whether the first event has the id that clients insist on; if not, all are written anew."""
-    _is_flowing = False
-    """Whether an answer that passes has said something and goes on, with the beginning of an event."""
-    _has_said = False
-    """Whether a chunk was made that says something."""
 
     def feed(self, data: bytes) -> list[Chunk]:
         """One chunk of what these bytes complete, or none; raises as `StreamDecoder.feed`."""
@@ -106,32 +102,8 @@ class PassingDecoder(StreamDecoder):
         self._is_flowing = bool(self._passes) and self._has_said and not self._finish and self._sse.is_at_rest
         return [] if made is None else [made]
 
-    def pass_on(self, data: bytes) -> bool:
-        """See `StreamDecoder.pass_on`: what `feed` would make a chunk of without a further look."""
-        onward = self._request.pass_on
-        if onward is None or not self._is_flowing:
-            return False
-        if b'"content":' not in data or (text := plain_text(data)) is None:
-            return self._pass_others(data, onward)
-        if is_taken := onward(len(text), data):
-            self._count(text)
-        return is_taken
-
-    def _pass_others(self, data: bytes, onward: PassOn) -> bool:
-        """Likewise several events, or what goes on with reasoning or with a call's arguments."""
-        events, read = self._sse.whole(data), plain_events if b'"content":' in data else plain_pieces
-        plain = read(events) if events else None
-        if plain is None or plain.finish or plain.usage or plain.model not in {"", self._model} or not self._goes_on(plain):
-            return False
-        n_in_calls = sum([len(call.arguments) for call in plain.calls])
-        if is_taken := onward(len(plain.text) + n_in_calls, data):
-            self._count(plain.text)
-            self._n_chars += n_in_calls + len(plain.reasoning)
-        return is_taken
-
-    def _count(self, text: str) -> None:
-        self._n_chars += len(text)
-        self._has_text = self._has_text or bool(text.strip())
+    def _passing(self, data: bytes, text: str, calls: tuple[ToolCallDelta, ...] = (), reasoning: str = "") -> bytes | Chunk:
+        return data
 
     def _plain(self, data: bytes) -> Chunk | None:
         """What plain events say, perhaps with the end mark behind them; None where there is more to what arrived."""
@@ -189,10 +161,6 @@ class PassingDecoder(StreamDecoder):
         if self._passes is None:
             self._passes = True
         return plain
-
-    def _goes_on(self, plain: PlainEvents) -> bool:
-        """Whether the pieces of calls that it holds belong to calls that have begun."""
-        return not plain.calls or (self._calls is not None and all(map(self._calls.goes_on, plain.calls)))
 
     def _event(self, event: bytes, chunks: list[Chunk], *, is_last: bool) -> None:
         n_before = len(chunks)

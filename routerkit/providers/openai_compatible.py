@@ -131,7 +131,7 @@ class OpenAICompatible:
             if connection.exchange.is_failure:
                 raise self._error(connection.exchange, await connection.body())
             decoder, exchange = self._decoder(request), connection.exchange
-            taker = decoder.pass_on if request.pass_on and request.written else None
+            taker = decoder.pass_on if request.pass_on else None
             while not decoder.is_done:
                 try:
                     if not (exchange.waiting or exchange.is_complete):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from routerkit.as_written import PassOn
 from routerkit.errors import ProviderError
-from routerkit.messages import Chunk, Json, Request, Usage
+from routerkit.messages import Chunk, Json, Request, ToolCallDelta, Usage
 from routerkit.providers import openai_format
 from routerkit.providers.openai_errors import Upstream, error_event
 from routerkit.providers.openai_usage import counted
-from routerkit.providers.plain_events import said
+from routerkit.providers.plain_events import PlainEvents, plain_events, plain_pieces, plain_text, said
 from routerkit.providers.sse import SseDecoder
 from routerkit.providers.tool_index import ToolIndex
 from routerkit.quick import maker
@@ -34,6 +35,10 @@ class StreamDecoder:
     _n_chars = 0
     _model = _finish = ""
     _has_text = _has_other = _has_events = _has_choices = False
+    _has_said = False
+    """Whether a chunk was made that says something."""
+    _is_flowing = False
+    """Whether an answer that may pass has said something and goes on, with the beginning of an event."""
     _calls: ToolIndex | None = None
     """None until there is a tool call."""
 
@@ -50,11 +55,46 @@ class StreamDecoder:
         self._read(self._sse.feed(data) if data else self._sse.flush(), chunks, is_last=not data)
         if not data and not self.is_done:
             chunks.append(self._last(is_marked=False))
+        self._has_said = self._has_said or any(chunk.says_something() for chunk in chunks)
+        self._is_flowing = self._has_said and not self._finish and self._sse.is_at_rest
         return chunks
 
     def pass_on(self, data: bytes) -> bool:
-        """Give these bytes to `request.pass_on` without a chunk; returns whether that could be done."""
-        return False
+        """Give what these bytes say to `request.pass_on` instead of yielding it; returns whether that could be done."""
+        onward = self._request.pass_on
+        if onward is None or not self._is_flowing:
+            return False
+        if b'"content":' not in data or (text := plain_text(data)) is None:
+            return self._pass_others(data, onward)
+        if is_taken := onward(len(text), self._passing(data, text)):
+            self._count(text)
+        return is_taken
+
+    def _pass_others(self, data: bytes, onward: PassOn) -> bool:
+        """Likewise several events, or what goes on with reasoning or with a call's arguments."""
+        events, read = self._sse.whole(data), plain_events if b'"content":' in data else plain_pieces
+        plain = read(events) if events else None
+        if plain is None or plain.finish or plain.usage or plain.model not in {"", self._model} or not self._goes_on(plain):
+            return False
+        if plain.calls and plain.reasoning:  # which came first is not told
+            return False
+        n_in_calls = sum([len(call.arguments) for call in plain.calls])
+        if is_taken := onward(len(plain.text) + n_in_calls, self._passing(data, plain.text, plain.calls, plain.reasoning)):
+            self._count(plain.text)
+            self._n_chars += n_in_calls + len(plain.reasoning)
+        return is_taken
+
+    def _passing(self, data: bytes, text: str, calls: tuple[ToolCallDelta, ...] = (), reasoning: str = "") -> bytes | Chunk:
+        """What is passed on of events that say this."""
+        return _chunk(text, calls, None, None, self._model, reasoning)
+
+    def _goes_on(self, plain: PlainEvents) -> bool:
+        """Whether the pieces of calls that it holds belong to calls that have begun."""
+        return not plain.calls or (self._calls is not None and all(map(self._calls.goes_on, plain.calls)))
+
+    def _count(self, text: str) -> None:
+        self._n_chars += len(text)
+        self._has_text = self._has_text or bool(text.strip())
 
     def broken(self, failure: ProviderError) -> list[Chunk]:
         """What a failure of the connection means: nothing once the answer is known to be complete.

@@ -33,6 +33,12 @@ from routerkit.testing import Recorder, make_target
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 BODY = {"model": "pool", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+OTHERS = {
+    "/v1/messages": {**BODY, "max_tokens": 50, "thinking": {"type": "enabled", "budget_tokens": 1_024}},
+    "/v1/responses": {"model": "pool", "stream": True, "input": "hello"},
+    "/v1/completions": {"model": "pool", "stream": True, "prompt": "hello"},
+}
+"""What asks for the same in other formats, for which events are written anew."""
 TURNS = 12
 """Of the loop after each piece: more than anybody needs who was woken by it."""
 
@@ -81,7 +87,7 @@ class Line(NamedTuple):
 
     def said(self) -> bytes:
         """What the caller got, but for what no two calls have in common."""
-        return re.sub(rb"[0-9a-f]{23,}|(?<=\"created\":)\d+", b"?", b"".join(self.answered.written))
+        return re.sub(rb"[0-9a-f]{23,}|(?<=\"created\":)\d+|(?<=\"created_at\":)\d+", b"0", b"".join(self.answered.written))
 
 
 async def quiet() -> None:
@@ -97,7 +103,9 @@ def sock() -> Iterator[socket.socket]:
         yield ours
 
 
-async def connect(sock: socket.socket, kind: Callable[..., Router] = Router, hedged: Sequence[str] = (), **more: Any) -> Line:
+async def connect(
+    sock: socket.socket, kind: Callable[..., Router] = Router, hedged: Sequence[str] = (), path: str = "/v1/chat/completions", **more: Any
+) -> Line:
     """A request for a stream that was sent to the upstream."""
     provider, recorder = OpenAICompatible("http://upstream.test/v1", "sk-upstream"), Recorder()
     upstream = http1_connection.Connection(provider._async())
@@ -111,8 +119,8 @@ async def connect(sock: socket.socket, kind: Callable[..., Router] = Router, hed
         Transport(sock),
     )
     caller.connection_made(answered)
-    body = json.dumps(BODY | more).encode()
-    asked = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    body = json.dumps(OTHERS.get(path, BODY) | more).encode()
+    asked = b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
     caller.data_received(asked)
     await quiet()
     return Line(caller, answered, upstream, lambda: recorder.records[0], lambda: caller.data_received(asked))
@@ -211,6 +219,47 @@ def test_streams_are_the_same_whether_pieces_pass_or_not(sock: socket.socket, se
         expected, expected_record = asyncio.run(answer(sock, sent, **more))
     assert expected == passed
     assert told(expected_record) == told(record)
+
+
+def merged(said: bytes) -> list[tuple[object, str]]:
+    """Events of an answer and the text that each tells; those that go on with the same thing as one."""
+    found: list[tuple[object, str]] = []
+    for line in said.split(b"\n"):
+        if line.startswith((b"data: {", b": ")):
+            event, text = untold(json.loads(line[6:])) if line.startswith(b"data") else (line, "")
+            goes_on = bool(found and text and found[-1][1]) and found[-1][0] == event
+            found[-1:] = [(event, found[-1][1] + text)] if goes_on else [*found[-1:], (event, text)]
+    return found
+
+
+def untold(event: dict[str, Any]) -> tuple[object, str]:
+    """An event without the text it tells and its number, and that text."""
+    event.pop("sequence_number", None)
+    for part in (event, event.get("delta"), *event.get("choices", [])):
+        for name in ("delta", "text", "thinking", "partial_json"):
+            if isinstance(part, dict) and isinstance(part.get(name), str) and "part" not in event:
+                return event, part.pop(name)
+    return event, ""
+
+
+@pytest.mark.parametrize("path", OTHERS)
+@given(pieces())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_other_formats_tell_the_same_whether_pieces_pass_or_not(sock: socket.socket, path: str, sent: list[bytes]) -> None:
+    passed, record = asyncio.run(answer(sock, sent, path=path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Router, "lets_pass", False)
+        expected, expected_record = asyncio.run(answer(sock, sent, path=path))
+    assert merged(expected) == merged(passed)
+    assert told(expected_record) == told(record)
+
+
+@pytest.mark.parametrize("path", OTHERS)
+async def test_plain_pieces_pass_in_other_formats_too(sock: socket.socket, taken: list[bytes], path: str) -> None:
+    said, record = await answer(sock, ALL, path=path)
+    assert len(WORDS) - 1 == len(taken)
+    assert all(b"word %d " % n in said for n in range(len(WORDS)))
+    assert (35, "ok") == (record.output_chars, record.status)
 
 
 @pytest.fixture
