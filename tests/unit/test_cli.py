@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import re
+import runpy
 import subprocess
 import sys
 import threading
@@ -437,3 +438,10 @@ def test_silent_port_has_no_models() -> None:
 def test_nothing_but_this_machine_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "build_opener", lambda *handlers: pytest.fail("asked"))
     assert served_models(url) is None
+
+
+def test_package_runs_as_the_command_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["routerkit", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("routerkit", run_name="__main__")
+    assert (0, True) == (ended.value.code or 0, capsys.readouterr().out.startswith("routerkit "))
