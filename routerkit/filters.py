@@ -16,7 +16,7 @@ Check: TypeAlias = Callable[[int], str | None]
 NamedCheck: TypeAlias = tuple[str, Check]
 """With the name of its filter."""
 
-_DEFAULT_OUTPUT_TOKENS: Final = 256
+DEFAULT_OUTPUT_TOKENS: Final = 256
 """Room left for an answer in the context window when the caller sets no limit."""
 
 
@@ -53,9 +53,9 @@ def checks_of(case: Case, rules: Sequence[Rule]) -> list[NamedCheck]:
         found.append(("rule", rule_only(case, rules)))
     if features.needs:
         found.append(("capability", capability(case)))
-    needed = features.input_tokens_bound + (features.output_tokens_limit or _DEFAULT_OUTPUT_TOKENS)
+    needed = features.input_tokens_bound + (features.output_tokens_limit or DEFAULT_OUTPUT_TOKENS)
     if needed > outlook.panel.smallest_window and "embeddings" not in features.needs:  # of those, every input has the window to itself
-        found.append(("context", context(case, needed)))
+        found += ("context", context(case)), ("max_tokens", max_tokens(case))
     if outlook.settings.max_usd_per_call is not None:
         found.append(("price_cap", price_cap(case, outlook.settings.max_usd_per_call)))
     dearest = outlook.panel.dearest  # where the money suffices for its price, no target needs a look
@@ -75,14 +75,27 @@ def capability(case: Case) -> Check:
     return check
 
 
-def context(case: Case, needed: float) -> Check:
-    """Drop targets whose window is shorter than the prompt's upper bound plus the answer."""
-    limit = case.features.output_tokens_limit
+def context(case: Case) -> Check:
+    """Drop targets whose window is shorter than the prompt's upper bound plus a short answer, or what was asked for if that is less."""
+    bound, limit = case.features.input_tokens_bound, case.features.output_tokens_limit
+    least, most = bound + min(limit or DEFAULT_OUTPUT_TOKENS, DEFAULT_OUTPUT_TOKENS), bound + (limit or DEFAULT_OUTPUT_TOKENS)
     asked = "" if limit is None else f", {limit:,} of them max_tokens,"
 
     def check(i: int) -> str | None:
         window = case.outlook.pool.targets[i].context_tokens
-        return None if window is None or needed <= window else f"needs about {needed:,} tokens{asked} > {window:,}"
+        return None if window is None or least <= window else f"needs about {most:,} tokens{asked} > {window:,}"
+
+    return check
+
+
+def max_tokens(case: Case) -> Check:
+    """Drop targets whose window is shorter than the prompt's upper bound plus the answer that was asked for. In Anthropic's words."""
+    bound, limit = case.features.input_tokens_bound, case.features.output_tokens_limit or 0
+
+    def check(i: int) -> str | None:
+        window = case.outlook.pool.targets[i].context_tokens
+        fits = window is None or bound + limit <= window
+        return None if fits else f"input length and `max_tokens` exceed context limit: {bound} + {limit} > {window}"
 
     return check
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from routerkit.errors import AllAttemptsFailedError, NoCandidateError, ProviderError, StreamBrokenError
+from routerkit.gateway.too_long import answer_too_long, prompt_too_long
 from routerkit.messages import Json
 
 _STATUS: Final = {
@@ -23,7 +24,6 @@ _STATUS: Final = {
     "auth": 502,
     "quota": 502,
     "not_found": 502,
-    "context_length": 400,
     "content_filter": 400,
     "invalid_request": 400,
     "no_candidate": 503,
@@ -41,9 +41,7 @@ _ANTHROPIC_TYPES: Final = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
-_TOO_LONG: Final = "prompt is too long"
-"""Anthropic's words. Claude Code, pydantic-ai, LangChain, litellm and opencode look for them, whatever the format."""
-_CODES: Final = {"context_length": "context_length_exceeded", "rate_limit": "rate_limit_exceeded", "content_filter": "content_filter"}
+_CODES: Final = {"rate_limit": "rate_limit_exceeded", "content_filter": "content_filter"}
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of the gateway
@@ -134,14 +132,17 @@ def refusal(error: ProviderError) -> Refusal:
         return _no_money(error)
     if last.kind == "invalid" and last.code == "not_found":  # no such pool: the caller's mistake, unlike a model that its provider lost
         return Refusal(404, str(error), code="model_not_found", param="model")
+    request_id = error.record.id if isinstance(error, AllAttemptsFailedError | StreamBrokenError) else None
+    if last.code == "context_length":
+        return _too_long(error, last, request_id)
     status = _STATUS.get(last.code, 502)
     return Refusal(
         status,
-        _too_long(error) if last.code == "context_length" else str(error),
+        str(error),
         code=_CODES.get(last.code, last.code),
         retry_after_s=error.retry_after_s,
         again=status in {429, 503} or error.retry_after_s is not None,
-        request_id=error.record.id if isinstance(error, AllAttemptsFailedError | StreamBrokenError) else None,
+        request_id=request_id,
     )
 
 
@@ -149,17 +150,18 @@ def _nothing_to_ask(error: NoCandidateError) -> Refusal:
     dropped_by = {candidate.drop.by for candidate in error.decision.candidates if candidate.drop is not None}
     if "budget" in dropped_by:
         return _no_money(error)
-    if error.kind == "invalid" and "context" in dropped_by:
-        return bad(_too_long(error), code=_CODES["context_length"])
+    if error.kind == "invalid" and dropped_by & {"context", "max_tokens"}:
+        return _too_long(error, error)
     if error.kind == "invalid":
         return bad(str(error), code="no_candidate")
     return Refusal(503, str(error), code="no_candidate", again=True)
 
 
-def _too_long(error: ProviderError) -> str:
-    """What happened, with the words by which agents and SDKs know that a shorter conversation would help."""
-    said = str(error)
-    return said if _TOO_LONG in said.lower() else f"{_TOO_LONG}: {said}"
+def _too_long(error: ProviderError, cause: ProviderError, request_id: str | None = None) -> Refusal:
+    """A shorter conversation helps, unless only too much was asked for."""
+    if (told := answer_too_long(error, cause)) is not None:
+        return Refusal(400, told, code="invalid_value", param="max_tokens", request_id=request_id)
+    return Refusal(400, prompt_too_long(error), code="context_length_exceeded", request_id=request_id)
 
 
 def _no_money(error: ProviderError) -> Refusal:

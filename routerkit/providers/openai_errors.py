@@ -29,7 +29,7 @@ _QUOTA: Final = re.compile(
     r"insufficient[_ ](quota|balance|credit|funds)|exceeded your current quota|credit balance is too low|billing|per_?day|out of credits"
 )
 _CONTEXT: Final = re.compile(
-    r"context_length|prompt is too long|maximum context|context (window|length|size)|input token count|input is too long|"
+    r"context_length|prompt is too long|maximum context|context (window|length|size|limit)|input token count|input is too long|"
     r"too many (input )?tokens|reduce the length of the (messages|prompt|input)|string_above_max_length"
 )
 _FILTER: Final = re.compile(

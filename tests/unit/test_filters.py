@@ -37,13 +37,17 @@ def test_all_missing_capabilities_are_named():
     [
         (None, 457, None),  # 201 tokens of prompt at most, and room for an answer of 256
         (None, 456, "context: needs about 457 tokens > 456"),
-        (1_000, 1_200, "context: needs about 1,201 tokens, 1,000 of them max_tokens, > 1,200"),
+        (1_000, 456, "context: needs about 1,201 tokens, 1,000 of them max_tokens, > 456"),
+        (100, 300, "context: needs about 301 tokens, 100 of them max_tokens, > 300"),
+        (1_000, 457, "max_tokens: input length and `max_tokens` exceed context limit: 201 + 1000 > 457"),
+        (1_000, 1_200, "max_tokens: input length and `max_tokens` exceed context limit: 201 + 1000 > 1200"),
         (1_000, 1_201, None),
         (1_000, None, None),
     ],
 )
 def test_window_must_hold_prompt_and_answer(max_tokens, window, expected):
-    """The prompt's upper bound plus the caller's limit, or 256 tokens, must fit; an unknown window is allowed."""
+    """The prompt's upper bound plus the caller's limit, or 256 tokens, must fit; an unknown window is allowed. A shorter conversation
+    helps where it does not fit with 256; else only the limit is too large."""
     request = replace(make_request("x" * 700), max_tokens=max_tokens)
     assert expected == drop(request, target=make_target("a", context_tokens=window))
 

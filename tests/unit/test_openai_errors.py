@@ -38,6 +38,7 @@ def said(**fields: Any) -> bytes:
         (400, said(message="bad parameter"), "invalid_request", "invalid"),
         (400, said(code="context_length_exceeded"), "context_length", "invalid"),
         (400, said(message="prompt is too long: 210000 tokens > 200000 maximum"), "context_length", "invalid"),
+        (400, said(message="input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, …"), "context_length", "invalid"),
         (400, said(message="The input token count (1200000) exceeds the maximum"), "context_length", "invalid"),
         (400, said(message="Your credit balance is too low"), "quota", "auth"),
         (400, said(code="content_filter"), "content_filter", "invalid"),
