@@ -126,7 +126,8 @@ PARTS = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"
 
 
 def answered_in_parts() -> Fault:
-    return Fault(raw=sized(json.dumps(whole_of({"content": PARTS})).encode()))
+    """Kept open: what is asked next may use the connection before it is seen to be closed, and would get its answer from another target."""
+    return Fault(raw=sized(json.dumps(whole_of({"content": PARTS})).encode()), raw_end="keep")
 
 
 def streamed_in_parts() -> Fault:
