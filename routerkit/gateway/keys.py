@@ -19,6 +19,7 @@ from routerkit.fair_queue import PRIORITIES, Priority
 from routerkit.gateway.head import Head
 from routerkit.gateway.refusal import Refusal
 from routerkit.gateway.repeats import Repeats
+from routerkit.gateway.spoken import CALLER
 from routerkit.gateway.turnstile import Turnstile
 from routerkit.messages import Allowance, Request
 from routerkit.state.interface import Pace
@@ -156,7 +157,7 @@ class Gate:
         self._stale_at = float("-inf")
 
     def check(self, head: Head) -> Key | None:
-        """The key of a request; None while there are no keys.
+        """The key of a request, which is its `CALLER` from now on; None while there are no keys.
 
         Raises:
             Refusal: no key, more than one, or one that is not good.
@@ -166,9 +167,12 @@ class Gate:
             self._read()
         key = self._proven.get(text)
         if key is None:
-            return self._prove(text) if self._known else None
+            if not self._known:
+                return None
+            key = self._prove(text)
         if key.scope.expires_at is not None and key.scope.expires_at <= self._now():
             raise _no_good()
+        CALLER.set(key.id)
         return key
 
     def _prove(self, text: str) -> Key:

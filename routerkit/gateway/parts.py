@@ -39,6 +39,8 @@ class Said(NamedTuple):
     """Ids of the tool calls in it."""
     results: Sequence[str] = ()
     """Ids of the calls before it that its results are of."""
+    refers: str | None = None
+    """Id of what it only refers to, which says something else to each caller."""
 
 
 class Tools(NamedTuple):

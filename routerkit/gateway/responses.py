@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any, Final
 
 from routerkit.gateway.parts import Said
@@ -57,7 +56,6 @@ KNOWN: Final = frozenset(
     }
 )
 _OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
-_messages_of: Final = attrgetter("messages")
 
 
 def chat_body(body: Object, spoken: Spoken) -> Object:
@@ -113,17 +111,18 @@ def functions_of(tools: Mapping[str, Tool]) -> list[Object]:
 def _messages(value: Json, spoken: Spoken) -> Iterable[Object]:
     if isinstance(value, str):
         return [{"role": "user", "content": value}]
-    return grouped([said_of(item, spoken) for item in objects(value, "input")])
+    return grouped([said_of(item) for item in objects(value, "input")], spoken)
 
 
-def said_of(item: Object, spoken: Spoken) -> Said:
-    """What an item says.
+def said_of(item: Object) -> Said:
+    """What an item says, or what it refers to, unless that is reasoning, which is not sent on.
 
     Raises:
-        Refusal: something that no other provider understands, or that is not known here.
+        Refusal: something that no other provider understands.
     """
     if is_reference(item):
-        return Said(_referred(item.get("id"), spoken))
+        item_id = str(item.get("id"))
+        return Said((), refers=None if item_id.startswith("rs_") else item_id)
     if item.get("type") in LEFT_OUT:
         return Said(())
     if item.get("type") in CALLS:
@@ -131,13 +130,16 @@ def said_of(item: Object, spoken: Spoken) -> Said:
     return Said(told_of(item) or [_message(item)])
 
 
-def grouped(items: Iterable[Said]) -> Iterator[Object]:
+def grouped(items: Iterable[Said], spoken: Spoken) -> Iterator[Object]:
     """Messages of items; what the assistant says and calls belongs to one as far as nothing stands between.
 
     Providers answered it as one, some take no two of the assistant in a row, and all want the results right behind the calls.
+
+    Raises:
+        Refusal: an item refers to what is not known here.
     """
     turn: list[Object] = []
-    for message in chain.from_iterable(map(_messages_of, items)):
+    for message in chain.from_iterable(item.messages if item.refers is None else [_referred(item.refers, spoken)] for item in items):
         if message.get("role") == "assistant":
             turn.append(message)
             continue
@@ -158,18 +160,16 @@ def _one(said: Sequence[Object]) -> Object:
     return {"role": "assistant", "content": "\n".join(texts) or None, "tool_calls": calls}
 
 
-def _referred(item_id: Json, spoken: Spoken) -> Sequence[Object]:
+def _referred(item_id: str, spoken: Spoken) -> Object:
     """What a reference stands for.
 
     Raises:
         Refusal: that is not known, and without it the conversation would be another.
     """
-    if str(item_id).startswith("rs_"):
-        return ()  # reasoning, which is not sent on
-    if (text := spoken.text(item_id)) is None:
-        why = f"item {str(item_id)[:80]!r} is not known here, as little is stored, and not for long"
+    if (message := spoken.message(item_id)) is None:
+        why = f"item {item_id[:80]!r} is not known here, as little is stored, and not for long"
         raise bad(f"{why}; send the item itself instead of an item_reference (AI SDK: store: false)", param="input")
-    return [{"role": "assistant", "content": text}]
+    return message
 
 
 def _message(item: Object) -> Object:

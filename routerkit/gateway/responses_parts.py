@@ -26,7 +26,7 @@ class ResponsesParts:
     def said(self, element: Json) -> Said:
         """See `Parts`."""
         calls, results = item_ids(element)
-        return said_of(cast("Object", element), self._spoken)._replace(calls=calls, results=results)
+        return said_of(cast("Object", element))._replace(calls=calls, results=results)
 
     def led(self, value: Json) -> Message | None:
         """See `Parts`."""
@@ -41,7 +41,7 @@ class ResponsesParts:
 
     def joined(self, said: Iterable[Said]) -> Iterator[Message]:
         """See `Parts`."""
-        return grouped(said)
+        return grouped(said, self._spoken)
 
     def chat_body(self, rest: Object, messages: KnownMessages, tools: Tools | None) -> Object:
         """See `Parts`."""

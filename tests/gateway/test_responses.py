@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import openai
 import pytest
 
+from routerkit.gateway.keys import Scope
 from routerkit.gateway.responses_events import RESPONSES
 from routerkit.gateway.spoken import Spoken
 from tests.gateway.test_refusals import post
@@ -287,15 +289,43 @@ def test_nothing_is_kept_for_callers_who_do_not_want_that(served, client, is_str
         client.responses.create(model="coding", input=[{"type": "item_reference", "id": said.id}, {"role": "user", "content": "y"}])
 
 
+def test_text_is_known_only_to_the_key_that_it_was_answered_to(keyed):
+    """Also once its owner has referred to it, and with ids as they are."""
+    keys = [keyed.store.create(name, Scope())[1] for name in ("mine", "theirs")]
+    keyed.start()
+    keyed.first.script(Fault(text="a secret"))
+    mine, theirs = (openai.OpenAI(base_url=keyed.base_url, api_key=key, max_retries=0) for key in keys)
+    with mine, theirs:
+        said = mine.responses.create(model="coding", input="x").output[0]
+        asked = [{"type": "item_reference", "id": said.id}, {"role": "user", "content": "y"}]
+        for _ in range(2):
+            mine.responses.create(model="coding", input=asked)
+            assert "a secret" == keyed.first.bodies[-1]["messages"][0]["content"]
+            with pytest.raises(openai.BadRequestError, match="is not known here"):
+                theirs.responses.create(model="coding", input=asked)
+
+
+def item_of(item_id: str, text: str, kind: str = "text") -> dict[str, Any]:
+    return {"type": "message", "id": item_id, "content": [{"type": f"output_{kind}", kind: text}]}
+
+
 def test_texts_to_refer_to_are_forgotten_before_they_are_too_many():
-    spoken = Spoken(most_chars=100)
+    spoken = Spoken(most_bytes=20_000)
     for number in range(50):
-        spoken.keep([{"type": "message", "id": f"msg_{number}", "content": [{"type": "output_text", "text": "x" * 10}]}], {})
-    spoken.keep([{"type": "message", "id": "long", "content": [{"type": "output_text", "text": "x" * 51}]}], {})
-    known = [number for number in range(50) if spoken.text(f"msg_{number}")]
-    assert 5 <= len(known) <= 10
+        spoken.keep([item_of(f"msg_{number}", "x" * 10)], {})
+    spoken.keep([item_of("long", "x" * 10_001), item_of("wide", "\U0001f600" * 2_501)], {})
+    known = [number for number in range(50) if spoken.message(f"msg_{number}")]
+    assert 5 <= len(known) <= 20
     assert 49 == known[-1]
-    assert (None, None, None) == (spoken.text("long"), spoken.text(None), spoken.text("msg_0"))
+    assert (None, None, None) == tuple(spoken.message(i) for i in ("long", "wide", "msg_0"))
+
+
+@pytest.mark.parametrize(("said", "told"), [(item_of("m", "No.", "refusal"), "No."), (item_of("m", ""), "")])
+def test_refusals_and_empty_texts_can_be_referred_to_as_well(said, told):
+    """Or the conversation could not go on."""
+    spoken = Spoken()
+    spoken.keep([said], {})
+    assert {"role": "assistant", "content": told} == spoken.message("m")
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
