@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from routerkit.gateway.anthropic_shape import check
-from routerkit.gateway.anthropic_tools import RUN_ELSEWHERE, found_of, is_result, with_results
+from routerkit.gateway.anthropic_tools import RUN_ELSEWHERE, found_of, is_result, use_id, with_results
 from routerkit.gateway.exchange import encode
 from routerkit.gateway.refusal import Refusal, bad, refuse_unknown
 from routerkit.gateway.tool_names import portable_name
@@ -100,18 +100,24 @@ def messages_of(message: Object) -> Iterator[Object]:
 
 
 def _assistant(blocks: Sequence[Object]) -> Iterator[Object]:
-    """A turn, which what came of a tool that Anthropic ran within it divides: here results are messages of their own."""
-    said: list[Object] = []
-    kept = with_results(blocks)
+    """A turn, which what came of a tool that Anthropic ran within it divides: here results are messages of their own, behind the calls."""
+    said, kept = list[Object](), with_results(blocks)
+    results = {use_id(block): block for block in kept if is_result(block)}
     for block in kept:
         if not is_result(block):
             said.append(block)
-            continue
-        yield _turn(said)
-        said = []
-        yield {"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": found_of(block)}
+        elif said:
+            yield from _told(said, results)
+            said = []
     if said or not kept:
-        yield _turn(said)
+        yield from _told(said, results)
+
+
+def _told(said: Sequence[Object], results: Mapping[str | None, Object]) -> Iterator[Object]:
+    yield _turn(said)
+    for block in said:
+        if block.get("type") in RUN_ELSEWHERE:
+            yield {"role": "tool", "tool_call_id": block.get("id"), "content": found_of(results[use_id(block)])}
 
 
 def _turn(blocks: Sequence[Object]) -> Object:

@@ -20,15 +20,15 @@ def is_result(block: Object) -> bool:
 
 def with_results(blocks: Sequence[Object]) -> Sequence[Object]:
     """A turn without uses that have no result in it, as where it paused, and without results of no use; others refuse both."""
-    uses = {_id(block) for block in blocks if block.get("type") in RUN_ELSEWHERE}
-    results = {_id(block) for block in blocks if is_result(block)}
+    uses = {use_id(block) for block in blocks if block.get("type") in RUN_ELSEWHERE}
+    results = {use_id(block) for block in blocks if is_result(block)}
     if not uses and not results:
         return blocks
     whole = {None} | (uses & results)
-    return [block for block in blocks if _id(block) in whole]
+    return [block for block in blocks if use_id(block) in whole]
 
 
-def _id(block: Object) -> str | None:
+def use_id(block: Object) -> str | None:
     """What a use and its result have in common; None for other blocks."""
     if block.get("type") in RUN_ELSEWHERE:
         return str(block.get("id"))

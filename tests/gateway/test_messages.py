@@ -321,6 +321,31 @@ def test_tools_that_anthropic_ran_are_told_as_calls_and_results(served):
     assert ("tool", search, "It is X.") == (result["role"], json.loads(result["content"]), said["content"])
 
 
+USES = [{"type": "server_tool_use", "id": f"srvtoolu_{n}", "name": "web_search", "input": {}} for n in "ab"]
+RESULTS = [{"type": "web_search_tool_result", "tool_use_id": f"srvtoolu_{n}", "content": []} for n in "ab"]
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        [*USES, *RESULTS],
+        [*USES, *reversed(RESULTS)],
+        [*USES, RESULTS[0], {"type": "text", "text": "Hm."}, RESULTS[1]],
+        [*RESULTS, *USES],
+        [*USES, *RESULTS, RESULTS[0]],
+    ],
+)
+def test_results_of_tools_that_anthropic_ran_at_once_follow_their_calls(turn):
+    """Providers refuse calls that anything but their results follows, and results without a call before them."""
+    _, call, *results = chat_body({**ASK, "messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": turn}]})[
+        "messages"
+    ]
+    assert ["srvtoolu_a", "srvtoolu_b"] == [one["id"] for one in call["tool_calls"]]
+    assert ["srvtoolu_a", "srvtoolu_b"] == [one["tool_call_id"] for one in results[:2]]
+    assert {"assistant"}.issuperset(one["role"] for one in results[2:])
+    assert all(one["content"] for one in results[2:])
+
+
 @pytest.mark.parametrize(
     ("kind", "source"),
     [
