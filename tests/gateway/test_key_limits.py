@@ -115,7 +115,7 @@ def test_full_target_refuses_at_once_what_it_could_not_serve_in_time(make_served
     assert 200 == post(served, body)[0]
     hanging = threading.Thread(target=post, args=(served, body, {"x-routerkit-deadline": "3"}))
     hanging.start()
-    assert served.first.wait_for_live(1)
+    assert served.first.wait_for_hits(2)
     began = time.monotonic()
     status, error, headers = post(served, body, {"x-routerkit-deadline": "2", "x-routerkit-priority": "interactive"})
     assert time.monotonic() - began < 1.9  # not when its two seconds are over

@@ -99,12 +99,12 @@ def test_whole_answer_open_at_the_end_is_refused(ending: Ending) -> None:
 def test_answers_under_way_are_waited_for_also_where_there_was_a_time_without_any(served: Served, *, is_streamed: bool) -> None:
     """As after each look at `/readyz`."""
     httpx.get(f"{served.url}/readyz", timeout=10)
-    served.first.script(Fault(text="an answer that takes its time", delay_s=0.5, trickle_s=0.005))
+    served.first.script(Fault(text="an answer that takes its time", delay_s=1.0))
     answers: list[httpx.Response] = []
     body = {**OK, "stream": is_streamed}
     asking = threading.Thread(target=lambda: answers.append(httpx.post(f"{served.url}/v1/chat/completions", json=body, timeout=10)))
     asking.start()
-    assert served.first.wait_for_live(1, 5)
+    assert served.first.wait_for_live(1)
     served.stop()
     asking.join(10)
     (answer,) = answers
