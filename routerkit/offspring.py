@@ -12,10 +12,14 @@ from typing import Final
 
 from routerkit.errors import WorkersLostError
 
-_HEARD: Final = frozenset({signal.SIGCHLD, signal.SIGINT, signal.SIGTERM})
+_ENDING: Final = (signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL)
+"""What children get at the first, second and third signal to end: the last one is for those that are stuck, and would keep the port."""
+_HEARD: Final = frozenset({signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT})
 _PERIOD_S: Final = 60.0
 """How long a death counts."""
 _LONGEST_PAUSE_S: Final = 30.0
+_AGAIN_S: Final = 1.0
+"""When to try again to make a child, after the system refused."""
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that a process gets when the one that made it is gone."""
 
@@ -39,26 +43,43 @@ class Nursery:
         """When to make those that are missing; the next one first."""
 
     def tend(self) -> bool:
-        """Keep the children at work until SIGINT or SIGTERM, then have them end; a second signal makes them hurry (SIGQUIT).
+        """Keep the children at work until SIGINT or SIGTERM, then have them end; SIGQUIT or a second signal hurries them, a third kills.
 
         Returns:
             True in each child, at once; False in the parent, once no child is left.
 
         Raises:
-            WorkersLostError: none is left, and those that took their places died, too.
+            WorkersLostError: none is left, and those that took their places died, too, or none can be made.
         """
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it, as some that start programs do, gets to know of no death
         usual, parent = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD), os.getpid()
-        while _heard(self._rest_s()) in (None, signal.SIGCHLD):
+        while (heard := _heard(self._rest_s())) in (None, signal.SIGCHLD):
             self._bury()
             while self._is_due():
-                if (pid := os.fork()) == 0:
+                if self._make() == 0:
                     signal.pthread_sigmask(signal.SIG_SETMASK, usual)
                     end_with(parent)
                     return True
-                self._wanted.pop(0)
-                self._living.add(pid)
-        self._end()
+        self._end(heard)
         return False
+
+    def _make(self) -> int | None:
+        """Number of a new child, 0 in the child itself; None if the system has no room for one now, of which others may have died."""
+        self._wanted.pop(0)
+        try:
+            pid = os.fork()
+        except OSError as exc:
+            self._put_off(f"no worker can be made ({exc.strerror}); {len(self._living)} of {self._n} serve")
+            return None
+        if pid:
+            self._living.add(pid)
+        return pid
+
+    def _put_off(self, why: str) -> None:
+        if not self._living:
+            raise WorkersLostError(f"{why}; free memory or end other processes, then start anew")
+        insort(self._wanted, time.monotonic() + _AGAIN_S)
+        self._tell(f"{why} on, another try follows in {_AGAIN_S:g} s")
 
     def _is_due(self) -> bool:
         return bool(self._wanted) and self._wanted[0] <= time.monotonic()
@@ -94,12 +115,14 @@ class Nursery:
         self._living.difference_update(pid for pid, _ in found)
         return found
 
-    def _end(self) -> None:
+    def _end(self, heard: int | None) -> None:
         self._at_end()
-        self._send(signal.SIGTERM)
+        n_told = 1 if heard == signal.SIGQUIT else 0
         while self._living:
-            if _heard(_PERIOD_S) in (signal.SIGINT, signal.SIGTERM):
-                self._send(signal.SIGQUIT)
+            if heard not in (None, signal.SIGCHLD):
+                self._send(_ENDING[min(n_told, 2)])
+                n_told += 1
+            heard = _heard(_PERIOD_S)
             self._ended()
 
     def _send(self, number: signal.Signals) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,9 +44,14 @@ def serve(
     check(config, address)
     with listen(address) as sock:
         print(f"routerkit listens on http://{host}:{sock.getsockname()[1]}/v1 (Ctrl-C stops it)", file=sys.stderr, flush=True)
-        nursery = Nursery(workers, lambda line: print(line, file=sys.stderr, flush=True), sock.close)
+        nursery = Nursery(workers, _tell, sock.close)
         if workers == 1 or nursery.tend():
             run(config, sock, more=[CallLog()] if is_logging else [], n_processes=workers)
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # a log that is full or that nobody reads any more must not end those who serve
+        print(line, file=sys.stderr, flush=True)
 
 
 @keys_app.command("create")

@@ -63,6 +63,7 @@ def test_four_workers_let_in_what_a_key_may_and_end_together(make_served):
 TENDED = """
 import os, signal, sys, time
 from routerkit.offspring import Nursery
+{before}
 nursery = Nursery({n}, lambda line: os.write(2, line.encode() + b"\\n"), lambda: os.write(2, b"end\\n"))
 if nursery.tend():
     os.write(1, b"%d\\n" % os.getpid())
@@ -73,10 +74,10 @@ else:
 
 
 @contextmanager
-def tended(n: int, work: str) -> Iterator[subprocess.Popen[str]]:
+def tended(n: int, work: str, *, before: str = "") -> Iterator[subprocess.Popen[str]]:
     """A process that keeps so many children at work; each says its number when it begins."""
     with subprocess.Popen(
-        [sys.executable, "-c", TENDED.format(n=n, work=work)],
+        [sys.executable, "-c", TENDED.format(n=n, work=work, before=before)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -145,6 +146,68 @@ def test_second_signal_makes_children_hurry():
         assert 0 == process.wait(10)
 
 
+def test_third_signal_ends_children_that_are_stuck():
+    """Else one of them would keep the port, and whoever wants it back would have to find them all."""
+    hears = "; ".join(f"signal.signal(signal.{name}, lambda *_: os.write(1, b'{name}\\n'))" for name in ("SIGTERM", "SIGQUIT"))
+    with tended(1, f"{hears}; os.write(1, b'ready\\n'); [time.sleep(60) for _ in range(3)]") as process:
+        process.stdout.readline()
+        assert "ready\n" == process.stdout.readline()
+        for told in ("SIGTERM\n", "SIGQUIT\n"):
+            process.terminate()
+            assert told == process.stdout.readline()
+        process.terminate()
+        assert 0 == process.wait(10)
+
+
+def test_sigquit_makes_children_hurry_at_once():
+    """As it does where one process serves alone; it must not end the parent before them."""
+    hears = "signal.signal(signal.SIGQUIT, lambda *_: (os.write(1, b'hurry\\n'), os._exit(0)))"
+    with tended(1, f"{hears}; os.write(1, b'ready\\n'); time.sleep(60)") as process:
+        process.stdout.readline()
+        assert "ready\n" == process.stdout.readline()
+        process.send_signal(signal.SIGQUIT)
+        assert ("hurry\n", "end\nover\n") == process.communicate(timeout=10)
+        assert 0 == process.returncode
+
+
+def test_children_are_replaced_where_whoever_started_their_parent_ignores_the_ends_of_its_own():
+    with tended(2, "time.sleep(60)", before="signal.signal(signal.SIGCHLD, signal.SIG_IGN)") as process:
+        first = int(process.stdout.readline())
+        process.stdout.readline()
+        os.kill(first, signal.SIGKILL)
+        assert "another takes its place" in process.stderr.readline()
+        assert int(process.stdout.readline()) != first
+
+
+FULL = """
+real, is_full = os.fork, iter(({answers}))
+def fork():
+    if next(is_full):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return real()
+os.fork = fork
+"""
+
+
+def test_child_that_cannot_be_made_now_is_made_later():
+    """As when memory is short, which children die of; those that live must not end for it."""
+    with tended(2, "time.sleep(60)", before=FULL.format(answers="False, False, True, False")) as process:
+        first = int(process.stdout.readline())
+        process.stdout.readline()
+        os.kill(first, signal.SIGKILL)
+        process.stderr.readline()
+        told = "no worker can be made (Resource temporarily unavailable); 1 of 2 serve on, another try follows in 1 s\n"
+        assert told == process.stderr.readline()
+        assert int(process.stdout.readline()) != first
+
+
+def test_parent_that_cannot_make_its_first_child_ends_with_an_error():
+    with tended(2, "time.sleep(60)", before=FULL.format(answers="True,")) as process:
+        _, told = process.communicate(timeout=10)
+    assert 1 == process.returncode
+    assert "WorkersLostError: no worker can be made (Resource temporarily unavailable); 0 of 2 serve; free memory" in told
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_children_end_with_their_parent(number):
     with tended(3, "time.sleep(60)") as process:
@@ -169,6 +232,26 @@ def test_worker_in_place_of_a_killed_one_serves_with_the_newest_configuration(ma
             wait_until(lambda: children(process.pid).isdisjoint({first, second}) and len(children(process.pid)) == 2)
             status, body, _ = post(served, BODY)
             assert (200, "strong-1") == (status, body["model"])
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(30)
+    wait_until(lambda: living(process.pid) == 0)
+
+
+@pytest.mark.slow
+def test_worker_is_replaced_even_if_nobody_can_be_told_of_its_death(make_served):
+    """As when the program that keeps the log has ended."""
+    served = make_served()
+    command = [COMMAND, "serve", "--config", str(served.config), "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            served.url = process.stderr.readline().split()[3].removesuffix("/v1")
+            wait_until(lambda: len(children(process.pid)) == 2)
+            process.stderr.close()
+            first, second = children(process.pid)
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: len(children(process.pid) - {first, second}) == 1)
+            wait_until(lambda: 200 == post(served, b"", path="/readyz", method="GET")[0])
         finally:
             process.send_signal(signal.SIGTERM)
         assert 0 == process.wait(30)
