@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 
 import openai
 import pytest
 
+from routerkit.gateway.exchange import parsed
+from routerkit.gateway.limits import LONG_BYTES, Limits
+from routerkit.gateway.refusal import Refusal
 from tests.gateway.test_refusals import post
 from tests.servers.fault import Fault
 
@@ -163,6 +167,24 @@ def test_half_of_a_letter_does_not_end_a_conversation(served, path, body, writte
     """JavaScript's agents send one wherever they cut a tool's output within an emoji, and send it again with every turn."""
     assert 200 == post(served, (body % written).encode(), path=path)[0]
     assert said == served.first.bodies[-1]["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("filler", ["x", r"\\", r"\ud83d\ude00"])
+def test_half_of_a_letter_does_not_end_a_long_conversation_either(filler):
+    """As one with a screenshot in it."""
+    n = LONG_BYTES if filler == "x" else 2_000
+    said = parsed(f'{{"a": "{filler * n}|{LONG_BYTES * "y"}\\ud83d|\\\\ud83d\\ude00|\\ud83d"}}'.encode(), Limits())["a"]
+    assert json.loads(f'"{filler * n}"') == said.partition("|")[0]
+    assert "y\ufffd|\\ud83d\ufffd|\ufffd" == said[-12:]
+
+
+@pytest.mark.parametrize("many", [r"\ud83d", r"\ud83d\ude00", r"\u4e2d", "\\\\"])
+def test_looking_for_halves_of_letters_keeps_nobody_waiting(many):
+    body = b'{"a": "' + many.encode() * (4_000_000 // len(many)) + rb'\ud83d", }'
+    began = time.thread_time()
+    with pytest.raises(Refusal, match="is not JSON"):
+        parsed(body, Limits())
+    assert time.thread_time() - began < 0.5
 
 
 def test_mark_before_a_body_is_passed_over(served):
