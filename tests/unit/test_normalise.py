@@ -119,7 +119,11 @@ def marked(text="a"):
 
 
 @pytest.mark.parametrize("target", ALL, ids=lambda t: t.name)
-@pytest.mark.parametrize("arguments", ['{"a": ', "x", "[1]", "null", "5", '"{}"', '{"a": NaN}{', "[" * 100_000], ids=lambda a: a[:9])
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"a": ', "x", "[1]", "null", "5", '"{}"', '{"a": NaN}{', '{"a": NaN}', '{"a": [-Infinity]}', "[" * 100_000],
+    ids=lambda a: a[:9],
+)
 def test_arguments_that_are_no_object_are_kept_within_one(target, arguments):
     """vLLM, llama.cpp, Anthropic and Gemini refuse every later turn of a conversation in which a model once wrote such a call."""
     written = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}
@@ -128,6 +132,12 @@ def test_arguments_that_are_no_object_are_kept_within_one(target, arguments):
     assert {"_invalid_json": arguments} == json.loads(first["function"]["arguments"])
     assert "{}" == second["function"]["arguments"]
     assert "kept tool arguments that are no JSON object within one" in result.notes
+
+
+def test_arguments_with_words_of_python_within_texts_are_an_object():
+    arguments = '{"a": "NaN and Infinity"}'
+    result = sent(loop(tool_calls=[{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}]), GPT)
+    assert arguments == result.request.messages[1]["tool_calls"][0]["function"]["arguments"]
 
 
 @pytest.mark.parametrize(("given", "arguments"), [("", "{}"), (None, "{}"), ({"a": "ü"}, '{"a": "ü"}')])
